@@ -1,0 +1,106 @@
+"""Deploys the chat: to AWS, or to a stand-in when AWS_ENDPOINT_URL names one.
+
+python -m deploy.chat.deploy STACK BUCKET
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import io
+import secrets
+import sys
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import boto3
+from botocore.exceptions import ClientError, WaiterError
+
+HERE = Path(__file__).parent
+
+
+class Chat(NamedTuple):
+    """A chat that is deployed."""
+
+    api_id: str
+    stage: str
+    connections_table: str
+    messages_table: str
+    client_url: str
+    token_secret: str
+
+
+def deploy(
+    session: boto3.Session,
+    stack: str,
+    bucket: str,
+    *,
+    token_secret: str,
+    management_endpoint_base: str = "",
+) -> Chat:
+    """Create the stack and wait for it. Raises WaiterError or ClientError if that fails."""
+    cloudformation = session.client("cloudformation")
+    cloudformation.create_stack(
+        StackName=stack,
+        TemplateBody=(HERE / "template.yaml").read_text(),
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value}
+            for name, value in {
+                "CodeBucket": bucket,
+                "CodeKey": _upload_handlers(session, bucket),
+                "TokenSecret": token_secret,
+                "ManagementEndpointBase": management_endpoint_base,
+            }.items()
+        ],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName=stack, WaiterConfig={"Delay": 2, "MaxAttempts": 150}
+    )
+    outputs = {
+        output["OutputKey"]: output["OutputValue"]
+        for output in cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Outputs"]
+    }
+    return Chat(
+        outputs["ApiId"],
+        outputs["StageName"],
+        outputs["ConnectionsTable"],
+        outputs["MessagesTable"],
+        outputs["ClientUrl"],
+        token_secret,
+    )
+
+
+def _upload_handlers(session: boto3.Session, bucket: str) -> str:
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as zipped:
+        for source in sorted((HERE / "handlers").glob("*.py")):
+            zipped.writestr(zipfile.ZipInfo(source.name), source.read_bytes())
+    key = f"chat-{hashlib.sha256(archive.getvalue()).hexdigest()[:16]}.zip"
+    session.client("s3").put_object(Bucket=bucket, Key=key, Body=archive.getvalue())
+    return key
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stack", help="name of the CloudFormation stack to create")
+    parser.add_argument("bucket", help="existing S3 bucket for the handlers' code")
+    arguments = parser.parse_args()
+    try:
+        chat = deploy(
+            boto3.Session(),
+            arguments.stack,
+            arguments.bucket,
+            token_secret=secrets.token_urlsafe(24),
+        )
+    except (ClientError, WaiterError) as error:
+        print(f"deploy: {error}", file=sys.stderr)
+        return 1
+    for name, value in chat._asdict().items():
+        print(f"{name}={value}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

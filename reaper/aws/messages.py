@@ -1,0 +1,86 @@
+"""How many messages the application sent, from CloudWatch."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reaper.aws.session import API_CONFIG
+from reaper.core.model import Endpoint
+
+PERIOD_SECONDS = 60
+"""The finest period of AWS/ApiGateway metrics."""
+
+SETTLING_SECONDS = 120
+"""The newest datapoints still grow; those older than this do no more."""
+
+
+class MessagesUnknown(Exception):
+    """CloudWatch did not tell. The message names the reason."""
+
+
+class CloudWatchMessages:
+    """Counts from ``MessageCount``, which holds messages both ways, the reaper's POSTs included.
+
+    The window is as long as a sweep interval, in whole minutes, and ends where the datapoints
+    have settled. The POSTs that this process sent in it are taken off; those of another process
+    are not known here.
+    """
+
+    def __init__(self, session: boto3.Session, region: str, interval_seconds: float) -> None:
+        self._client = session.client("cloudwatch", region_name=region, config=API_CONFIG)
+        self._window_seconds = math.ceil(interval_seconds / PERIOD_SECONDS) * PERIOD_SECONDS
+        self._own: deque[tuple[float, int]] = deque()
+
+    def record_heartbeats(self, at: float, count: int) -> None:
+        """Remember our own POSTs, to be taken off when their minute is asked for."""
+        self._own.append((at, count))
+
+    def count(self, endpoints: Iterable[Endpoint], now: float) -> int:
+        """The application's messages in the latest settled window. Raises MessagesUnknown."""
+        end = (now - SETTLING_SECONDS) // PERIOD_SECONDS * PERIOD_SECONDS
+        start = end - self._window_seconds
+        while self._own and self._own[0][0] < start:
+            self._own.popleft()
+        own = sum(count for at, count in self._own if at < end)
+        total = sum(self._message_count(endpoint, start, end) for endpoint in endpoints)
+        return max(0, round(total) - own)
+
+    def _message_count(self, endpoint: Endpoint, start: float, end: float) -> float:
+        if endpoint.api_id is None or endpoint.stage is None:
+            raise MessagesUnknown(
+                f"{endpoint.host} does not tell its API id, by which CloudWatch counts messages:"
+                " set REAPER_MESSAGE_SOURCE=attribute or none"
+            )
+        query: Any = {
+            "Id": "messages",
+            "MetricStat": {
+                "Metric": {
+                    "Namespace": "AWS/ApiGateway",
+                    "MetricName": "MessageCount",
+                    "Dimensions": [
+                        {"Name": "ApiId", "Value": endpoint.api_id},
+                        {"Name": "Stage", "Value": endpoint.stage},
+                    ],
+                },
+                "Period": PERIOD_SECONDS,
+                "Stat": "Sum",
+            },
+        }
+        try:
+            pages = self._client.get_paginator("get_metric_data").paginate(
+                MetricDataQueries=[query],
+                StartTime=datetime.fromtimestamp(start, UTC),
+                EndTime=datetime.fromtimestamp(end, UTC),
+            )
+            return sum(
+                sum(result["Values"]) for page in pages for result in page["MetricDataResults"]
+            )
+        except (BotoCoreError, ClientError) as error:
+            raise MessagesUnknown(f"CloudWatch GetMetricData failed: {error}") from None

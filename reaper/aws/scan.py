@@ -1,0 +1,108 @@
+"""A parallel scan: one thread per segment, a bounded queue between them and the sweep."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from queue import Empty, Full, Queue
+from threading import Event, Lock, Thread
+
+from reaper.aws.connections import ConnectionsTable, Page
+from reaper.core.model import Item
+from reaper.core.pacing import TokenBucket
+from reaper.core.rows import RowShape
+
+PAGES_AHEAD_PER_SEGMENT = 2
+"""How far the scan may run ahead of the sweep, which is what bounds the memory."""
+
+
+class ParallelScan:
+    """Pages of all segments in the order in which they come.
+
+    Runs ahead of whoever takes the pages by a few of them only, and never reads faster than
+    ``max_rcu`` read units a second (0: no limit).
+    """
+
+    def __init__(
+        self,
+        table: ConnectionsTable,
+        shape: RowShape,
+        segments: int,
+        max_rcu: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table = table
+        self._shape = shape
+        self._segments = segments
+        self._clock = clock
+        self._lock = Lock()
+        self._bucket = TokenBucket(max_rcu, clock()) if max_rcu else None
+        self._pages: Queue[Page | Exception | None] = Queue(PAGES_AHEAD_PER_SEGMENT * segments)
+        self._stop = Event()
+        self._running = segments
+        for segment in range(segments):
+            Thread(target=self._run, args=(segment,), name=f"scan-{segment}", daemon=True).start()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether every page has been taken."""
+        return self._running == 0
+
+    def next_page(self, wait_seconds: float) -> Page | None:
+        """The next page, or None if none came within that time.
+
+        Raises TableError if a segment cannot be read.
+        """
+        try:
+            page = self._pages.get(timeout=wait_seconds) if wait_seconds else self._pages.get(False)
+        except Empty:
+            return None
+        if isinstance(page, Exception):
+            self.stop()
+            raise page
+        if page is None:
+            self._running -= 1
+        return page
+
+    def stop(self) -> None:
+        """Read no more. Pages that were read already may still be taken."""
+        self._stop.set()
+
+    def _run(self, segment: int) -> None:
+        try:
+            self._scan(segment)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the sweep hears of it
+            self._put(error)
+        self._put(None)
+
+    def _scan(self, segment: int) -> None:
+        start_key: Item | None = None
+        while not self._stop.is_set():
+            self._wait_for_read_units()
+            page = self._table.scan_page(self._shape, start_key, segment, self._segments)
+            self._spend(page.read_units)
+            self._put(page)
+            start_key = page.next_key
+            if start_key is None:
+                return
+
+    def _put(self, page: Page | Exception | None) -> None:
+        while not self._stop.is_set():
+            try:
+                self._pages.put(page, timeout=0.2)
+                return
+            except Full:
+                continue
+
+    def _wait_for_read_units(self) -> None:
+        while self._bucket is not None and not self._stop.is_set():
+            with self._lock:
+                wait = self._bucket.seconds_to_next(self._clock())
+            if wait == 0:
+                return
+            self._stop.wait(min(wait, 0.2))
+
+    def _spend(self, units: float) -> None:
+        if self._bucket is not None:
+            with self._lock:
+                self._bucket.spend(units, self._clock())

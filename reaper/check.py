@@ -1,0 +1,185 @@
+"""Preflight: everything that a sweep will need, tried without changing anything."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import boto3
+
+from reaper.aws.connections import AccessDenied, ConnectionsTable, TableError
+from reaper.aws.gateway import Gateway
+from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
+from reaper.core.model import Answer, Ask, Endpoint, Item, Outcome, Probe, Purpose, Row
+from reaper.core.rows import AttributePath, RowReader, RowShape, attribute
+from reaper.core.times import epoch_seconds
+from reaper.core.triage import HeartbeatMode
+from reaper.settings import Settings
+from reaper.worker import Worker
+
+SAMPLE_ROWS = 100
+SAMPLE_PROBES = 20
+
+
+class Finding(NamedTuple):
+    ok: bool
+    text: str
+
+
+def check(settings: Settings, worker: Worker, session: boto3.Session) -> Iterator[Finding]:
+    """Try each thing in turn. What a failed one makes impossible is left out."""
+    table = worker.table
+    try:
+        table.describe()
+    except TableError as error:
+        yield Finding(False, str(error))
+        return
+    keys = " and ".join(table.key_names)
+    where = f", index {table.index}" if table.index else ""
+    yield Finding(True, f"table {table.name} in {table.region}{where}: key {keys}")
+    shape = settings.row_shape(table.key_names)
+    reader = RowReader(shape, settings.endpoint_resolver(worker.region))
+    rows: list[Row] = []
+    try:
+        items = table.scan_page(None, limit=SAMPLE_ROWS).items
+    except TableError as error:
+        yield Finding(False, str(error))
+    else:
+        rows = reader.read_page(items, time.time())
+        yield from _check_rows(items, rows, shape)
+    yield from _check_writes(table)
+    endpoints = {row.endpoint for row in rows if row.endpoint is not None}
+    if configured := settings.endpoint(worker.region):
+        endpoints.add(configured)
+    for endpoint in sorted(endpoints):
+        yield from _check_endpoint(endpoint, worker.gateway, settings)
+        yield from _check_sample(
+            [row for row in rows if row.endpoint == endpoint][:SAMPLE_PROBES],
+            worker.gateway,
+        )
+    if settings.message_source == "cloudwatch":
+        yield _check_messages(session, worker.region, settings, endpoints)
+
+
+def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator[Finding]:
+    if not items:
+        yield Finding(True, "dynamodb:Scan works; the table is empty, so nothing tells its shape")
+        return
+    usable = sum(row.connection_id is not None for row in rows)
+    name = ".".join(shape.connection_id)
+    if usable:
+        yield Finding(True, f"{name}: a connection id in {usable} of {len(items)} sampled rows")
+    else:
+        held = ", ".join(sorted({attribute for item in items for attribute in item}))
+        yield Finding(
+            False,
+            f"{name}: no connection id in any of {len(items)} sampled rows, which hold {held}:"
+            " correct REAPER_CONNECTION_ID_ATTRIBUTE (or _PATTERN, or REAPER_ROW_FILTER)",
+        )
+    for variable, path in (
+        ("REAPER_CONNECTED_AT_ATTRIBUTE", shape.connected_at),
+        ("REAPER_LAST_SEEN_ATTRIBUTE", shape.last_seen_at),
+    ):
+        yield _check_time(items, path, variable)
+
+
+def _check_time(items: list[Item], path: AttributePath, variable: str) -> Finding:
+    now, name = time.time(), ".".join(path)
+    present = [value for item in items if (value := attribute(item, path)) is not None]
+    sensible = sum(epoch_seconds(value, now) is not None for value in present)
+    if not present:
+        return Finding(True, f"{name}: in no sampled row, so the rules that need it do not apply")
+    return Finding(
+        sensible == len(present),
+        f"{name}: a time in {sensible} of {len(present)} rows that have it"
+        + ("" if sensible == len(present) else f"; the rest counts as absent ({variable})"),
+    )
+
+
+def _check_writes(table: ConnectionsTable) -> Iterator[Finding]:
+    """Read and delete a row that cannot exist: the answer tells whether it would be allowed."""
+    key = table.impossible_key()
+    for what, try_it in (
+        ("dynamodb:BatchGetItem", lambda: table.read([key])),
+        ("dynamodb:DeleteItem", lambda: table.try_delete(key)),
+    ):
+        try:
+            try_it()
+        except AccessDenied as error:
+            yield Finding(False, str(error))
+        except TableError as error:
+            yield Finding(False, str(error))
+        else:
+            yield Finding(True, f"{what} is granted")
+
+
+def _check_endpoint(endpoint: Endpoint, gateway: Gateway, settings: Settings) -> Iterator[Finding]:
+    """Ask after a connection that does not exist: a 410 is the right answer."""
+    asks = [Ask.CHECK]
+    if settings.heartbeat_mode is not HeartbeatMode.OFF:
+        asks.append(Ask.HEARTBEAT)
+    for ask in asks:
+        nobody = f"{secrets.token_urlsafe(11)}="
+        answer = _ask(gateway, [Probe(endpoint, nobody, ask, Purpose.DUE)])[0]
+        what = f"{endpoint}: {ask.value} @connections"
+        match answer.outcome:
+            case Outcome.GONE | Outcome.ALIVE:
+                yield Finding(True, f"{what} is granted and answers")
+            case Outcome.DENIED:
+                yield Finding(
+                    False,
+                    f"{what} answers {answer.detail}: grant execute-api:ManageConnections on"
+                    f" arn:aws:execute-api:{endpoint.region}:*:{endpoint.api_id or '*'}/"
+                    f"{endpoint.stage or '*'}/{ask.value}/@connections/*, or correct the stage in"
+                    " REAPER_API_ENDPOINT",
+                )
+            case _:
+                yield Finding(
+                    False, f"{what}: {answer.detail}: correct REAPER_API_ENDPOINT if it is wrong"
+                )
+
+
+def _check_sample(rows: list[Row], gateway: Gateway) -> Iterator[Finding]:
+    probes = [
+        Probe(row.endpoint, row.connection_id, Ask.CHECK, Purpose.DUE)
+        for row in rows
+        if row.endpoint is not None and row.connection_id is not None
+    ]
+    if not probes:
+        return
+    answers = _ask(gateway, probes)
+    alive = sum(answer.outcome is Outcome.ALIVE for answer in answers)
+    gone = sum(answer.outcome is Outcome.GONE for answer in answers)
+    text = f"of {len(probes)} sampled connections {alive} are alive and {gone} are gone"
+    if alive or not gone:
+        yield Finding(True, text)
+    else:
+        yield Finding(
+            False,
+            f"{text}: if clients are connected now, REAPER_API_ENDPOINT is another API's",
+        )
+
+
+def _check_messages(
+    session: boto3.Session, region: str, settings: Settings, endpoints: set[Endpoint]
+) -> Finding:
+    source = CloudWatchMessages(session, region, settings.sweep_interval_seconds)
+    try:
+        count = source.count(endpoints, time.time())
+    except MessagesUnknown as error:
+        return Finding(False, f"{error} (REAPER_MESSAGE_SOURCE)")
+    return Finding(
+        True, f"cloudwatch:GetMetricData is granted: {count} messages in the last window"
+    )
+
+
+def _ask(gateway: Gateway, probes: list[Probe]) -> list[Answer]:
+    """Put a few questions at once. Every one is answered, by the deadline at the latest."""
+    for probe in probes:
+        gateway.start(probe)
+    answers: list[Answer] = []
+    while len(answers) < len(probes):
+        answers += gateway.poll(1.0)
+    return answers

@@ -1,0 +1,203 @@
+"""What each command does. Each returns its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import structlog
+from rich.console import Console
+from rich.table import Table
+
+from reaper import __version__
+from reaper.aws.connections import AccessDenied, TableError
+from reaper.check import check
+from reaper.core.report import Report
+from reaper.daemon import DRAIN_SECONDS, FLUSH_SECONDS, Daemon
+from reaper.environment import schedule_warnings
+from reaper.settings import Settings, variables
+from reaper.signals import wait_for_stop_signal
+from reaper.telemetry.alerts import Alerts, configure_sentry
+from reaper.telemetry.health import Health, HealthServer
+from reaper.telemetry.progress import ProgressBar
+from reaper.telemetry.publish import Publisher
+from reaper.worker import SweepResult, Worker
+
+DONE, FAILED, BAD_SETTINGS, HELD = 0, 1, 2, 3
+
+SIGNAL_TICK_SECONDS = 0.05
+
+log = structlog.get_logger()
+
+
+def run(settings: Settings, worker: Worker) -> int:
+    for warning in schedule_warnings(settings):
+        log.warning(warning)
+    configure_sentry()
+    alerts = _alerts(settings)
+    health = Health(settings.sweep_interval_seconds)
+    server = _serve_health(settings, health)
+    log.info(
+        "reaper starts",
+        version=__version__,
+        table=settings.table_name,
+        endpoint=settings.api_endpoint,
+        interval_seconds=settings.sweep_interval_seconds,
+        budget_rps=worker.budget_rps,
+        heartbeat_mode=settings.heartbeat_mode.value,
+        dry_run=settings.dry_run,
+    )
+    publisher = _publisher(settings, worker, alerts, settings.metrics)
+    Daemon(worker, publisher, alerts, health, settings.sweep_interval_seconds).run()
+    worker.close()
+    if server is not None:
+        server.close()
+    log.info("reaper has stopped")
+    return DONE
+
+
+def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: bool) -> int:
+    configure_sentry()
+    alerts = _alerts(settings)
+    if trust_endpoint:
+        log.warning(
+            "the endpoint is trusted by --trust-endpoint: rows that answer 410 twice are evicted"
+            " although nothing may prove that they belong to it",
+            endpoint=settings.api_endpoint,
+        )
+    is_for_a_person = sys.stdout.isatty() and not as_json
+    publisher = _publisher(settings, worker, alerts, () if is_for_a_person else settings.metrics)
+    try:
+        result = _sweep_until_signal(worker, trust_endpoint=trust_endpoint)
+    except TableError as error:
+        publisher.publish_fault(error, None, is_denied=isinstance(error, AccessDenied))
+        alerts.flush(FLUSH_SECONDS)
+        return fail(str(error))
+    publisher.publish(result.report)
+    if result.fault is not None:
+        publisher.publish_fault(
+            result.fault, result.report, is_denied=isinstance(result.fault, AccessDenied)
+        )
+    alerts.flush(FLUSH_SECONDS)
+    worker.close()
+    if as_json:
+        print(json.dumps(result.report.to_dict()))
+    elif is_for_a_person:
+        _show_report(result.report)
+    if result.report.hold_reason is not None:
+        return HELD
+    return FAILED if result.report.failed else DONE
+
+
+def show_check(settings: Settings, worker: Worker, session: boto3.Session) -> int:
+    print("✓ settings are complete and credentials are found")
+    ok = True
+    for finding in check(settings, worker, session):
+        print(("✓ " if finding.ok else "✗ ") + finding.text, flush=True)
+        ok = ok and finding.ok
+    worker.close()
+    return DONE if ok else FAILED
+
+
+def ask_health(settings: Settings) -> int:
+    if settings.http_bind is None:
+        return fail("REAPER_HTTP_BIND is empty, so there is no /healthz to ask")
+    host, port = settings.http_bind
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz"
+    without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with without_proxy.open(url, timeout=5) as response:
+            print(response.read().decode())
+        return DONE
+    except urllib.error.HTTPError as error:
+        return fail(f"not healthy: {error.read().decode()}")
+    except OSError as error:
+        return fail(f"no daemon answers at {url}: {error}")
+
+
+def show_variables(*, markdown: bool) -> int:
+    if markdown:
+        print("| variable | default | meaning |\n|---|---|---|")
+        for name, variable in variables().items():
+            meaning = variable.meaning.replace("|", "\\|")
+            print(f"| `{name}` | {variable.shown_default} | {meaning} |")
+        return DONE
+    table = Table(box=None, pad_edge=False)
+    table.add_column("variable", no_wrap=True)
+    table.add_column("default", max_width=24)
+    table.add_column("meaning")
+    for name, variable in variables().items():
+        table.add_row(name, variable.shown_default, variable.meaning)
+    Console(highlight=False, markup=False).print(table)
+    return DONE
+
+
+def fail(why: str) -> int:
+    print(f"reaper: {why}", file=sys.stderr)
+    return FAILED
+
+
+def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:
+    """Sweep on a thread of its own, so that the main thread can wait for signals.
+
+    Raises what the sweep raises.
+    """
+    stopping = threading.Event()
+    with ProgressBar() as bar, ThreadPoolExecutor(1, thread_name_prefix="sweep") as pool:
+        sweeping = pool.submit(
+            worker.sweep,
+            spread=False,
+            trust_endpoint=trust_endpoint,
+            is_stopping=stopping.is_set,
+            on_progress=bar.show,
+        )
+        while not sweeping.done():
+            if wait_for_stop_signal(SIGNAL_TICK_SECONDS) and not stopping.is_set():
+                stopping.set()
+                stopped_at = time.monotonic()
+            if stopping.is_set() and time.monotonic() - stopped_at > DRAIN_SECONDS:
+                log.warning("the sweep did not end in time and is left; the table tells the rest")
+                os._exit(DONE)
+    return sweeping.result()
+
+
+def _serve_health(settings: Settings, health: Health) -> HealthServer | None:
+    if settings.http_bind is None:
+        return None
+    try:
+        return HealthServer(settings.http_bind, health)
+    except OSError as error:
+        log.error(
+            "REAPER_HTTP_BIND cannot be bound, so there is no /healthz: choose a free address, or"
+            " an empty value for none",
+            error=str(error),
+        )
+        return None
+
+
+def _show_report(report: Report) -> None:
+    table = Table("", "rows, calls", title="dry run" if report.dry_run else "sweep")
+    for name, value in report.to_dict().items():
+        table.add_row(name, "–" if value is None else str(value))
+    Console().print(table)
+
+
+def _alerts(settings: Settings) -> Alerts:
+    return Alerts(
+        settings.table_name, settings.alert_cooldown_seconds, settings.sweep_interval_seconds
+    )
+
+
+def _publisher(
+    settings: Settings, worker: Worker, alerts: Alerts, sinks: tuple[str, ...]
+) -> Publisher:
+    quota_rps = worker.budget_rps / settings.quota_share
+    return Publisher(alerts, sinks, settings.metrics_namespace, settings.table_name, quota_rps)

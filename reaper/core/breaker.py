@@ -1,0 +1,152 @@
+"""The circuit breaker: whether this sweep's evidence is good enough to evict on.
+
+An API that exists but is the wrong one answers 410 for every row. That is how a tool of this
+kind destroys a table, and what these rules are against.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reaper.core.model import Outcome
+
+LEARNS_NOTHING_AFTER = 20
+"""So many answers without a single 200 or 410 among them, and a sweep is cut short."""
+
+
+class HoldReason(StrEnum):
+    UNPROVEN_ENDPOINT = "unproven-endpoint"
+    TOO_MANY_GONE = "too-many-gone"
+    TOO_MANY_UNKNOWN = "too-many-unknown"
+    DENIED = "denied"
+    AGE_CONTRADICTED = "age-contradicted"
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerLimits:
+    max_gone_fraction: float
+    min_gone_rows: int
+    """Fewer zombies than this are never too many."""
+    max_unknown_fraction: float
+    trust_endpoint: bool = False
+    """The operator vouches for the endpoint: a proof and a limit on zombies are not asked for."""
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What one endpoint has answered in this sweep, counted in rows.
+
+    Every row that was due ends as alive, confirmed or unknown. ``gone`` counts first answers of
+    410 on the way there, ``denied`` and ``throttled`` are kinds of unknown.
+    """
+
+    alive: int = 0
+    gone: int = 0
+    confirmed: int = 0
+    unknown: int = 0
+    denied: int = 0
+    throttled: int = 0
+    expired_gone: int = 0
+    """Expired rows that were asked all the same and answered 410, as they should."""
+    expired_alive: int = 0
+    """Expired rows that answered 200: their timestamps do not mean what the rule assumes."""
+    expired_unknown: int = 0
+    expired_denied: int = 0
+
+    @property
+    def known(self) -> int:
+        """Answers that told something, whatever the question was."""
+        return self.alive + self.gone + self.expired_gone + self.expired_alive
+
+    @property
+    def learns_nothing(self) -> bool:
+        """Whether it is time to stop asking: all was denied, throttled or unknown so far."""
+        return self.known == 0 and self.unknown + self.expired_unknown >= LEARNS_NOTHING_AFTER
+
+    def count_unknown(self, outcome: Outcome, rows: int) -> None:
+        self.unknown += rows
+        if outcome is Outcome.DENIED:
+            self.denied += rows
+        elif outcome is Outcome.THROTTLED:
+            self.throttled += rows
+
+    def count_expired(self, outcome: Outcome, rows: int) -> None:
+        match outcome:
+            case Outcome.ALIVE:
+                self.expired_alive += rows
+            case Outcome.GONE:
+                self.expired_gone += rows
+            case _:
+                self.expired_unknown += rows
+                self.expired_denied += rows if outcome is Outcome.DENIED else 0
+
+
+def judge(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
+    """Why nothing may be evicted on this endpoint's word, or None when its word is good."""
+    decided = evidence.alive + evidence.confirmed + evidence.unknown
+    if decided and evidence.unknown / decided > limits.max_unknown_fraction:
+        mostly_denied = evidence.denied * 2 > evidence.unknown
+        return HoldReason.DENIED if mostly_denied else HoldReason.TOO_MANY_UNKNOWN
+    if limits.trust_endpoint or not evidence.confirmed:
+        return None
+    if not evidence.alive:
+        return HoldReason.UNPROVEN_ENDPOINT
+    answered = evidence.alive + evidence.confirmed
+    if (
+        evidence.confirmed >= limits.min_gone_rows
+        and evidence.confirmed / answered > limits.max_gone_fraction
+    ):
+        return HoldReason.TOO_MANY_GONE
+    return None
+
+
+def judge_age(evidence: Evidence) -> HoldReason | None:
+    """Why expired rows may not be evicted by their age, or None when the sample bears it out.
+
+    One 200 refutes the rule. A sample of which no answer told anything verifies nothing, and
+    what is not verified is not acted on.
+    """
+    if evidence.expired_alive:
+        return HoldReason.AGE_CONTRADICTED
+    if evidence.expired_gone:
+        return None
+    return HoldReason.DENIED if evidence.expired_denied else HoldReason.TOO_MANY_UNKNOWN
+
+
+def explain(reason: HoldReason, evidence: Evidence, limits: BreakerLimits) -> str:
+    """The numbers that led to a hold, and what to look at, in one sentence for an operator."""
+    answered = evidence.alive + evidence.confirmed
+    denied = evidence.denied + evidence.expired_denied
+    unknown = evidence.unknown + evidence.expired_unknown
+    match reason:
+        case HoldReason.UNPROVEN_ENDPOINT:
+            return (
+                f"{evidence.confirmed} rows answered 410 twice but not one answered 200, so the"
+                " endpoint may be another API's: check REAPER_API_ENDPOINT, or vouch for it once"
+                " with 'reaper sweep --trust-endpoint'"
+            )
+        case HoldReason.TOO_MANY_GONE:
+            return (
+                f"{evidence.confirmed} of {answered} answering rows are zombies, more than"
+                f" REAPER_MAX_GONE_FRACTION={limits.max_gone_fraction:g} allows: check that no"
+                " other API's rows share this table"
+            )
+        case HoldReason.TOO_MANY_UNKNOWN:
+            return (
+                f"{unknown} of {evidence.known + unknown} answers were neither 200 nor 410"
+                f" ({evidence.throttled} throttled, {denied} denied), more than"
+                f" REAPER_MAX_UNKNOWN_FRACTION={limits.max_unknown_fraction:g} allows"
+            )
+        case HoldReason.DENIED:
+            return (
+                f"{denied} of {evidence.known + unknown} answers were 403: the stage in"
+                " REAPER_API_ENDPOINT is wrong, or execute-api:ManageConnections is not granted"
+                " for GET and POST on @connections/*"
+            )
+        case HoldReason.AGE_CONTRADICTED:
+            return (
+                f"{evidence.expired_alive} sampled connections older than"
+                " REAPER_MAX_CONNECTION_AGE_SECONDS answered 200: the attribute in"
+                " REAPER_CONNECTED_AT_ATTRIBUTE does not hold the time of connection"
+            )

@@ -1,0 +1,120 @@
+"""From a URL, or from what a row holds, to the endpoint of a WebSocket API stage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from reaper.core.model import AttributeValue, Endpoint
+
+_EXECUTE_API = re.compile(
+    r"(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
+)
+_LOCAL_PATH = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)")
+_SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
+
+
+def parse_endpoint(text: str, region: str | None) -> Endpoint:
+    """Read an endpoint URL; ``wss://`` is what clients connect to and means ``https://``.
+
+    ``region`` signs the requests where the host does not name one. Raises ValueError whose
+    message says what to write instead.
+    """
+    try:
+        url = urlsplit(text.strip())
+        port = url.port
+    except ValueError as error:
+        raise ValueError(f"is not a URL ({error})") from None
+    scheme = _SCHEMES.get(url.scheme.lower())
+    if scheme is None or not url.hostname:
+        raise ValueError(
+            "must look like https://{api}.execute-api.{region}.amazonaws.com/{stage}"
+            " (the wss:// form that clients use is fine too)"
+        )
+    if url.username or url.query or url.fragment:
+        raise ValueError("must hold neither credentials, nor a query, nor a fragment")
+    path = url.path.rstrip("/").removesuffix("/@connections").rstrip("/")
+    host = url.hostname
+    if aws := _EXECUTE_API.fullmatch(host):
+        if path.count("/") != 1:
+            raise ValueError(f"must end in the stage, as in https://{host}/prod")
+        if scheme != "https":
+            raise ValueError("must use https:// (or wss://): API Gateway speaks nothing else")
+        return Endpoint(scheme, host, port or 443, path, aws["region"], aws["api"], path[1:])
+    if not region:
+        raise ValueError("names no Region to sign for: set AWS_REGION")
+    local = _LOCAL_PATH.fullmatch(path)
+    return Endpoint(
+        scheme,
+        host,
+        port or (443 if scheme == "https" else 80),
+        path,
+        region,
+        local["api"] if local else None,
+        local["stage"] if local else None,
+    )
+
+
+class EndpointResolver:
+    """Which endpoint a row belongs to.
+
+    A row is data, not configuration: it may only name an execute-api host of our own Region,
+    the host of the configured endpoint, or a host that the operator allowed. Any other row is
+    foreign, and no signed request ever goes where it points.
+    """
+
+    def __init__(
+        self,
+        configured: Endpoint | None,
+        region: str | None,
+        allowed_hosts: Sequence[str] = (),
+    ) -> None:
+        self._configured = configured
+        self._region = region
+        self._allowed = {host.lower() for host in allowed_hosts}
+        self._known: dict[str, Endpoint | None] = {}
+
+    def of_row(self, values: Sequence[AttributeValue | None]) -> Endpoint | None:
+        """The endpoint that these attribute values name, or the configured one if none do.
+
+        None means foreign. ``values`` is a URL, a ``domain/stage``, a map that holds
+        ``domainName`` and ``stage``, or two values that do.
+        """
+        text = _endpoint_text(values)
+        if text is None:
+            return self._configured
+        if text not in self._known:
+            self._known[text] = self._resolve(text)
+        return self._known[text]
+
+    def _resolve(self, text: str) -> Endpoint | None:
+        url = text if "://" in text else f"{self._scheme_of(text.split('/')[0])}://{text}"
+        try:
+            endpoint = parse_endpoint(url, self._region)
+        except ValueError:
+            return None
+        return endpoint if self._may_sign_for(endpoint) else None
+
+    def _scheme_of(self, authority: str) -> str:
+        """Domain names on rows carry no scheme; only our own configured host may be plain HTTP."""
+        configured = self._configured
+        return configured.scheme if configured and authority == configured.authority else "https"
+
+    def _may_sign_for(self, endpoint: Endpoint) -> bool:
+        if _EXECUTE_API.fullmatch(endpoint.host):
+            return endpoint.region == self._region
+        if self._configured and endpoint[:3] == self._configured[:3]:
+            return True
+        return endpoint.host in self._allowed and endpoint.scheme == "https"
+
+
+def _endpoint_text(values: Sequence[AttributeValue | None]) -> str | None:
+    present = [value for value in values if value is not None]
+    if not present:
+        return None
+    if len(values) == 1 and "M" in present[0]:
+        held = present[0]["M"]
+        return _endpoint_text([held.get("domainName"), held.get("stage")])
+    parts = [value["S"] for value in present if isinstance(value.get("S"), str)]
+    return "/".join(part.strip("/") if len(parts) > 1 else part for part in parts) or None

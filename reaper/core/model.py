@@ -1,0 +1,111 @@
+"""The nouns: endpoint, row, probe, outcome."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+
+AttributeValue = dict[str, Any]
+"""A DynamoDB attribute in wire form, such as ``{"S": "abc="}``."""
+
+Item = dict[str, AttributeValue]
+"""A DynamoDB item in wire form."""
+
+
+class Endpoint(NamedTuple):
+    """Where the management API of one WebSocket API stage answers."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    """What precedes ``/@connections``: ``/prod``; empty for a bare custom domain."""
+    region: str
+    api_id: str | None
+    """None behind a custom domain, whose name does not tell."""
+    stage: str | None
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header: the port only where it is not the scheme's own."""
+        standard = {"https": 443, "http": 80}[self.scheme]
+        return self.host if self.port == standard else f"{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One connection row as the scan read it. Times are epoch seconds."""
+
+    key: Item
+    """The primary key of the table, hash and range."""
+    connection_id: str | None
+    """None when the row holds no usable id."""
+    endpoint: Endpoint | None
+    """None when the row belongs to an endpoint that this reaper does not serve."""
+    connected_at: float | None
+    last_seen_at: float | None
+    message_count: int
+    watched: tuple[AttributeValue | None, ...]
+    """The attributes, as read, that must still be the same when the row is deleted."""
+
+    @property
+    def last_activity_at(self) -> float | None:
+        """The last sign of life that the row records; None when the application records none."""
+        if self.last_seen_at is None:
+            return None
+        return max(self.last_seen_at, self.connected_at or 0)
+
+
+class Outcome(Enum):
+    """What one answer of the management API says about a connection."""
+
+    ALIVE = "alive"
+    GONE = "gone"
+    DENIED = "denied"
+    THROTTLED = "throttled"
+    UNKNOWN = "unknown"
+
+
+class Ask(Enum):
+    """How a connection is asked after."""
+
+    CHECK = "GET"
+    HEARTBEAT = "POST"
+
+
+class Purpose(Enum):
+    """Why a connection is asked after, and so what its answer is evidence of."""
+
+    DUE = "due"
+    CONFIRM = "confirm"
+    KEEPALIVE = "keepalive"
+    """A heartbeat that follows a check: the check proved life and showed the socket idle."""
+    AGE_SAMPLE = "age-sample"
+    """An expired row asked all the same, to verify the expired rule."""
+
+
+@dataclass(slots=True)
+class Probe:
+    """One question to the gateway, on behalf of every row that was read with this id."""
+
+    endpoint: Endpoint
+    connection_id: str
+    ask: Ask
+    purpose: Purpose
+    rows: list[Row] = field(default_factory=list)
+    attempts: int = 0
+
+
+class Answer(NamedTuple):
+    """What came of a probe."""
+
+    probe: Probe
+    outcome: Outcome
+    detail: str
+    """For a person: ``403 AccessDeniedException``, ``timed out after 5 s``."""
+    last_active_at: float | None = None
+    """Epoch seconds, from a check that was answered 200."""

@@ -1,0 +1,141 @@
+"""What a sweep found and did: counters while it runs, one value when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
+
+from reaper.core.breaker import Evidence, HoldReason
+from reaper.core.ratio import heartbeat_message_ratio
+from reaper.core.triage import Triage
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counters of a running sweep that are not an endpoint's answers."""
+
+    newborn: int = 0
+    fresh: int = 0
+    expired: int = 0
+    foreign: int = 0
+    malformed: int = 0
+    due: int = 0
+    heartbeats: int = 0
+    evicted: int = 0
+    changed: int = 0
+    held: int = 0
+    failed: int = 0
+    counted_messages: float = 0.0
+    """Messages in the sweep's window by the counters on the rows."""
+
+    def count_triage(self, triage: Triage) -> None:
+        setattr(self, triage.value, getattr(self, triage.value) + 1)
+
+    @property
+    def scanned(self) -> int:
+        return self.newborn + self.fresh + self.expired + self.foreign + self.malformed + self.due
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a running sweep has come."""
+
+    scanned: int
+    row_estimate: int
+    """DynamoDB's own count, up to six hours old."""
+    asked: int
+    gone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One sweep. The fields are those of ``reaper sweep --json``; counts are rows or calls.
+
+    ``scanned = newborn + fresh + expired + foreign + malformed + due``;
+    ``due = alive + confirmed + unknown`` unless the sweep was cut short;
+    ``evicted + changed + held + failed = confirmed + expired``.
+    """
+
+    scanned: int
+    newborn: int
+    fresh: int
+    expired: int
+    foreign: int
+    malformed: int
+    due: int
+    checks: int
+    """GETs sent."""
+    heartbeats: int
+    """POSTs that the gateway took."""
+    alive: int
+    gone: int
+    """First answers of 410 to due rows."""
+    confirmed: int
+    """Those that a second 410 bore out."""
+    unknown: int
+    denied: int
+    throttled: int
+    evicted: int
+    """In a dry run: what would have been evicted."""
+    changed: int
+    """Saved by the delete's condition: the row was touched since it was read."""
+    held: int
+    failed: int
+    hold_reason: HoldReason | None
+    dry_run: bool
+    seconds: float
+    probe_rps: float
+    api_calls: int
+    """Requests to the management API, which all count against the Region's quota."""
+    messages: int | None
+    """The application's own messages in the sweep's window; None when nothing counts them."""
+    heartbeat_message_ratio: float | None
+
+    def to_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def make_report(
+    tally: Tally,
+    evidence: Iterable[Evidence],
+    *,
+    hold_reason: HoldReason | None,
+    dry_run: bool,
+    checks: int,
+    api_calls: int,
+    seconds: float,
+    messages: int | None,
+) -> Report:
+    """Add up the endpoints' evidence and the sweep's own counters."""
+    total = Evidence()
+    for one in evidence:
+        for field in fields(Evidence):
+            setattr(total, field.name, getattr(total, field.name) + getattr(one, field.name))
+    return Report(
+        scanned=tally.scanned,
+        newborn=tally.newborn,
+        fresh=tally.fresh,
+        expired=tally.expired,
+        foreign=tally.foreign,
+        malformed=tally.malformed,
+        due=tally.due,
+        checks=checks,
+        heartbeats=tally.heartbeats,
+        alive=total.alive,
+        gone=total.gone,
+        confirmed=total.confirmed,
+        unknown=total.unknown,
+        denied=total.denied,
+        throttled=total.throttled,
+        evicted=tally.evicted,
+        changed=tally.changed,
+        held=tally.held,
+        failed=tally.failed,
+        hold_reason=hold_reason,
+        dry_run=dry_run,
+        seconds=round(seconds, 3),
+        probe_rps=round(api_calls / seconds, 1) if seconds else 0.0,
+        api_calls=api_calls,
+        messages=messages,
+        heartbeat_message_ratio=heartbeat_message_ratio(tally.heartbeats, messages),
+    )

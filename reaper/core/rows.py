@@ -1,0 +1,131 @@
+"""From a DynamoDB item to a connection row, as the settings say that rows look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from reaper.core.endpoint import EndpointResolver
+from reaper.core.model import AttributeValue, Item, Row
+from reaper.core.times import epoch_seconds
+
+AttributePath = tuple[str, ...]
+"""An attribute's name, or the names that lead through maps to it."""
+
+LONGEST_CONNECTION_ID = 256
+"""Generous: API Gateway issues 16 characters, stand-ins and custom encodings some more."""
+
+
+def attribute_path(name: str) -> AttributePath:
+    """``data.endpoint`` leads through a map; names may hold hyphens. Raises ValueError."""
+    path = tuple(name.strip().split("."))
+    if not all(path):
+        raise ValueError("must be an attribute name, or names joined by single dots")
+    return path
+
+
+def attribute(item: Item, path: AttributePath) -> AttributeValue | None:
+    """The value at ``path``, or None where any step of it is absent."""
+    value: AttributeValue | None = item.get(path[0])
+    for name in path[1:]:
+        value = value["M"].get(name) if value is not None and "M" in value else None
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class RowShape:
+    """How the connection rows of a table look."""
+
+    key_names: tuple[str, ...]
+    connection_id: AttributePath
+    connected_at: AttributePath
+    last_seen_at: AttributePath
+    message_count: AttributePath
+    endpoint: tuple[AttributePath, ...] = ()
+    id_pattern: re.Pattern[str] | None = None
+    row_filter: tuple[AttributePath, re.Pattern[str]] | None = None
+
+    @property
+    def watched(self) -> tuple[AttributePath, ...]:
+        """What shows that a row has been touched: compared again when the row is deleted."""
+        return (
+            self.connection_id,
+            self.connected_at,
+            self.last_seen_at,
+            self.message_count,
+            *self.endpoint,
+        )
+
+    @property
+    def needed(self) -> list[AttributePath]:
+        """Everything that a scan has to bring, each path once and none inside another."""
+        paths = {*((name,) for name in self.key_names), *self.watched}
+        if self.row_filter:
+            paths.add(self.row_filter[0])
+        return sorted(
+            path for path in paths if not any(path[:n] in paths for n in range(1, len(path)))
+        )
+
+
+class RowReader:
+    """Reads items into rows; items that are no connection rows are passed over."""
+
+    def __init__(self, shape: RowShape, resolver: EndpointResolver) -> None:
+        self.shape = shape
+        self._resolver = resolver
+
+    def read_page(self, items: Sequence[Item], now: float) -> list[Row]:
+        """The connection rows among ``items``; ``now`` tells which times make sense."""
+        return [row for item in items if (row := self.read(item, now)) is not None]
+
+    def read(self, item: Item, now: float) -> Row | None:
+        """One row, or None for an item that is some other kind of row."""
+        shape = self.shape
+        if shape.row_filter and not _matches(item, *shape.row_filter):
+            return None
+        stored_id = _text(attribute(item, shape.connection_id))
+        connection_id = stored_id
+        if stored_id is not None and shape.id_pattern is not None:
+            match = shape.id_pattern.fullmatch(stored_id)
+            if match is None:
+                return None
+            connection_id = match[1] if shape.id_pattern.groups else match[0]
+        return Row(
+            key={name: item[name] for name in shape.key_names},
+            connection_id=connection_id if _is_usable(connection_id) else None,
+            endpoint=self._resolver.of_row([attribute(item, path) for path in shape.endpoint]),
+            connected_at=epoch_seconds(attribute(item, shape.connected_at), now),
+            last_seen_at=epoch_seconds(attribute(item, shape.last_seen_at), now),
+            message_count=_count(attribute(item, shape.message_count)),
+            watched=tuple(attribute(item, path) for path in shape.watched),
+        )
+
+
+def _text(value: AttributeValue | None) -> str | None:
+    text = value.get("S", value.get("N")) if value is not None else None
+    return text if isinstance(text, str) else None
+
+
+def _matches(item: Item, path: AttributePath, pattern: re.Pattern[str]) -> bool:
+    text = _text(attribute(item, path))
+    return text is not None and pattern.fullmatch(text) is not None
+
+
+def _is_usable(connection_id: str | None) -> bool:
+    """Whether this can be a path segment of a URL that still means this connection."""
+    return (
+        connection_id is not None
+        and 0 < len(connection_id) <= LONGEST_CONNECTION_ID
+        and connection_id.isprintable()
+        and not connection_id.isspace()
+        and connection_id not in (".", "..")
+    )
+
+
+def _count(value: AttributeValue | None) -> int:
+    """A message counter; what is absent, negative or no number counts nothing."""
+    try:
+        return max(0, int(_text(value) or 0))
+    except ValueError:
+        return 0

@@ -1,0 +1,39 @@
+"""Verdict: what an answer means, and how long a suspect waits for its second question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from reaper.core.model import Outcome, Row
+
+CONNECT_MAY_TAKE_SECONDS = 30.0
+"""A connection answers 410 until its ``$connect`` integration has returned, at most 29 s later."""
+
+_MEANINGS = {
+    200: Outcome.ALIVE,
+    410: Outcome.GONE,
+    403: Outcome.DENIED,
+    429: Outcome.THROTTLED,
+}
+
+
+def outcome_of_status(status: int) -> Outcome:
+    """Classify by status code alone; the bodies of 410s do not always parse.
+
+    Whatever is not known to mean alive or gone is unknown, and unknown is never evidence of
+    death.
+    """
+    return _MEANINGS.get(status, Outcome.UNKNOWN)
+
+
+def confirm_delay_seconds(rows: Iterable[Row], now: float, configured: float) -> float:
+    """How long after its first 410 a suspect is asked again.
+
+    Where a row may be newborn, the second question comes only when its ``$connect`` must be
+    over: so for rows without a usable timestamp, and for rows younger than that.
+    """
+    may_be_newborn = any(
+        row.connected_at is None or now - row.connected_at < CONNECT_MAY_TAKE_SECONDS
+        for row in rows
+    )
+    return max(configured, CONNECT_MAY_TAKE_SECONDS) if may_be_newborn else configured

@@ -1,0 +1,129 @@
+"""The long-running loop: a schedule, signals, and word to systemd."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from datetime import UTC, datetime
+
+import structlog
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from reaper.aws.connections import AccessDenied, TableError
+from reaper.core.report import Progress
+from reaper.signals import wait_for_stop_signal
+from reaper.telemetry import systemd
+from reaper.telemetry.alerts import Alerts, Kind
+from reaper.telemetry.health import Health
+from reaper.telemetry.publish import Publisher
+from reaper.worker import SweepResult, Worker
+
+log = structlog.get_logger()
+
+DRAIN_SECONDS = 8.0
+"""How long a running sweep gets after a signal; with the flush that is within the 10 s."""
+
+FLUSH_SECONDS = 1.5
+TICK_SECONDS = 10.0
+
+
+class Daemon:
+    """Sweeps at once, and then every interval, until a signal comes."""
+
+    def __init__(
+        self,
+        worker: Worker,
+        publisher: Publisher,
+        alerts: Alerts,
+        health: Health,
+        interval_seconds: float,
+    ) -> None:
+        self._worker = worker
+        self._publisher = publisher
+        self._alerts = alerts
+        self._health = health
+        self._interval_seconds = interval_seconds
+        self._stopping = threading.Event()
+        self._between_sweeps = threading.Event()
+        self._between_sweeps.set()
+
+    def run(self) -> None:
+        """Returns after a signal, when the running sweep has drained or its time was over."""
+        scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone=UTC)
+        scheduler.add_job(
+            self._sweep,
+            "interval",
+            seconds=self._interval_seconds,
+            next_run_time=datetime.now(UTC),
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        scheduler.add_listener(self._on_overrun, EVENT_JOB_MAX_INSTANCES)
+        scheduler.start()
+        systemd.notify("READY=1")
+        received = self._wait_for_signal()
+        log.info("stopping", signal=received)
+        systemd.notify("STOPPING=1")
+        self._stopping.set()
+        scheduler.shutdown(wait=False)
+        drained = self._between_sweeps.wait(DRAIN_SECONDS)
+        self._alerts.flush(FLUSH_SECONDS)
+        if not drained:
+            log.warning("the sweep did not end in time and is left; the table tells the rest")
+            os._exit(0)
+
+    def _wait_for_signal(self) -> str:
+        tick = systemd.watchdog_seconds() or TICK_SECONDS
+        while (received := wait_for_stop_signal(tick)) is None:
+            if self._health.is_stuck:
+                log.error("the sweep is stuck: systemd's watchdog hears no more of it")
+            else:
+                systemd.notify("WATCHDOG=1")
+        return received
+
+    def _sweep(self) -> None:
+        """One scheduled sweep. Whatever happens, the schedule goes on."""
+        if self._stopping.is_set():
+            return
+        self._between_sweeps.clear()
+        self._health.sweep_moves()
+        checkin, started = self._alerts.sweep_started(), time.monotonic()
+        finished = False
+        try:
+            result = self._worker.sweep(
+                spread=True, is_stopping=self._stopping.is_set, on_progress=self._on_progress
+            )
+            finished = not self._stopping.is_set()
+            self._publish(result)
+        except TableError as error:
+            log.error("sweep failed", why=str(error))
+            self._publisher.publish_fault(error, None, is_denied=isinstance(error, AccessDenied))
+        except Exception as error:
+            log.exception("sweep failed", why=repr(error))
+            self._publisher.publish_fault(error, None, is_denied=False)
+        finally:
+            self._alerts.sweep_ended(checkin, time.monotonic() - started, ok=finished)
+            self._health.sweep_over(finished=finished)
+            self._between_sweeps.set()
+
+    def _publish(self, result: SweepResult) -> None:
+        self._publisher.publish(result.report)
+        if result.fault is not None:
+            self._publisher.publish_fault(
+                result.fault, result.report, is_denied=isinstance(result.fault, AccessDenied)
+            )
+
+    def _on_progress(self, _: Progress) -> None:
+        self._health.sweep_moves()
+
+    def _on_overrun(self, _: JobSubmissionEvent) -> None:
+        why = (
+            f"a sweep takes longer than REAPER_SWEEP_INTERVAL_SECONDS={self._interval_seconds:g}:"
+            " raise it, or REAPER_QUOTA_SHARE"
+        )
+        log.warning("sweep overrun", why=why)
+        self._alerts.alert(Kind.SWEEP_OVERRUN, why)

@@ -1,0 +1,131 @@
+"""The environment, read once: into Settings, or into a list of everything that is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from typing import Any, cast
+
+from environs import Env, EnvValidationError, ValidationError
+
+from reaper.core.endpoint import parse_endpoint
+from reaper.core.pacing import SPREAD_FRACTION
+from reaper.core.triage import HeartbeatMode
+from reaper.settings import PREFIX, Settings, variables
+from reaper.values import Variable
+
+IDLE_TIMEOUT_SECONDS = 600
+"""API Gateway closes a socket that was silent for this long, and no setting of its raises it."""
+
+NOT_YET = {
+    "PONG_TIMEOUT_SECONDS": "0",
+    "MAX_MISSED_PONGS": "3",
+    "MAX_HEARTBEAT_RATIO": "0",
+    "EVICT_ACTION": "delete",
+    "EVICT_SCOPE": "row",
+    "ON_EVICT_LAMBDA": "",
+    "ON_EVICT_EVENT_BUS": "",
+    "QUEUE_URL": "",
+}
+"""Names kept for coming versions, and the only value that means what this version does."""
+
+
+class SettingsError(Exception):
+    """Every fault of the environment at once: variable name -> what is wrong and what cures it."""
+
+    def __init__(self, faults: Mapping[str, list[str]]) -> None:
+        self.faults = dict(faults)
+        super().__init__("; ".join(f"{name} {' and '.join(why)}" for name, why in faults.items()))
+
+
+def load_settings(region: str | None) -> Settings:
+    """Read the environment. ``region`` is the one that AWS's own configuration names, if any.
+
+    Raises SettingsError with every fault at once.
+    """
+    env = Env(eager=False)
+    env.add_parser("variable", _read)
+    values = {
+        one.name: env.variable(name, variable.default, variable=variable)
+        for one, (name, variable) in zip(fields(Settings), variables().items(), strict=True)
+    }
+    faults: dict[str, list[str]] = {}
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        faults.update(cast("dict[str, list[str]]", error.error_messages))
+    for name, why in _contradictions(values, region):
+        faults.setdefault(PREFIX + name, []).append(why)
+    if faults:
+        raise SettingsError(faults)
+    return Settings(**values)
+
+
+def _read(given: str, variable: Variable) -> Any:
+    value = given.strip() or ("" if variable.may_be_emptied else variable.default)
+    if not value:
+        if variable.required:
+            raise ValidationError(f"is required: {variable.meaning}")
+        return variable.absent
+    try:
+        return variable.parse(value)
+    except ValueError as error:
+        raise ValidationError(f"{error} (it is {value!r})") from None
+
+
+def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[tuple[str, str]]:
+    """What is wrong although each variable by itself can be read."""
+    endpoint = values["api_endpoint"]
+    if endpoint:
+        try:
+            parse_endpoint(endpoint, region)
+        except ValueError as error:
+            yield "API_ENDPOINT", f"{error} (it is {endpoint!r})"
+    elif not values["endpoint_attribute"]:
+        yield (
+            "API_ENDPOINT",
+            "is required, unless REAPER_ENDPOINT_ATTRIBUTE says where rows carry it:"
+            " https://{api}.execute-api.{region}.amazonaws.com/{stage}",
+        )
+    heartbeat = values["heartbeat_interval_seconds"]
+    if (
+        heartbeat is not None
+        and heartbeat >= IDLE_TIMEOUT_SECONDS
+        and values["heartbeat_mode"] is not HeartbeatMode.OFF
+    ):
+        yield (
+            "HEARTBEAT_INTERVAL_SECONDS",
+            f"must be below {IDLE_TIMEOUT_SECONDS}, the silence after which API Gateway closes a"
+            f" socket; or set REAPER_HEARTBEAT_MODE=off (it is {heartbeat:g})",
+        )
+    for name, only in NOT_YET.items():
+        value = os.environ.get(PREFIX + name, "").strip()
+        if value not in ("", only):
+            yield name, f"is not in this version yet: unset it (it is {value!r})"
+
+
+def unknown_variables() -> Iterator[str]:
+    """Variables that have our prefix but that nobody reads, each with the nearest name."""
+    known = variables()
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known and name[len(PREFIX) :] not in NOT_YET:
+            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f"did you mean {near[0]}?" if near else "see 'reaper env' for all there are"
+            yield f"{name} is no variable of this program and has no effect: {hint}"
+
+
+def schedule_warnings(settings: Settings) -> Iterator[str]:
+    """What ``reaper run`` cannot keep at these intervals, with the cure."""
+    if settings.heartbeat_mode is HeartbeatMode.OFF:
+        return
+    longest_wait = settings.sweep_interval_seconds + settings.spread_window_seconds
+    if longest_wait > settings.heartbeat_interval_seconds:
+        yield (
+            f"REAPER_SWEEP_INTERVAL_SECONDS={settings.sweep_interval_seconds:g} lets up to"
+            f" {longest_wait:g} s pass between two looks at a row, so a socket may stay silent"
+            f" for longer than REAPER_HEARTBEAT_INTERVAL_SECONDS="
+            f"{settings.heartbeat_interval_seconds:g}: sweep at least every"
+            f" {settings.heartbeat_interval_seconds / (1 + SPREAD_FRACTION):.3g} s"
+        )

@@ -1,0 +1,101 @@
+"""Judgement: what each endpoint has answered, and the zombies that wait for the breaker's word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import structlog
+
+from reaper.core.breaker import BreakerLimits, Evidence, HoldReason, explain, judge, judge_age
+from reaper.core.model import Endpoint
+from reaper.core.report import Tally
+from reaper.eviction import Evictor, Zombie
+
+log = structlog.get_logger()
+
+MOST_WAITING = 20_000
+"""Zombies that may wait. When there are so many, the breaker judges on what there is."""
+
+
+@dataclass(slots=True)
+class Site:
+    """One endpoint: its answers so far, and the rows that wait for judgement on it."""
+
+    evidence: Evidence = field(default_factory=Evidence)
+    gone: list[Zombie] = field(default_factory=list)
+    expired: list[Zombie] = field(default_factory=list)
+    expired_seen: int = 0
+
+
+class Judgement:
+    """Evicts or holds what waits: every endpoint by its own evidence."""
+
+    def __init__(
+        self,
+        limits: BreakerLimits,
+        evictor: Evictor,
+        tally: Tally,
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._limits = limits
+        self._evictor = evictor
+        self._tally = tally
+        self._is_stopping = is_stopping
+        self._sites: dict[Endpoint, Site] = {}
+        self.hold_reason: HoldReason | None = None
+
+    def site(self, endpoint: Endpoint) -> Site:
+        return self._sites.setdefault(endpoint, Site())
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        return list(self._sites)
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        return [site.evidence for site in self._sites.values()]
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether no endpoint tells anything: all was denied, throttled or unknown."""
+        return bool(self._sites) and all(one.learns_nothing for one in self.evidence)
+
+    @property
+    def is_full(self) -> bool:
+        waiting = sum(len(site.gone) + len(site.expired) for site in self._sites.values())
+        return waiting >= MOST_WAITING
+
+    def settle(self) -> None:
+        """Judge what waits, then evict it or hold it. Told to stop, hold it without a verdict."""
+        for site in self._sites.values():
+            gone, site.gone = site.gone, []
+            expired, site.expired = site.expired, []
+            if self._is_stopping():
+                self._tally.held += len(gone) + len(expired)
+                continue
+            self._act(gone, judge(site.evidence, self._limits), site.evidence)
+            if expired:
+                self._act(expired, judge_age(site.evidence), site.evidence)
+
+    def revoke_age(self, site: Site) -> list[Zombie]:
+        """Age has turned out to prove nothing here: hold the rows that were dead by age alone."""
+        expired, site.expired = site.expired, []
+        self._hold(expired, HoldReason.AGE_CONTRADICTED, site.evidence)
+        return expired
+
+    def _act(self, zombies: list[Zombie], reason: HoldReason | None, evidence: Evidence) -> None:
+        if reason is None:
+            self._evictor.evict(zombies, self._is_stopping)
+        else:
+            self._hold(zombies, reason, evidence)
+
+    def _hold(self, zombies: list[Zombie], reason: HoldReason, evidence: Evidence) -> None:
+        self.hold_reason = reason
+        self._tally.held += len(zombies)
+        log.error(
+            "evictions are held",
+            hold_reason=reason.value,
+            rows=len(zombies),
+            why=explain(reason, evidence, self._limits),
+        )

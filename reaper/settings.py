@@ -1,0 +1,252 @@
+"""What operators can set, as a frozen ``Settings``.
+
+The fields of ``Settings`` are the one table of variables: parsing, ``reaper env`` and the table in
+the README are all made from it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields, replace
+
+from reaper.core.breaker import BreakerLimits
+from reaper.core.endpoint import EndpointResolver, parse_endpoint
+from reaper.core.model import Endpoint
+from reaper.core.pacing import SPREAD_FRACTION
+from reaper.core.quota import default_quota_rps
+from reaper.core.rows import AttributePath, RowShape, attribute_path
+from reaper.core.triage import HeartbeatMode, TriageRules
+from reaper.values import (
+    Variable,
+    any_of,
+    attribute_paths,
+    boolean,
+    bytes_of,
+    count,
+    fraction,
+    host_and_port,
+    in_flight,
+    names,
+    one_of,
+    pattern,
+    row_filter,
+    seconds,
+    text,
+    variable,
+)
+
+PREFIX = "REAPER_"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    table_name: str = variable("the DynamoDB table that holds the connections", text, required=True)
+    table_index: str | None = variable(
+        "scan this index instead, such as a sparse index of connections", text
+    )
+    api_endpoint: str | None = variable(
+        "https://{api}.execute-api.{region}.amazonaws.com/{stage}, or its wss:// form;"
+        " a custom domain needs no stage",
+        text,
+        shown="required unless rows carry it",
+    )
+    connection_id_attribute: AttributePath = variable(
+        "where a row holds the connection id: a key or any attribute; this and every other"
+        " attribute name may be a dotted path into maps",
+        attribute_path,
+        "connectionId",
+    )
+    connection_id_pattern: re.Pattern[str] | None = variable(
+        "regular expression that must match the whole value, its first group the id"
+        " (CONN#([^#]+)); other values belong to other kinds of rows",
+        pattern,
+        shown="the whole value",
+    )
+    row_filter: tuple[AttributePath, re.Pattern[str]] | None = variable(
+        "attribute=regex: which rows are connection rows in a table that holds others (SK=META)",
+        row_filter,
+    )
+    connected_at_attribute: AttributePath = variable(
+        "when the client connected: seconds, milliseconds, ISO 8601 or a JavaScript date;"
+        " rows may lack it",
+        attribute_path,
+        "connectedAt",
+    )
+    last_seen_attribute: AttributePath = variable(
+        "when the client was last heard of; rows may lack it", attribute_path, "lastSeenAt"
+    )
+    message_count_attribute: AttributePath = variable(
+        "how many messages the connection has carried; rows may lack it",
+        attribute_path,
+        "messageCount",
+    )
+    endpoint_attribute: tuple[AttributePath, ...] = variable(
+        "where a row names its own endpoint: a URL, domain/stage, two attributes"
+        " (domainName,stage) or a map that holds them",
+        attribute_paths,
+        absent=(),
+    )
+    allowed_endpoint_hosts: tuple[str, ...] = variable(
+        "hosts besides execute-api of this Region that rows may name, such as custom domains",
+        names,
+        absent=(),
+    )
+    sweep_interval_seconds: float = variable(
+        "from the start of one sweep to the start of the next", seconds(least=0.1), "300"
+    )
+    heartbeat_mode: HeartbeatMode = variable(
+        "who gets a heartbeat: off (nobody), idle (the silent), always (all that are due)",
+        one_of(HeartbeatMode),
+        "idle",
+    )
+    heartbeat_interval_seconds: float = variable(
+        "no live socket stays silent for longer; the platform closes it after 600",
+        seconds(least=0.1),
+        "480",
+    )
+    heartbeat_payload: bytes = variable(
+        "what a heartbeat says, at most 32 KB", bytes_of(at_most=32 * 1024), '{"type":"ping"}'
+    )
+    fresh_seconds_or_default: float | None = variable(
+        "a client seen this recently is left alone",
+        seconds(),
+        shown="heartbeat interval less sweep interval; with heartbeats off, the sweep interval",
+    )
+    newborn_grace_seconds: float = variable(
+        "a row younger than this is left alone", seconds(), "60"
+    )
+    max_connection_age_seconds: float = variable(
+        "a row older than this is dead by age, because no socket lives longer than 2 h;"
+        " 0 switches the rule off",
+        seconds(),
+        "7500",
+    )
+    confirm_delay_seconds: float = variable(
+        "after a first 410, wait this long before asking again", seconds(), "5"
+    )
+    quota_rps: float | None = variable(
+        "API Gateway's throttle of this account and Region, shared by all its APIs",
+        count(least=1),
+        shown="10000, or 2500 in the Regions that have less",
+    )
+    quota_share: float = variable(
+        "the part of it that the reaper may use", fraction(above=0), "0.1"
+    )
+    probe_timeout_seconds: float = variable(
+        "a request without an answer by then is cut, its outcome unknown", seconds(least=0.1), "5"
+    )
+    max_in_flight: int | None = variable(
+        "requests under way at once: a number, or auto for what rate and latency need",
+        in_flight,
+        "auto",
+    )
+    scan_segments: int = variable("parallel segments of the scan", count(1, 100), "4")
+    scan_max_rcu: float = variable(
+        "read units a second that the scan may use; 0 is no limit", count(0), "0"
+    )
+    max_gone_fraction: float = variable(
+        "hold all evictions when zombies are a larger part of the answering rows", fraction(), "0.5"
+    )
+    min_gone_rows: int = variable("fewer zombies than this are never too many", count(0), "20")
+    max_unknown_fraction: float = variable(
+        "hold all evictions when a larger part of the answers tells nothing", fraction(), "0.2"
+    )
+    dry_run: bool = variable(
+        "change nothing anywhere: ask by GET only and report what would be done", boolean, "false"
+    )
+    audit_log: str = variable(
+        "file for one JSON line per eviction with the whole old row, or stdout", text, "stdout"
+    )
+    metrics: tuple[str, ...] = variable(
+        "where metrics go: emf (CloudWatch's embedded format, on stdout) or none",
+        any_of("emf", "none"),
+        "emf",
+    )
+    metrics_namespace: str = variable(
+        "CloudWatch namespace of the metrics", text, "ConnectionReaper"
+    )
+    message_source: str = variable(
+        "what counts the application's messages: cloudwatch, attribute (the rows) or none",
+        one_of("cloudwatch", "attribute", "none"),
+        "cloudwatch",
+    )
+    http_bind: tuple[str, int] | None = variable(
+        "address of /healthz; empty for none",
+        host_and_port,
+        "127.0.0.1:9464",
+        may_be_emptied=True,
+    )
+    alert_cooldown_seconds: float = variable(
+        "after an alert, the next of its kind waits this long", seconds(), "900"
+    )
+    log_format: str = variable(
+        "console, json, or auto: console on a terminal, JSON elsewhere",
+        one_of("auto", "console", "json"),
+        "auto",
+    )
+    log_level: str = variable(
+        "least severity that is logged", one_of("debug", "info", "warning", "error"), "info"
+    )
+
+    def as_dry_run(self) -> Settings:
+        return replace(self, dry_run=True)
+
+    @property
+    def fresh_seconds(self) -> float:
+        if self.fresh_seconds_or_default is not None:
+            return self.fresh_seconds_or_default
+        if self.heartbeat_mode is HeartbeatMode.OFF:
+            return self.sweep_interval_seconds
+        return max(0.0, self.heartbeat_interval_seconds - self.sweep_interval_seconds)
+
+    @property
+    def spread_window_seconds(self) -> float:
+        """How long ``reaper run`` takes over a sweep's calls."""
+        return self.sweep_interval_seconds * SPREAD_FRACTION
+
+    def budget_rps(self, region: str) -> float:
+        """Requests a second that the reaper may send in this Region."""
+        return (self.quota_rps or default_quota_rps(region)) * self.quota_share
+
+    def endpoint(self, region: str | None) -> Endpoint | None:
+        return parse_endpoint(self.api_endpoint, region) if self.api_endpoint else None
+
+    def endpoint_resolver(self, region: str | None) -> EndpointResolver:
+        return EndpointResolver(self.endpoint(region), region, self.allowed_endpoint_hosts)
+
+    def row_shape(self, key_names: tuple[str, ...]) -> RowShape:
+        return RowShape(
+            key_names=key_names,
+            connection_id=self.connection_id_attribute,
+            connected_at=self.connected_at_attribute,
+            last_seen_at=self.last_seen_attribute,
+            message_count=self.message_count_attribute,
+            endpoint=self.endpoint_attribute,
+            id_pattern=self.connection_id_pattern,
+            row_filter=self.row_filter,
+        )
+
+    def triage_rules(self) -> TriageRules:
+        return TriageRules(
+            newborn_grace_seconds=self.newborn_grace_seconds,
+            max_connection_age_seconds=self.max_connection_age_seconds,
+            fresh_seconds=self.fresh_seconds,
+            heartbeat_mode=self.heartbeat_mode,
+            heartbeat_interval_seconds=self.heartbeat_interval_seconds,
+        )
+
+    def breaker_limits(self, trust_endpoint: bool = False) -> BreakerLimits:
+        return BreakerLimits(
+            max_gone_fraction=self.max_gone_fraction,
+            min_gone_rows=self.min_gone_rows,
+            max_unknown_fraction=self.max_unknown_fraction,
+            trust_endpoint=trust_endpoint,
+        )
+
+
+def variables() -> dict[str, Variable]:
+    """Every variable of the program by its name, in the order in which an operator meets them."""
+    return {
+        PREFIX + one.name.removesuffix("_or_default").upper(): one.metadata["variable"]
+        for one in fields(Settings)
+    }

@@ -1,0 +1,21 @@
+"""SIGTERM and SIGINT, blocked before the first thread starts and awaited in the main thread.
+
+A handler would run in the middle of anything, and an Event set from one can deadlock.
+"""
+
+from __future__ import annotations
+
+import signal
+
+STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+def block_stop_signals() -> None:
+    """Call before any thread starts: threads inherit the mask."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+
+
+def wait_for_stop_signal(timeout_seconds: float) -> str | None:
+    """The name of the signal that came within that time, or None."""
+    received = signal.sigtimedwait(STOP_SIGNALS, timeout_seconds)
+    return signal.Signals(received.si_signo).name if received is not None else None

@@ -1,0 +1,1 @@
+"""What operators see: logs, audit log, metrics, alerts, progress and health."""

@@ -1,0 +1,121 @@
+"""Alerts through Sentry: one event per kind and cool-down, and a cron monitor for silence."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from enum import StrEnum
+
+import sentry_sdk
+import structlog
+from sentry_sdk.crons import MonitorStatus, capture_checkin
+from sentry_sdk.integrations.logging import LoggingIntegration
+from sentry_sdk.types import MonitorConfig
+
+from reaper import __version__
+from reaper.core.report import Report
+
+log = structlog.get_logger()
+
+CHECKIN_PAUSE_SECONDS = 30.0
+"""Sentry drops all but six check-ins a minute, and a sweep makes two."""
+
+
+class Kind(StrEnum):
+    SWEEP_FAILED = "sweep-failed"
+    EVICTIONS_HELD = "evictions-held"
+    ACCESS_DENIED = "access-denied"
+    SWEEP_OVERRUN = "sweep-overrun"
+
+
+def configure_sentry() -> None:
+    """Start the SDK from SENTRY_DSN and its siblings. No DSN means silence, a wrong one a warning.
+
+    Nothing is collected that we do not send ourselves: no log records, no local variables, since
+    they hold connection ids and payloads.
+    """
+    try:
+        sentry_sdk.init(
+            release=f"apigw-reaper@{__version__}",
+            integrations=[LoggingIntegration(level=None, event_level=None)],
+            include_local_variables=False,
+            send_default_pii=False,
+            max_request_body_size="never",
+        )
+    except Exception as error:  # noqa: BLE001 - a wrong DSN is a warning and nothing else
+        log.warning("SENTRY_DSN is not usable, so alerts go nowhere", error=str(error))
+
+
+class Alerts:
+    """Raises alerts, each kind at most once per cool-down."""
+
+    def __init__(
+        self,
+        table: str,
+        cooldown_seconds: float,
+        interval_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._table = table
+        self._cooldown_seconds = cooldown_seconds
+        self._interval_seconds = interval_seconds
+        self._clock = clock
+        self._last_raised: dict[Kind, float] = {}
+        self._last_checkin = -math.inf
+
+    def alert(self, kind: Kind, message: str, report: Report | None = None) -> None:
+        """Raise one alert with the report's numbers, unless its kind is cooling down."""
+        now = self._clock()
+        if now - self._last_raised.get(kind, -math.inf) < self._cooldown_seconds:
+            return
+        self._last_raised[kind] = now
+        with sentry_sdk.new_scope() as scope:
+            scope.fingerprint = ["reaper", kind.value]
+            scope.set_tag("reaper.alert", kind.value)
+            scope.set_tag("reaper.table", self._table)
+            if report is not None:
+                scope.set_context("sweep", report.to_dict())
+            scope.capture_message(f"{kind.value}: {message}", level="error")
+
+    def sweep_started(self) -> str | None:
+        """Check in with the cron monitor. Returns the check-in to be closed, if there is one."""
+        now = self._clock()
+        if now - self._last_checkin < CHECKIN_PAUSE_SECONDS:
+            return None
+        self._last_checkin = now
+        return capture_checkin(
+            monitor_slug=self._slug,
+            status=MonitorStatus.IN_PROGRESS,
+            monitor_config=self._monitor_config,
+        )
+
+    def sweep_ended(self, checkin: str | None, seconds: float, *, ok: bool) -> None:
+        if checkin is not None:
+            capture_checkin(
+                monitor_slug=self._slug,
+                check_in_id=checkin,
+                status=MonitorStatus.OK if ok else MonitorStatus.ERROR,
+                duration=seconds,
+                monitor_config=self._monitor_config,
+            )
+
+    def flush(self, timeout_seconds: float) -> None:
+        sentry_sdk.flush(timeout_seconds)
+
+    @property
+    def _slug(self) -> str:
+        safe = "".join(c if c.isalnum() else "-" for c in self._table.lower())
+        return f"reaper-{safe}"[:50]
+
+    @property
+    def _monitor_config(self) -> MonitorConfig:
+        """The monitor as the settings imply it; Sentry knows whole minutes only."""
+        minutes = max(1, math.ceil(self._interval_seconds / 60))
+        return {
+            "schedule": {"type": "interval", "value": minutes, "unit": "minute"},
+            "checkin_margin": minutes,
+            "max_runtime": 3 * minutes,
+            "failure_issue_threshold": 1,
+            "recovery_threshold": 1,
+        }

@@ -1,0 +1,171 @@
+"""Builds what a sweep needs from the settings, runs it, and turns what came of it into a report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import boto3
+import structlog
+from botocore.exceptions import NoCredentialsError
+
+from reaper.aws.connections import ConnectionsTable
+from reaper.aws.gateway import Gateway
+from reaper.aws.http import HttpClient
+from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
+from reaper.aws.scan import ParallelScan
+from reaper.aws.session import ca_bundle, region_of
+from reaper.aws.signing import Signer
+from reaper.core.model import Endpoint
+from reaper.core.pacing import spread_rate
+from reaper.core.report import Progress, Report, Tally, make_report
+from reaper.core.rows import RowReader
+from reaper.eviction import Audit, Evictor
+from reaper.judgement import Judgement
+from reaper.prober import Prober
+from reaper.settings import Settings
+from reaper.sweep import Sweep, SweepRules
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    report: Report
+    fault: Exception | None
+    """What made evictions fail, if anything did."""
+
+
+class Worker:
+    """Sweeps one table, as often as it is told to."""
+
+    def __init__(self, settings: Settings, audit: Audit, session: boto3.Session) -> None:
+        """Raises NoCredentialsError when botocore's chain yields none."""
+        self._settings = settings
+        self._audit = audit
+        self._resolver = settings.endpoint_resolver(region_of(session))
+        endpoint = settings.endpoint(region_of(session))
+        self.region = region_of(session) or (endpoint.region if endpoint else "")
+        credentials = session.get_credentials()
+        if credentials is None:
+            raise NoCredentialsError
+        client = HttpClient(Signer(credentials), settings.probe_timeout_seconds, ca_bundle(session))
+        self.gateway = Gateway(client, settings.heartbeat_payload)
+        self.table = ConnectionsTable(settings.table_name, settings.table_index, self.region)
+        self._messages = (
+            CloudWatchMessages(session, self.region, settings.sweep_interval_seconds)
+            if settings.message_source == "cloudwatch"
+            else None
+        )
+        self._calls_last_time: int | None = None
+
+    @property
+    def budget_rps(self) -> float:
+        return self._settings.budget_rps(self.region)
+
+    def sweep(
+        self,
+        *,
+        spread: bool,
+        trust_endpoint: bool = False,
+        is_stopping: Callable[[], bool] = lambda: False,
+        on_progress: Callable[[Progress], None] = lambda _: None,
+    ) -> SweepResult:
+        """Run one sweep; ``spread`` paces its calls over the interval, else they go at the budget.
+
+        Raises TableError when the table cannot be described or scanned.
+        """
+        settings = self._settings
+        started, started_at = time.monotonic(), time.time()
+        self.table.describe()
+        shape = settings.row_shape(self.table.key_names)
+        tally = Tally()
+        spread_seconds = settings.spread_window_seconds if spread else 0.0
+        prober = Prober(
+            self.gateway, self._first_rate(spread_seconds), settings.max_in_flight, time.monotonic
+        )
+        evictor = Evictor(
+            self.table, shape, self._audit, tally, time.time, dry_run=settings.dry_run
+        )
+        judgement = Judgement(settings.breaker_limits(trust_endpoint), evictor, tally, is_stopping)
+        sweep = Sweep(
+            SweepRules(
+                triage=settings.triage_rules(),
+                confirm_delay_seconds=settings.confirm_delay_seconds,
+                next_turn_at=started_at + settings.sweep_interval_seconds + spread_seconds,
+                message_window_seconds=settings.sweep_interval_seconds,
+                budget_rps=self.budget_rps,
+                spread_seconds=spread_seconds,
+                dry_run=settings.dry_run,
+            ),
+            ParallelScan(self.table, shape, settings.scan_segments, settings.scan_max_rcu),
+            RowReader(shape, self._resolver),
+            prober,
+            judgement,
+            tally,
+            time.monotonic,
+            time.time,
+            is_stopping,
+        )
+        sweep.run(
+            lambda: on_progress(
+                Progress(
+                    tally.scanned,
+                    self.table.row_estimate,
+                    prober.calls,
+                    sum(evidence.gone for evidence in judgement.evidence),
+                )
+            )
+        )
+        self._calls_last_time = prober.calls
+        self._warn_of_shape(tally)
+        report = make_report(
+            tally,
+            judgement.evidence,
+            hold_reason=judgement.hold_reason,
+            dry_run=settings.dry_run,
+            checks=prober.checks,
+            api_calls=prober.calls,
+            seconds=time.monotonic() - started,
+            messages=self._count_messages(judgement.endpoints, tally),
+        )
+        return SweepResult(report, evictor.fault)
+
+    def close(self) -> None:
+        self.gateway.close()
+
+    def _first_rate(self, spread_seconds: float) -> float:
+        """A steady rate for as many calls as last time; the budget while that is not known."""
+        if not spread_seconds or self._calls_last_time is None:
+            return self.budget_rps
+        return spread_rate(self._calls_last_time, spread_seconds, self.budget_rps)
+
+    def _count_messages(self, endpoints: list[Endpoint], tally: Tally) -> int | None:
+        if self._settings.message_source == "attribute":
+            return round(tally.counted_messages)
+        if self._messages is None:
+            return None
+        now = time.time()
+        self._messages.record_heartbeats(now, tally.heartbeats)
+        try:
+            return self._messages.count(endpoints, now)
+        except MessagesUnknown as error:
+            log.warning("messages are not counted", why=str(error))
+            return None
+
+    def _warn_of_shape(self, tally: Tally) -> None:
+        name = ".".join(self._settings.connection_id_attribute)
+        if tally.malformed and tally.malformed == tally.scanned:
+            log.error(
+                "no row has a usable connection id: correct REAPER_CONNECTION_ID_ATTRIBUTE"
+                " ('reaper check' shows what rows hold)",
+                attribute=name,
+                rows=tally.malformed,
+            )
+        elif tally.malformed:
+            log.warning(
+                "rows without a usable connection id are left alone",
+                attribute=name,
+                rows=tally.malformed,
+            )
