@@ -67,7 +67,7 @@ def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator
     if not items:
         yield Finding(True, "dynamodb:Scan works; the table is empty, so nothing tells its shape")
         return
-    usable = sum(row.connection_id is not None for row in rows)
+    usable = sum(row.connection_id != "" for row in rows)
     name = ".".join(shape.connection_id)
     if usable:
         yield Finding(True, f"{name}: a connection id in {usable} of {len(items)} sampled rows")
@@ -145,7 +145,7 @@ def _check_sample(rows: list[Row], gateway: Gateway) -> Iterator[Finding]:
     probes = [
         Probe(row.endpoint, row.connection_id, Ask.CHECK, Purpose.DUE)
         for row in rows
-        if row.endpoint is not None and row.connection_id is not None
+        if row.endpoint is not None and row.connection_id
     ]
     if not probes:
         return

@@ -91,8 +91,11 @@ class Judgement:
             self._hold(zombies, reason, evidence)
 
     def _hold(self, zombies: list[Zombie], reason: HoldReason, evidence: Evidence) -> None:
+        is_news = zombies or self.hold_reason is not reason
         self.hold_reason = reason
         self._tally.held += len(zombies)
+        if not is_news:
+            return
         log.error(
             "evictions are held",
             hold_reason=reason.value,

@@ -142,35 +142,36 @@ class Sweep:
         for row in rows:
             kind = triage(row, now, self._rules.next_turn_at, self._rules.triage)
             self._tally.count_triage(kind)
-            if row.endpoint is None or row.connection_id is None:
-                log.debug("left alone", kind=kind.value)
-            elif kind is Triage.EXPIRED:
-                self._take_expired(row, row.endpoint, row.connection_id, now)
-            elif kind is Triage.DUE:
-                due.setdefault((row.endpoint, row.connection_id), []).append(row)
-            else:
-                self._count_messages([row], now)
+            if row.endpoint is None:
+                continue
+            match kind:
+                case Triage.DUE:
+                    due.setdefault((row.endpoint, row.connection_id), []).append(row)
+                case Triage.EXPIRED:
+                    self._take_expired(row, row.endpoint, now)
+                case Triage.NEWBORN | Triage.FRESH:
+                    self._count_messages([row], now)
         for (endpoint, connection_id), same in due.items():
             self._ask(Probe(endpoint, connection_id, Ask.CHECK, Purpose.DUE, same), now)
 
-    def _take_expired(self, row: Row, endpoint: Endpoint, connection_id: str, now: float) -> None:
+    def _take_expired(self, row: Row, endpoint: Endpoint, now: float) -> None:
         """Dead by age, unless the sample has shown that age proves nothing in this table."""
         site = self._judgement.site(endpoint)
         if site.evidence.expired_alive:
             self._tally.held += 1
-            self._keep_expired_alive(row, endpoint, connection_id, now)
+            self._keep_expired_alive(row, endpoint, now)
             return
         site.expired.append(Zombie(row, Reason.EXPIRED))
         site.expired_seen += 1
         if site.expired_seen <= AGE_SAMPLE_ALWAYS or site.expired_seen % AGE_SAMPLE_EVERY == 0:
-            self._prober.ask(Probe(endpoint, connection_id, Ask.CHECK, Purpose.AGE_SAMPLE, [row]))
+            self._prober.ask(
+                Probe(endpoint, row.connection_id, Ask.CHECK, Purpose.AGE_SAMPLE, [row])
+            )
 
-    def _keep_expired_alive(
-        self, row: Row, endpoint: Endpoint, connection_id: str, now: float
-    ) -> None:
+    def _keep_expired_alive(self, row: Row, endpoint: Endpoint, now: float) -> None:
         """Its socket may live, so it gets its heartbeat like any other."""
         if self._rules.triage.heartbeat_mode is not HeartbeatMode.OFF:
-            self._ask(Probe(endpoint, connection_id, Ask.CHECK, Purpose.KEEPALIVE, [row]), now)
+            self._ask(Probe(endpoint, row.connection_id, Ask.CHECK, Purpose.KEEPALIVE, [row]), now)
 
     def _ask(self, probe: Probe, now: float) -> None:
         if not self._rules.dry_run:
@@ -206,8 +207,12 @@ class Sweep:
                 self._count_messages(probe.rows, self._wall_clock())
             case Outcome.GONE:
                 evidence.gone += rows
-                now = self._wall_clock()
-                delay = confirm_delay_seconds(probe.rows, now, self._rules.confirm_delay_seconds)
+                delay = confirm_delay_seconds(
+                    probe.rows,
+                    self._wall_clock(),
+                    self._rules.confirm_delay_seconds,
+                    self._rules.triage.newborn_grace_seconds,
+                )
                 log.debug("suspect", connection_id=probe.connection_id, asked_again_in=delay)
                 self._prober.ask_later(
                     Probe(
@@ -238,9 +243,9 @@ class Sweep:
         if answer.outcome not in (Outcome.ALIVE, Outcome.GONE):
             self._untold[answer.detail] += 1
         if answer.outcome is Outcome.ALIVE:
-            probe, now = answer.probe, self._wall_clock()
-            for spared in self._judgement.revoke_age(self._judgement.site(probe.endpoint)):
-                self._keep_expired_alive(spared.row, probe.endpoint, probe.connection_id, now)
+            endpoint, now = answer.probe.endpoint, self._wall_clock()
+            for spared in self._judgement.revoke_age(self._judgement.site(endpoint)):
+                self._keep_expired_alive(spared.row, endpoint, now)
 
     def _keep_alive(self, answer: Answer) -> None:
         """Count the heartbeat that this was, or send the one that the check showed is needed."""

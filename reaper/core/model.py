@@ -42,8 +42,8 @@ class Row:
 
     key: Item
     """The primary key of the table, hash and range."""
-    connection_id: str | None
-    """None when the row holds no usable id."""
+    connection_id: str
+    """Empty when the row holds no usable id."""
     endpoint: Endpoint | None
     """None when the row belongs to an endpoint that this reaper does not serve."""
     connected_at: float | None

@@ -93,7 +93,7 @@ class RowReader:
             connection_id = match[1] if shape.id_pattern.groups else match[0]
         return Row(
             key={name: item[name] for name in shape.key_names},
-            connection_id=connection_id if _is_usable(connection_id) else None,
+            connection_id=connection_id if connection_id and _is_usable(connection_id) else "",
             endpoint=self._resolver.of_row([attribute(item, path) for path in shape.endpoint]),
             connected_at=epoch_seconds(attribute(item, shape.connected_at), now),
             last_seen_at=epoch_seconds(attribute(item, shape.last_seen_at), now),
@@ -112,11 +112,10 @@ def _matches(item: Item, path: AttributePath, pattern: re.Pattern[str]) -> bool:
     return text is not None and pattern.fullmatch(text) is not None
 
 
-def _is_usable(connection_id: str | None) -> bool:
+def _is_usable(connection_id: str) -> bool:
     """Whether this can be a path segment of a URL that still means this connection."""
     return (
-        connection_id is not None
-        and 0 < len(connection_id) <= LONGEST_CONNECTION_ID
+        len(connection_id) <= LONGEST_CONNECTION_ID
         and connection_id.isprintable()
         and not connection_id.isspace()
         and connection_id not in (".", "..")

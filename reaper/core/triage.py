@@ -37,7 +37,7 @@ class TriageRules:
 
 def triage(row: Row, now: float, next_turn_at: float, rules: TriageRules) -> Triage:
     """Sort one row. ``next_turn_at`` is the latest moment at which it is looked at again."""
-    if row.connection_id is None:
+    if not row.connection_id:
         return Triage.MALFORMED
     if row.endpoint is None:
         return Triage.FOREIGN

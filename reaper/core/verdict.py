@@ -26,14 +26,16 @@ def outcome_of_status(status: int) -> Outcome:
     return _MEANINGS.get(status, Outcome.UNKNOWN)
 
 
-def confirm_delay_seconds(rows: Iterable[Row], now: float, configured: float) -> float:
+def confirm_delay_seconds(
+    rows: Iterable[Row], now: float, configured: float, newborn_grace: float
+) -> float:
     """How long after its first 410 a suspect is asked again.
 
     Where a row may be newborn, the second question comes only when its ``$connect`` must be
-    over: so for rows without a usable timestamp, and for rows younger than that.
+    over: so for rows without a usable timestamp, and for rows within their grace period (which
+    are asked at all only where they would else miss a heartbeat).
     """
     may_be_newborn = any(
-        row.connected_at is None or now - row.connected_at < CONNECT_MAY_TAKE_SECONDS
-        for row in rows
+        row.connected_at is None or now - row.connected_at < newborn_grace for row in rows
     )
     return max(configured, CONNECT_MAY_TAKE_SECONDS) if may_be_newborn else configured

@@ -34,6 +34,8 @@ def configure_logs(log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
+    # It warns of every run that it skips; the daemon says that itself, with the cure.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     logging.getLogger("reaper").setLevel(level.upper())
     structlog.configure(
         processors=[

@@ -1,0 +1,73 @@
+"""Chat clients on real WebSockets, for the demo and the tests."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+HEARTBEAT = {"type": "ping"}
+CONNECT_AT_ONCE = 10
+
+
+@dataclass(eq=False)
+class ChatClient:
+    """One user with one socket, who answers heartbeats and counts what arrives."""
+
+    socket: ClientConnection
+    heartbeats: int = 0
+    received: int = 0
+    sent: int = 0
+    is_open: bool = True
+    _reader: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    @classmethod
+    async def open(cls, url: str, token: str) -> ChatClient:
+        # The library's own pings are off: API Gateway's clients rely on messages.
+        client = cls(await connect(f"{url}?token={token}", ping_interval=None))
+        client._reader = asyncio.create_task(client._read())
+        return client
+
+    async def say(self, text: str) -> None:
+        self.sent += 1
+        await self._send({"action": "sendMessage", "text": text})
+
+    def vanish(self) -> None:
+        """Be gone without a goodbye, as a phone in a tunnel is."""
+        self.is_open = False
+        self.socket.transport.abort()
+
+    async def leave(self) -> None:
+        self.is_open = False
+        await self.socket.close()
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        await self.socket.send(json.dumps(message))
+
+    async def _read(self) -> None:
+        try:
+            async for frame in self.socket:
+                if json.loads(frame) == HEARTBEAT:
+                    self.heartbeats += 1
+                    await self._send({"action": "pong"})
+                else:
+                    self.received += 1
+        except ConnectionClosed:
+            pass
+        finally:
+            self.is_open = False
+
+
+async def open_clients(url: str, tokens: list[str]) -> list[ChatClient]:
+    """Connect one client per token, a few at a time."""
+    turn = asyncio.Semaphore(CONNECT_AT_ONCE)
+
+    async def one(token: str) -> ChatClient:
+        async with turn:
+            return await ChatClient.open(url, token)
+
+    return list(await asyncio.gather(*(one(token) for token in tokens)))

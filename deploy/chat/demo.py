@@ -1,0 +1,297 @@
+"""The demo: a real chat on real sockets, clients that vanish, and the reaper that cleans up.
+
+    make demo
+
+Starts a local stand-in for AWS, deploys the chat, lets clients connect, chat and vanish, runs
+``reaper run`` as its own process, and checks the outcome against the clients themselves. The last
+line of stdout is one JSON object. Exit code 1 if anything is not as it should be.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import secrets
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.chat.clients import ChatClient, open_clients
+from deploy.chat.deploy import Chat, deploy
+from deploy.chat.handlers.authorizer import sign_token
+from deploy.chat.standin import StandIn
+
+CLIENTS = 64
+ZOMBIES = 22
+OPENING_MESSAGES = 24
+MESSAGES_PER_SWEEP = 6
+SWEEPS_AFTER_EVICTION = 4
+SLOWEST_SECONDS = 120
+CODE_BUCKET = "chat-code"
+
+REAPER_SETTINGS = {
+    "REAPER_SWEEP_INTERVAL_SECONDS": "5",
+    "REAPER_HEARTBEAT_INTERVAL_SECONDS": "8",
+    "REAPER_NEWBORN_GRACE_SECONDS": "3",
+    "REAPER_CONFIRM_DELAY_SECONDS": "1",
+    "REAPER_MESSAGE_SOURCE": "attribute",
+    "REAPER_HTTP_BIND": "",
+    "REAPER_LOG_FORMAT": "json",
+}
+"""Seconds where production has minutes; everything else is as it comes."""
+
+console = Console(stderr=False, highlight=False)
+
+
+@dataclass
+class Reaper:
+    """The real ``reaper run``, a process of its own, and the reports that it logs."""
+
+    process: asyncio.subprocess.Process
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def follow(self) -> None:
+        """Read its log until it ends; show each sweep."""
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            entry = json.loads(line)
+            if entry["event"] == "sweep finished":
+                self.reports.append(entry)
+                _show_sweep(len(self.reports), entry)
+                self._news.set()
+            elif entry["level"] in ("warning", "error"):
+                console.print(f"[yellow]  reaper says: {entry['event']}[/]", soft_wrap=True)
+
+    def total(self, counter: str) -> int:
+        return sum(int(report[counter] or 0) for report in self.reports)
+
+    async def next_report(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+
+class Failure(Exception):
+    """Something is not as it should be. The message says what."""
+
+
+@asynccontextmanager
+async def reaper_running(standin: StandIn, chat: Chat, directory: Path) -> AsyncIterator[Reaper]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "reaper", "run"),
+        env=os.environ
+        | standin.environment
+        | REAPER_SETTINGS
+        | {
+            "REAPER_TABLE_NAME": chat.connections_table,
+            "REAPER_API_ENDPOINT": f"{standin.management_endpoint_base}/{chat.api_id}/{chat.stage}",
+            "REAPER_AUDIT_LOG": str(directory / "audit.jsonl"),
+        },
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    reaper = Reaper(process)
+    following = asyncio.create_task(reaper.follow())
+    try:
+        yield reaper
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), 15)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+        await following
+
+
+async def demo(directory: Path) -> dict[str, Any]:
+    """Play it from beginning to end; returns what the last line shows. Raises Failure."""
+    started = time.monotonic()
+    with StandIn(directory) as standin:
+        os.environ.update(standin.environment)
+        _say("a local stand-in for AWS answers", standin.url)
+        chat = await asyncio.to_thread(_deploy, standin)
+        _say("the chat is deployed", f"table {chat.connections_table}, WebSocket API {chat.api_id}")
+        clients = await _open_clients(standin, chat)
+        _say("clients are connected", f"{len(clients)} sockets")
+        await _chat(clients, messages=OPENING_MESSAGES)
+        _say("they have chatted", f"{OPENING_MESSAGES} messages, each to all")
+        vanished, staying = clients[:ZOMBIES], clients[ZOMBIES:]
+        await asyncio.to_thread(_delete_disconnect_route, standin, chat)
+        for client in vanished:
+            client.vanish()
+        await asyncio.sleep(1)
+        planted = len(await asyncio.to_thread(_rows, standin, chat)) - len(staying)
+        live_before = sum(client.is_open for client in staying)
+        _say("clients vanished and $disconnect never came", f"{planted} rows are zombies now")
+        _say("reaper run starts", "its sweeps:")
+        async with reaper_running(standin, chat, directory) as reaper:
+            await asyncio.wait_for(_watch(reaper, staying, planted), SLOWEST_SECONDS)
+        await asyncio.sleep(1)
+        rows = await asyncio.to_thread(_rows, standin, chat)
+        summary = _summary(reaper, clients, staying, planted, live_before, rows, started)
+        _verify(summary, reaper, staying)
+        for client in staying:
+            await client.leave()
+        return summary
+
+
+async def _watch(reaper: Reaper, staying: list[ChatClient], planted: int) -> None:
+    """Until the zombies are gone; then the chat goes on while some more sweeps are made."""
+    while reaper.total("evicted") < planted:
+        await reaper.next_report()
+    for _ in range(SWEEPS_AFTER_EVICTION):
+        await _chat(staying, messages=MESSAGES_PER_SWEEP)
+        await reaper.next_report()
+
+
+def _deploy(standin: StandIn) -> Chat:
+    session = standin.session()
+    session.client("s3").create_bucket(Bucket=CODE_BUCKET)
+    return deploy(
+        session,
+        "chat",
+        CODE_BUCKET,
+        token_secret=secrets.token_urlsafe(24),
+        management_endpoint_base=standin.management_endpoint_base,
+    )
+
+
+async def _open_clients(standin: StandIn, chat: Chat) -> list[ChatClient]:
+    url = f"{standin.management_endpoint_base}/{chat.api_id}/{chat.stage}"
+    expiry = time.time() + 3600
+    tokens = [sign_token(f"user-{n}", chat.token_secret, expiry) for n in range(CLIENTS)]
+    return await open_clients(url.replace("http://", "ws://"), tokens)
+
+
+async def _chat(clients: list[ChatClient], messages: int) -> None:
+    """Some clients say something; it is over when everybody has heard it."""
+    awaited = [client.received + messages for client in clients]
+    for client in itertools.islice(itertools.cycle(clients), messages):
+        await client.say("hello")
+    while any(client.received < count for client, count in zip(clients, awaited, strict=True)):
+        await asyncio.sleep(0.05)
+
+
+def _delete_disconnect_route(standin: StandIn, chat: Chat) -> None:
+    """From now on a lost client leaves its row behind, as where $disconnect is not delivered."""
+    gateway = standin.session().client("apigatewayv2")
+    for route in gateway.get_routes(ApiId=chat.api_id)["Items"]:
+        if route["RouteKey"] == "$disconnect":
+            gateway.delete_route(ApiId=chat.api_id, RouteId=route["RouteId"])
+
+
+def _rows(standin: StandIn, chat: Chat) -> set[str]:
+    pages = standin.session().client("dynamodb").get_paginator("scan")
+    return {
+        item["connectionId"]["S"]
+        for page in pages.paginate(TableName=chat.connections_table)
+        for item in page["Items"]
+    }
+
+
+def _summary(
+    reaper: Reaper,
+    clients: list[ChatClient],
+    staying: list[ChatClient],
+    planted: int,
+    live_before: int,
+    rows: set[str],
+    started: float,
+) -> dict[str, Any]:
+    live_after = sum(client.is_open for client in staying)
+    messages = sum(client.sent for client in clients)
+    heartbeats = reaper.total("heartbeats")
+    return {
+        "clients": len(clients),
+        "zombies_planted": planted,
+        "zombies_evicted": reaper.total("evicted"),
+        "live_before": live_before,
+        "live_after": live_after,
+        "false_evictions": live_after - len(rows),
+        "heartbeats_sent": heartbeats,
+        "heartbeats_received": sum(client.heartbeats for client in clients),
+        "messages": messages,
+        "heartbeat_message_ratio": round(heartbeats / messages, 3) if messages else None,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _verify(summary: dict[str, Any], reaper: Reaper, staying: list[ChatClient]) -> None:
+    """The clients are the witnesses."""
+    wrong = [
+        what
+        for what, ok in {
+            "reaper run did not exit with 0": reaper.process.returncode == 0,
+            "zombies are left": summary["zombies_evicted"] == summary["zombies_planted"] == ZOMBIES,
+            "a live client lost its socket": summary["live_after"] == len(staying),
+            "a live client lost its row": summary["false_evictions"] == 0,
+            "heartbeats were counted that did not arrive, or arrived uncounted": (
+                summary["heartbeats_sent"] == summary["heartbeats_received"] > 0
+            ),
+        }.items()
+        if not ok
+    ]
+    if wrong:
+        raise Failure(f"{'; '.join(wrong)}: {json.dumps(summary)}")
+
+
+def _say(what: str, detail: str) -> None:
+    console.print(f"[bold green]•[/] {what}  [dim]{detail}[/]", soft_wrap=True)
+
+
+def _show_sweep(number: int, report: dict[str, Any]) -> None:
+    ratio = report["heartbeat_message_ratio"]
+    console.print(
+        f"  sweep {number:>2}"
+        f"  [dim]rows[/] {report['scanned']:>3}"
+        f"  [dim]left alone[/] {report['newborn'] + report['fresh']:>3}"
+        f"  [green]alive {report['alive']:>3}[/]"
+        f"  [red]zombies {report['confirmed']:>3}  evicted {report['evicted']:>3}[/]"
+        f"  [cyan]heartbeats {report['heartbeats']:>3}[/]"
+        f"  [dim]messages[/] {report['messages']:>3}"
+        f"  [bold]ratio {'–' if ratio is None else f'{ratio:.2f}'}[/]",
+        soft_wrap=True,
+    )
+
+
+def _show_summary(summary: dict[str, Any]) -> None:
+    table = Table(title="what the clients and the table say", show_header=False)
+    for name, value in summary.items():
+        table.add_row(name.replace("_", " "), str(value))
+    console.print(table)
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory(prefix="reaper-demo-") as directory:
+        try:
+            summary = asyncio.run(demo(Path(directory)))
+        except KeyboardInterrupt:
+            console.print("interrupted; everything that was started is ended")
+            return 130
+        except TimeoutError:
+            console.print(f"[bold red]the sweeps took longer than {SLOWEST_SECONDS} s[/]")
+            return 1
+        except Failure as failure:
+            console.print(f"[bold red]{failure}[/]", soft_wrap=True)
+            return 1
+    _show_summary(summary)
+    console.print("[bold green]every zombie is gone, every live client is untouched[/]")
+    print(json.dumps(summary), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

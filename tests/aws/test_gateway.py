@@ -1,0 +1,227 @@
+"""The gateway over real sockets: each answer and each fault has its outcome, and none is raised."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+from botocore.credentials import Credentials
+from botocore.exceptions import CredentialRetrievalError
+from botocore.httpsession import get_cert_path
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from reaper.aws.gateway import Gateway
+from reaper.aws.http import HttpClient, proxy_for
+from reaper.aws.signing import Signer
+from reaper.core.model import Ask, Endpoint, Outcome, Probe, Purpose
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+
+TIMEOUT_SECONDS = 1.0
+
+
+@pytest.fixture
+def gateway():
+    made = make_gateway(get_cert_path(True))
+    yield made
+    made.close()
+
+
+def make_gateway(ca_bundle: str, credentials=None) -> Gateway:
+    signer = Signer(credentials or Credentials("AKID", "secret"))
+    return Gateway(HttpClient(signer, TIMEOUT_SECONDS, ca_bundle), b'{"type":"ping"}')
+
+
+def ask(gateway: Gateway, endpoint: Endpoint, *names: str, how: Ask = Ask.CHECK):
+    """Ask after each at once; the answers by connection id."""
+    for name in names:
+        gateway.start(Probe(endpoint, name, how, Purpose.DUE))
+    answers = {}
+    give_up_at = time.monotonic() + 10
+    while len(answers) < len(names) and time.monotonic() < give_up_at:
+        for answer in gateway.poll(0.1):
+            answers[answer.probe.connection_id] = answer
+    assert gateway.in_flight == 0
+    return answers
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome", "told"),
+    [
+        (faults.alive, Outcome.ALIVE, "200"),
+        (faults.gone, Outcome.GONE, "410 GoneException"),
+        (faults.denied, Outcome.DENIED, "403 AccessDeniedException"),
+        (faults.wrong_stage, Outcome.DENIED, "403 ForbiddenException"),
+        (faults.malformed_id, Outcome.UNKNOWN, "400 BadRequestException"),
+        (faults.throttled, Outcome.THROTTLED, "429 LimitExceededException"),
+        (faults.broken, Outcome.UNKNOWN, "500"),
+        (faults.answers(302), Outcome.UNKNOWN, "302"),
+        (faults.answers(204), Outcome.UNKNOWN, "204"),
+        (faults.hangs, Outcome.UNKNOWN, "no answer within 1 s"),
+        (faults.resets, Outcome.UNKNOWN, "connection broke"),
+        (faults.truncates, Outcome.UNKNOWN, "connection broke"),
+        (faults.speaks_garbage, Outcome.UNKNOWN, "connection broke"),
+    ],
+)
+@pytest.mark.parametrize("how", list(Ask))
+def test_each_answer_has_its_outcome(gateway, how, behaviour, outcome, told):
+    with FaultyGateway(default=behaviour) as server:
+        answer = ask(gateway, server.endpoint, "abc=", how=how)["abc="]
+
+    assert answer.outcome is outcome
+    assert told in answer.detail
+
+
+def test_a_refused_connection_is_unknown(gateway):
+    with FaultyGateway() as server:
+        endpoint = server.endpoint
+    answer = ask(gateway, endpoint, "abc=")["abc="]
+
+    assert (answer.outcome, answer.detail) == (
+        Outcome.UNKNOWN,
+        "cannot connect: AWS_IO_SOCKET_CONNECTION_REFUSED",
+    )
+
+
+def test_an_unknown_host_is_unknown(gateway):
+    endpoint = Endpoint("http", "nowhere.invalid", 80, "/prod", "us-east-1", None, None)
+
+    assert ask(gateway, endpoint, "abc=")["abc="].outcome is Outcome.UNKNOWN
+
+
+def test_a_hung_request_holds_up_no_other(gateway):
+    with FaultyGateway({"stuck": faults.hangs}) as server:
+        started = time.monotonic()
+        gateway.start(Probe(server.endpoint, "stuck", Ask.CHECK, Purpose.DUE))
+        others = {}
+        for n in range(20):
+            gateway.start(Probe(server.endpoint, f"c{n}", Ask.CHECK, Purpose.DUE))
+        while len(others) < 20:
+            others |= {answer.probe.connection_id: answer for answer in gateway.poll(0.05)}
+        quick = time.monotonic() - started
+        while gateway.in_flight:
+            others |= {answer.probe.connection_id: answer for answer in gateway.poll(0.05)}
+
+    assert {answer.outcome for name, answer in others.items() if name != "stuck"} == {Outcome.ALIVE}
+    assert others["stuck"].outcome is Outcome.UNKNOWN
+    assert quick < TIMEOUT_SECONDS <= time.monotonic() - started
+
+
+def test_connections_are_kept_alive(gateway):
+    with FaultyGateway() as server:
+        for n in range(5):
+            ask(gateway, server.endpoint, f"c{n}")
+
+        assert server.connections_opened == 1
+
+
+def test_a_connection_that_the_server_closed_is_opened_again(gateway):
+    with FaultyGateway(default=faults.answers_then_closes) as server:
+        outcomes = [ask(gateway, server.endpoint, f"c{n}")[f"c{n}"].outcome for n in range(10)]
+
+    assert outcomes == [Outcome.ALIVE] * 10
+
+
+def test_a_heartbeat_carries_the_payload_and_a_check_none(gateway):
+    seen = []
+
+    def records(handler):
+        seen.append((handler.command, handler.headers.get("Content-Length")))
+        faults.alive(handler)
+
+    with FaultyGateway(default=records) as server:
+        ask(gateway, server.endpoint, "a")
+        ask(gateway, server.endpoint, "a", how=Ask.HEARTBEAT)
+
+    assert seen == [("GET", None), ("POST", str(len(b'{"type":"ping"}')))]
+
+
+def test_a_check_tells_when_the_client_was_last_active(gateway):
+    local = faults.answers(200, {"ConnectedAt": 1700000000, "LastActiveAt": 1790000000})
+    with FaultyGateway(
+        {"aws": faults.idle, "local": local, "silent": faults.answers(200, b"<html>")}
+    ) as server:
+        answers = ask(gateway, server.endpoint, "aws", "local", "silent")
+
+    assert answers["aws"].last_active_at == pytest.approx(time.time() - 600, abs=5)
+    assert answers["local"].last_active_at == 1790000000
+    assert answers["silent"].last_active_at is None
+
+
+def test_credentials_that_cannot_be_refreshed_make_the_answer_unknown():
+    class Broken:
+        def get_frozen_credentials(self):
+            raise CredentialRetrievalError(provider="task-role", error_msg="the agent is away")
+
+    gateway = make_gateway(get_cert_path(True), Broken())
+    with FaultyGateway() as server:
+        answer = ask(gateway, server.endpoint, "abc=")["abc="]
+
+    assert answer.outcome is Outcome.UNKNOWN
+    assert "the agent is away" in answer.detail
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("localhost", "ALIVE"), ("example.com", "UNKNOWN")])
+def test_the_certificate_must_match_the_host(tmp_path, name, outcome):
+    certificate, context = self_signed(tmp_path, name)
+    gateway = make_gateway(str(certificate))
+    with FaultyGateway(ssl_context=context) as server:
+        answer = ask(gateway, server.endpoint, "abc=")["abc="]
+    gateway.close()
+
+    assert answer.outcome is Outcome[outcome]
+
+
+def test_a_certificate_of_nobody_we_trust_is_refused(tmp_path, gateway):
+    _, context = self_signed(tmp_path, "localhost")
+    with FaultyGateway(ssl_context=context) as server:
+        answer = ask(gateway, server.endpoint, "abc=")["abc="]
+
+    assert answer.outcome is Outcome.UNKNOWN
+
+
+def test_the_proxy_variables_are_honoured(monkeypatch):
+    endpoint = Endpoint("https", "a.execute-api.x.amazonaws.com", 443, "/p", "x", "a", "p")
+    monkeypatch.setenv("HTTPS_PROXY", "http://user:p%40ss@proxy.local:3128")
+    monkeypatch.setenv("NO_PROXY", "internal.example")
+
+    proxy = proxy_for(endpoint)
+    assert (proxy.host_name, proxy.port) == ("proxy.local", 3128)
+    assert (proxy.auth_username, proxy.auth_password) == ("user", "p@ss")
+    assert proxy_for(endpoint._replace(host="internal.example")) is None
+
+
+def self_signed(directory: Path, name: str) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for ``name`` that is its own authority, and a server that shows it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    certificate_file, key_file = directory / "server.pem", directory / "server.key"
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    key_file.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate_file, key_file)
+    return certificate_file, context

@@ -1,0 +1,39 @@
+"""Rows as tests need them: only what matters is said."""
+
+from __future__ import annotations
+
+from reaper.core.endpoint import parse_endpoint
+from reaper.core.model import Endpoint, Row
+from reaper.core.triage import HeartbeatMode, TriageRules
+
+NOW = 1_795_500_000.0
+ENDPOINT = parse_endpoint("https://abc123.execute-api.eu-west-1.amazonaws.com/prod", None)
+
+DEFAULT_RULES = TriageRules(
+    newborn_grace_seconds=60,
+    max_connection_age_seconds=7500,
+    fresh_seconds=180,
+    heartbeat_mode=HeartbeatMode.IDLE,
+    heartbeat_interval_seconds=480,
+)
+
+
+def a_row(
+    connection_id: str = "R0oXAdfD0kwCH6w=",
+    *,
+    age: float | None = None,
+    silent: float | None = None,
+    endpoint: Endpoint | None = ENDPOINT,
+    messages: int = 0,
+    now: float = NOW,
+) -> Row:
+    """A row whose connection is ``age`` seconds old and was seen ``silent`` seconds ago."""
+    return Row(
+        key={"connectionId": {"S": connection_id}},
+        connection_id=connection_id,
+        endpoint=endpoint,
+        connected_at=None if age is None else now - age,
+        last_seen_at=None if silent is None else now - silent,
+        message_count=messages,
+        watched=(),
+    )

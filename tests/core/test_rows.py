@@ -1,0 +1,120 @@
+"""Rows: from what tables hold to what a sweep needs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from reaper.core.endpoint import EndpointResolver
+from reaper.core.rows import RowReader, RowShape, attribute, attribute_path
+from tests.core.builders import ENDPOINT, NOW
+
+SHAPE = RowShape(
+    key_names=("pk", "sk"),
+    connection_id=("connectionId",),
+    connected_at=("connectedAt",),
+    last_seen_at=("lastSeenAt",),
+    message_count=("messageCount",),
+)
+KEYS = {"pk": {"S": "ROOM#1"}, "sk": {"N": "7"}}
+
+
+def read(item, **changes):
+    reader = RowReader(replace(SHAPE, **changes), EndpointResolver(ENDPOINT, "eu-west-1"))
+    return reader.read(KEYS | item, NOW)
+
+
+def test_a_row_is_read_whole():
+    row = read(
+        {
+            "connectionId": {"S": "abc="},
+            "connectedAt": {"N": str(NOW - 100)},
+            "lastSeenAt": {"N": str((NOW - 10) * 1000)},
+            "messageCount": {"N": "12"},
+        }
+    )
+
+    assert row.key == KEYS
+    assert (row.connection_id, row.endpoint) == ("abc=", ENDPOINT)
+    assert (row.connected_at, row.last_seen_at, row.message_count) == (NOW - 100, NOW - 10, 12)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {"S": ""},
+        {"S": " "},
+        {"S": "."},
+        {"S": ".."},
+        {"S": "a\nb"},
+        {"S": "x" * 257},
+        {"SS": ["a", "b"]},
+        {"L": []},
+        {"NULL": True},
+        {"B": b"abc"},
+    ],
+)
+def test_a_row_without_a_usable_id_has_none(value):
+    assert read({} if value is None else {"connectionId": value}).connection_id == ""
+
+
+def test_a_pattern_finds_the_id_in_a_composite_key():
+    pattern = re.compile(r"CONN#([^#]+)")
+    assert read({"connectionId": {"S": "CONN#abc="}}, id_pattern=pattern).connection_id == "abc="
+    assert read({"connectionId": {"S": "CONN#TRIP#abc="}}, id_pattern=pattern) is None
+    assert read({"connectionId": {"S": "USER#1"}}, id_pattern=pattern) is None
+
+
+def test_a_pattern_without_a_group_takes_the_whole_value():
+    pattern = re.compile(r"(?!__count__).+")
+    assert read({"connectionId": {"S": "abc="}}, id_pattern=pattern).connection_id == "abc="
+    assert read({"connectionId": {"S": "__count__"}}, id_pattern=pattern) is None
+
+
+def test_a_filter_tells_connection_rows_from_others():
+    row_filter = (("kind",), re.compile("META"))
+    item = {"connectionId": {"S": "abc="}}
+    assert read(item | {"kind": {"S": "META"}}, row_filter=row_filter).connection_id == "abc="
+    assert read(item | {"kind": {"S": "METADATA"}}, row_filter=row_filter) is None
+    assert read(item, row_filter=row_filter) is None
+
+
+def test_attributes_may_lie_in_maps_and_hold_hyphens():
+    path = attribute_path("data.connection-id")
+    item = {"data": {"M": {"connection-id": {"S": "abc="}}}}
+
+    assert attribute(item, path) == {"S": "abc="}
+    assert attribute({"data": {"S": "no map"}}, path) is None
+    assert attribute({}, path) is None
+    assert read(item, connection_id=path).connection_id == "abc="
+
+
+@pytest.mark.parametrize("name", ["", ".", "a..b", "a.", ".a"])
+def test_an_impossible_attribute_name_is_refused(name):
+    with pytest.raises(ValueError, match="single dots"):
+        attribute_path(name)
+
+
+def test_a_scan_brings_only_what_is_needed_and_nothing_twice():
+    shape = replace(
+        SHAPE,
+        endpoint=(("data",),),
+        connection_id=("data", "id"),
+        row_filter=(("pk",), re.compile("x")),
+    )
+    assert shape.needed == [
+        ("connectedAt",),
+        ("data",),
+        ("lastSeenAt",),
+        ("messageCount",),
+        ("pk",),
+        ("sk",),
+    ]
+
+
+@pytest.mark.parametrize("value", [{"S": "many"}, {"N": "-3"}, {"BOOL": True}, {"N": "1.5"}])
+def test_a_counter_that_is_no_count_counts_nothing(value):
+    assert read({"messageCount": value}).message_count == 0

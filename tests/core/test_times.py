@@ -1,0 +1,90 @@
+"""Times are told apart by value, and what makes no sense counts as absent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reaper.core.times import EARLIEST_PLAUSIBLE, FUTURE_TOLERANCE_SECONDS, epoch_seconds
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC).timestamp()
+MOMENT = datetime(2026, 11, 24, 7, 44, 26, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"N": "1795506266"},
+        {"S": "1795506266"},
+        {"N": "1795506266000"},
+        {"S": "1795506266000"},
+        {"S": "2026-11-24T07:44:26Z"},
+        {"S": "2026-11-24T07:44:26.000Z"},
+        {"S": "2026-11-24T07:44:26+00:00"},
+        {"S": "2026-11-24T09:44:26+02:00"},
+        {"S": "2026-11-24T07:44:26"},
+        {"S": "2026-11-24 07:44:26"},
+        {"S": "Tue Nov 24 2026 07:44:26 GMT+0000 (Coordinated Universal Time)"},
+        {"S": "Tue Nov 24 2026 08:44:26 GMT+0100 (Central European Standard Time)"},
+        {"S": "Tue, 24 Nov 2026 07:44:26 GMT"},
+    ],
+)
+def test_every_form_that_applications_use_is_read(value):
+    assert epoch_seconds(value, NOW) == MOMENT.timestamp()
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {"BOOL": True},
+        {"NULL": True},
+        {"M": {}},
+        {"SS": ["2026-11-24T07:44:26Z"]},
+        {"S": ""},
+        {"S": "yesterday"},
+        {"S": "2026-13-45T99:00:00Z"},
+        {"S": "nan"},
+        {"S": "inf"},
+        {"N": "-1795506266"},
+        {"N": "0"},
+        {"N": "3600"},
+        {"N": "1e300"},
+        {"N": "1795506266000000"},
+        {"S": "2015-01-01T00:00:00Z"},
+    ],
+)
+def test_what_makes_no_sense_counts_as_absent(value):
+    assert epoch_seconds(value, NOW) is None
+
+
+def test_clocks_may_disagree_a_little_about_the_future():
+    ahead = NOW + FUTURE_TOLERANCE_SECONDS
+    assert epoch_seconds({"N": str(ahead)}, NOW) == ahead
+    assert epoch_seconds({"N": str(ahead + 1)}, NOW) is None
+
+
+@given(
+    moment=st.datetimes(datetime(2019, 1, 1), datetime(2026, 11, 24)),
+    offset=st.integers(-12 * 60, 14 * 60),
+)
+def test_seconds_milliseconds_and_iso_agree(moment, offset):
+    zoned = moment.replace(microsecond=0, tzinfo=timezone(timedelta(minutes=offset)))
+    seconds = zoned.timestamp()
+
+    assert epoch_seconds({"N": str(int(seconds))}, NOW + 86400) == seconds
+    assert epoch_seconds({"N": str(int(seconds * 1000))}, NOW + 86400) == seconds
+    assert epoch_seconds({"S": zoned.isoformat()}, NOW + 86400) == seconds
+
+
+@given(
+    st.fixed_dictionaries(
+        {}, optional={"S": st.text(), "N": st.text(), "BOOL": st.booleans(), "M": st.just({})}
+    )
+)
+def test_no_value_is_read_as_an_implausible_time(value):
+    seconds = epoch_seconds(value, NOW)
+    assert seconds is None or EARLIEST_PLAUSIBLE <= seconds <= NOW + FUTURE_TOLERANCE_SECONDS

@@ -1,0 +1,105 @@
+"""Triage: who is left alone, who is dead by age, who is asked, and how."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reaper.core.model import Ask
+from reaper.core.triage import HeartbeatMode, Triage, how_to_ask, triage
+from tests.core.builders import DEFAULT_RULES, NOW, a_row
+
+NEXT_TURN = NOW + 300
+OFF = replace(DEFAULT_RULES, heartbeat_mode=HeartbeatMode.OFF)
+ALWAYS = replace(DEFAULT_RULES, heartbeat_mode=HeartbeatMode.ALWAYS)
+
+
+@pytest.mark.parametrize(
+    ("row", "kind"),
+    [
+        (a_row(""), Triage.MALFORMED),
+        (a_row("", age=9999), Triage.MALFORMED),
+        (a_row(endpoint=None), Triage.FOREIGN),
+        (a_row(endpoint=None, age=9999), Triage.FOREIGN),
+        (a_row(age=0), Triage.NEWBORN),
+        (a_row(age=59), Triage.NEWBORN),
+        (a_row(age=-200), Triage.NEWBORN),
+        (a_row(age=61), Triage.DUE),
+        (a_row(age=7499), Triage.DUE),
+        (a_row(age=7501), Triage.EXPIRED),
+        (a_row(age=7501, silent=500), Triage.EXPIRED),
+        (a_row(age=600, silent=179), Triage.FRESH),
+        (a_row(age=600, silent=181), Triage.DUE),
+        (a_row(silent=10), Triage.FRESH),
+        (a_row(), Triage.DUE),
+    ],
+)
+def test_each_row_has_its_place(row, kind):
+    assert triage(row, NOW, NEXT_TURN, DEFAULT_RULES) is kind
+
+
+def test_a_row_seen_alive_past_its_longest_life_contradicts_its_timestamp():
+    account_made_last_year = a_row(age=31_536_000, silent=200)
+    assert triage(account_made_last_year, NOW, NEXT_TURN, DEFAULT_RULES) is Triage.DUE
+
+
+def test_age_zero_switches_the_expired_rule_off():
+    rules = replace(DEFAULT_RULES, max_connection_age_seconds=0)
+    assert triage(a_row(age=99_999), NOW, NEXT_TURN, rules) is Triage.DUE
+
+
+def test_the_rules_that_leave_rows_alone_give_way_to_the_heartbeat():
+    late = NOW + 450
+    assert triage(a_row(age=20), NOW, late, DEFAULT_RULES) is Triage.NEWBORN
+    assert triage(a_row(age=40), NOW, late, DEFAULT_RULES) is Triage.DUE
+    assert triage(a_row(age=600, silent=40), NOW, late, DEFAULT_RULES) is Triage.DUE
+    assert triage(a_row(age=40), NOW, late, OFF) is Triage.NEWBORN
+    assert triage(a_row(age=600, silent=40), NOW, late, OFF) is Triage.FRESH
+
+
+@pytest.mark.parametrize(
+    ("rules", "row", "ask"),
+    [
+        (OFF, a_row(silent=9999), Ask.CHECK),
+        (OFF, a_row(), Ask.CHECK),
+        (ALWAYS, a_row(silent=200), Ask.HEARTBEAT),
+        (ALWAYS, a_row(), Ask.HEARTBEAT),
+        (DEFAULT_RULES, a_row(silent=100), Ask.CHECK),
+        (DEFAULT_RULES, a_row(silent=181), Ask.HEARTBEAT),
+        (DEFAULT_RULES, a_row(), Ask.CHECK),
+        (DEFAULT_RULES, a_row(age=100, silent=5000), Ask.CHECK),
+    ],
+)
+def test_the_mode_says_who_gets_a_heartbeat(rules, row, ask):
+    assert how_to_ask(row, NOW, NEXT_TURN, rules) is ask
+
+
+ages = st.none() | st.floats(-300, 20_000)
+
+
+@given(
+    age=ages,
+    silent=ages,
+    wait=st.floats(1, 900),
+    fresh=st.floats(0, 1000),
+    grace=st.floats(0, 1000),
+)
+def test_no_row_is_left_alone_that_would_miss_its_heartbeat(age, silent, wait, fresh, grace):
+    rules = replace(DEFAULT_RULES, fresh_seconds=fresh, newborn_grace_seconds=grace)
+    row = a_row(age=age, silent=silent)
+    match triage(row, NOW, NOW + wait, rules):
+        case Triage.NEWBORN:
+            assert age + wait <= rules.heartbeat_interval_seconds
+        case Triage.FRESH:
+            assert NOW - row.last_activity_at + wait <= rules.heartbeat_interval_seconds
+
+
+@given(age=ages, silent=ages, wait=st.floats(1, 900))
+def test_only_an_age_beyond_the_limit_makes_a_row_expired(age, silent, wait):
+    kind = triage(a_row(age=age, silent=silent), NOW, NOW + wait, DEFAULT_RULES)
+    if kind is Triage.EXPIRED:
+        assert age is not None
+        assert age > DEFAULT_RULES.max_connection_age_seconds > 7200

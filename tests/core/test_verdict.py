@@ -1,0 +1,31 @@
+"""Verdict: only 410 is a suspicion, and a newborn gets the time to be born."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.core.model import Outcome
+from reaper.core.verdict import confirm_delay_seconds, outcome_of_status
+from tests.core.builders import NOW, a_row
+
+
+@pytest.mark.parametrize("status", range(100, 600))
+def test_only_410_is_ever_evidence_of_death(status):
+    assert (outcome_of_status(status) is Outcome.GONE) == (status == 410)
+    assert (outcome_of_status(status) is Outcome.ALIVE) == (status == 200)
+
+
+@pytest.mark.parametrize(
+    ("rows", "configured", "delay"),
+    [
+        ([a_row(age=61)], 5, 5),
+        ([a_row(age=61)], 45, 45),
+        ([a_row(age=59)], 5, 30),
+        ([a_row()], 5, 30),
+        ([a_row()], 45, 45),
+        ([a_row(age=61), a_row()], 5, 30),
+        ([a_row(silent=10)], 0, 30),
+    ],
+)
+def test_who_may_be_newborn_is_asked_again_after_connect_must_be_over(rows, configured, delay):
+    assert confirm_delay_seconds(rows, NOW, configured, newborn_grace=60) == delay

@@ -1,0 +1,80 @@
+"""The prober keeps to its pace and to its order."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from reaper.core.model import Ask, Outcome, Probe, Purpose
+from reaper.prober import Prober
+from tests.core.builders import ENDPOINT
+from tests.world import FakeGateway, World
+
+
+def a_probe(name: str) -> Probe:
+    return Probe(ENDPOINT, name, Ask.CHECK, Purpose.DUE)
+
+
+def run(world: World, prober: Prober) -> list[str]:
+    order = []
+    while not prober.idle:
+        order += [answer.probe.connection_id for answer in prober.poll(1.0)]
+    return order
+
+
+def test_no_second_sees_more_than_the_rate():
+    world = World()
+    prober = Prober(FakeGateway(world), 40, None, world.clock)
+    for n in range(200):
+        prober.ask(a_probe(f"c{n}"))
+    run(world, prober)
+
+    per_second = Counter(int(moment) for moment in world.sent_at)
+    assert max(per_second.values()) <= 41
+    assert 4.5 <= world.moment <= 5.2
+
+
+def test_what_is_ripe_goes_before_what_merely_waits():
+    world = World()
+    prober = Prober(FakeGateway(world), 10, None, world.clock)
+    for n in range(20):
+        prober.ask(a_probe(f"c{n}"))
+    prober.ask_later(a_probe("suspect"), 0.5)
+    order = run(world, prober)
+
+    assert 4 <= order.index("suspect") <= 7
+
+
+def test_no_more_are_in_flight_than_allowed():
+    world = World()
+    gateway = FakeGateway(world)
+    prober = Prober(gateway, 10_000, 3, world.clock)
+    most = 0
+    for n in range(50):
+        prober.ask(a_probe(f"c{n}"))
+    while not prober.idle:
+        prober.poll(0)
+        most = max(most, gateway.in_flight)
+        prober.poll(0.01)
+
+    assert most == 3
+
+
+def test_a_throttled_check_is_asked_again_but_not_for_ever():
+    world = World(answers_all=Outcome.THROTTLED)
+    prober = Prober(FakeGateway(world), 100, None, world.clock)
+    prober.ask(a_probe("c"))
+    answers = []
+    while not prober.idle:
+        answers += prober.poll(1.0)
+
+    assert [answer.outcome for answer in answers] == [Outcome.THROTTLED]
+    assert prober.calls == 3
+
+
+def test_an_answer_to_an_earlier_prober_is_not_ours():
+    world = World()
+    gateway = FakeGateway(world)
+    gateway.start(a_probe("left over"))
+    prober = Prober(gateway, 100, None, world.clock)
+
+    assert prober.poll(1.0) == []

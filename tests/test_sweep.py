@@ -1,0 +1,377 @@
+"""One sweep in a world without sockets: what it finds, what it does, and what it leaves alone."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reaper.aws.connections import AccessDenied, TableError
+from reaper.core.breaker import BreakerLimits, HoldReason
+from reaper.core.model import Outcome
+from reaper.core.triage import HeartbeatMode
+from tests.world import World, rules
+
+OFF = rules(heartbeat_mode=HeartbeatMode.OFF)
+
+
+def a_world(live: int = 10, zombies: int = 5, **changes) -> World:
+    world = World(**changes)
+    for n in range(live):
+        world.add(f"live-{n}", alive=True)
+    for n in range(zombies):
+        world.add(f"zombie-{n}", alive=False)
+    return world
+
+
+def adds_up(report) -> bool:
+    return (
+        report.scanned
+        == report.newborn
+        + report.fresh
+        + report.expired
+        + report.foreign
+        + report.malformed
+        + report.due
+        and report.evicted + report.changed + report.held + report.failed
+        == report.confirmed + report.expired
+        and report.due == report.alive + report.confirmed + report.unknown
+    )
+
+
+def test_zombies_are_evicted_and_live_rows_stay():
+    world = a_world()
+    report = world.sweep()
+
+    assert set(world.rows) == world.alive
+    assert (report.alive, report.gone, report.confirmed, report.evicted) == (10, 5, 5, 5)
+    assert report.hold_reason is None
+    assert adds_up(report)
+
+
+def test_every_eviction_has_its_line_with_the_whole_old_row():
+    world = World()
+    world.add("live", alive=True)
+    world.add("zombie", alive=False, nickname={"S": "Zed"})
+    whole = dict(world.rows["zombie"])
+    world.sweep()
+
+    (entry,) = world.audit
+    assert entry["audit"] == "evict"
+    assert entry["item"] == whole
+    assert (entry["reason"], entry["connection_id"]) == ("gone", "zombie")
+
+
+def test_a_zombie_is_asked_twice_and_the_second_time_later():
+    world = a_world()
+    answered = []
+    world.on_answer = lambda probe, moment: answered.append((probe.connection_id, moment))
+    world.sweep(triage=OFF)
+
+    first, second = (moment for name, moment in answered if name == "zombie-0")
+    assert second - first >= 5
+
+
+def test_a_suspect_that_answers_after_all_stays():
+    world = a_world()
+    world.lies["live-3"] = [Outcome.GONE]
+    report = world.sweep()
+
+    assert "live-3" in world.rows
+    assert (report.gone, report.confirmed, report.alive) == (6, 5, 10)
+    assert adds_up(report)
+
+
+@pytest.mark.parametrize("second", [Outcome.UNKNOWN, Outcome.DENIED])
+def test_a_suspect_whose_second_answer_tells_nothing_stays(second):
+    world = a_world()
+    world.lies["zombie-0"] = [Outcome.GONE, second]
+    report = world.sweep()
+
+    assert "zombie-0" in world.rows
+    assert (report.gone, report.confirmed, report.unknown) == (5, 4, 1)
+    assert adds_up(report)
+
+
+def test_a_row_without_a_timestamp_waits_until_connect_must_be_over():
+    world = World()
+    world.add("live", alive=True)
+    world.add("unborn", alive=False, age=None)
+    world.born_at["unborn"] = 29
+    report = world.sweep()
+
+    assert "unborn" in world.rows
+    assert report.seconds >= 30
+
+
+def test_another_apis_endpoint_evicts_nothing():
+    world = a_world(answers_all=Outcome.GONE)
+    before = set(world.rows)
+    report = world.sweep()
+
+    assert set(world.rows) == before
+    assert report.hold_reason is HoldReason.UNPROVEN_ENDPOINT
+    assert (report.held, report.evicted) == (15, 0)
+    assert adds_up(report)
+
+
+def test_trust_lifts_that_hold():
+    world = a_world(live=0, zombies=3)
+    report = world.sweep(limits=BreakerLimits(0.5, 20, 0.2, trust_endpoint=True))
+
+    assert (report.hold_reason, report.evicted) == (None, 3)
+
+
+def test_too_many_zombies_are_held():
+    world = a_world(live=10, zombies=30)
+    report = world.sweep()
+
+    assert report.hold_reason is HoldReason.TOO_MANY_GONE
+    assert (report.held, report.evicted, len(world.rows)) == (30, 0, 40)
+
+
+def test_a_sweep_that_is_denied_everything_is_cut_short():
+    world = a_world(live=5000, zombies=0, answers_all=Outcome.DENIED)
+    report = world.sweep()
+
+    assert report.hold_reason is HoldReason.DENIED
+    assert 20 <= report.denied == report.unknown < 200
+    assert report.scanned < 1000
+
+
+def test_a_hold_ends_by_age_and_does_not_need_the_gateways_word():
+    world = World(answers_all=Outcome.GONE)
+    for n in range(30):
+        world.add(f"old-{n}", alive=False, age=7600)
+        world.add(f"young-{n}", alive=True)
+    report = world.sweep()
+
+    assert report.hold_reason is HoldReason.UNPROVEN_ENDPOINT
+    assert (report.expired, report.evicted, report.held) == (30, 30, 30)
+    assert all(name.startswith("young") for name in world.rows)
+    assert adds_up(report)
+
+
+def test_only_a_sample_of_the_expired_is_asked():
+    world = World()
+    world.add("live", alive=True)
+    for n in range(500):
+        world.add(f"old-{n}", alive=False, age=7600)
+    report = world.sweep()
+
+    assert report.evicted == 500
+    assert sum(count for (name, _), count in world.asked.items() if name != "live") == 25
+
+
+def test_one_live_connection_among_the_expired_saves_them_all():
+    world = World()
+    for n in range(50):
+        world.add(f"old-{n:02}", alive=n == 7, age=7600)
+    report = world.sweep()
+
+    assert report.hold_reason is HoldReason.AGE_CONTRADICTED
+    assert (report.expired, report.held, report.evicted) == (50, 50, 0)
+    assert len(world.rows) == 50
+    assert adds_up(report)
+
+
+def test_connections_whose_age_is_misread_still_get_their_heartbeats():
+    world = World()
+    for n in range(60):
+        world.add(f"old-{n:02}", alive=True, age=99_999)
+    world.sweep()
+
+    assert set(world.heartbeats) == world.alive
+
+
+def test_expired_rows_are_held_when_nothing_verifies_their_age():
+    world = World(answers_all=Outcome.UNKNOWN)
+    for n in range(10):
+        world.add(f"old-{n}", alive=True, age=7600)
+    report = world.sweep()
+
+    assert (report.hold_reason, report.held) == (HoldReason.TOO_MANY_UNKNOWN, 10)
+
+
+def test_a_row_that_changed_since_it_was_read_stays():
+    world = a_world()
+
+    def reconnect(probe, moment):
+        if probe.connection_id == "zombie-0" and moment > 5:
+            world.rows["zombie-0"] = world.rows["zombie-0"] | {"lastSeenAt": {"N": "1795500001"}}
+
+    world.on_answer = reconnect
+    report = world.sweep()
+
+    assert "zombie-0" in world.rows
+    assert (report.confirmed, report.evicted, report.changed) == (5, 4, 1)
+    assert adds_up(report)
+
+
+def test_a_row_that_changes_after_it_was_audited_stays_and_the_log_says_so():
+    world = a_world()
+    write = world.write
+
+    def write_then_touch(entries):
+        write(entries)
+        for entry in entries:
+            if entry["connection_id"] == "zombie-0" and entry["audit"] == "evict":
+                world.rows["zombie-0"] = world.rows["zombie-0"] | {"messageCount": {"N": "1"}}
+
+    world.write = write_then_touch
+    report = world.sweep()
+
+    assert report.changed == 1
+    assert [e["audit"] for e in world.audit if e["connection_id"] == "zombie-0"] == [
+        "evict",
+        "kept",
+    ]
+
+
+def test_a_full_disk_stops_evicting():
+    world = a_world(zombies=8, audit_is_full=True)
+    report = world.sweep()
+
+    assert (report.evicted, report.failed, len(world.rows)) == (0, 8, 18)
+    assert adds_up(report)
+
+
+def test_a_revoked_delete_fails_the_evictions_and_loses_nothing():
+    world = a_world(delete_fails=AccessDenied("dynamodb:DeleteItem is not granted"))
+    report = world.sweep()
+
+    assert (report.evicted, report.failed, len(world.rows)) == (0, 5, 15)
+    assert {entry["audit"] for entry in world.audit} == {"evict", "kept"}
+
+
+def test_a_table_that_vanishes_evicts_nothing():
+    world = a_world(live=30, zombies=30, scan_fails_after=3)
+    with pytest.raises(TableError):
+        world.sweep()
+
+    assert len(world.rows) == 60
+
+
+def test_told_to_stop_it_asks_nothing_more_and_evicts_nothing_unjudged():
+    world = a_world(live=2000, zombies=10, stop_at=0.5)
+    report = world.sweep(rate=100)
+
+    assert len(world.rows) == 2010
+    assert report.api_calls < 100
+    assert world.moment < 1.0
+
+
+def test_a_dry_run_changes_nothing_and_tells_what_it_would_do():
+    world = a_world()
+    report = world.sweep(dry_run=True)
+
+    assert len(world.rows) == 15
+    assert not world.heartbeats
+    assert not world.audit
+    assert (report.evicted, report.heartbeats, report.dry_run) == (5, 0, True)
+    assert {verb for _, verb in world.asked} == {"GET"}
+
+
+def test_newborn_fresh_and_malformed_rows_are_never_asked():
+    world = World()
+    world.add("newborn", alive=False, age=10)
+    world.add("fresh", alive=False, silent=10)
+    world.add("..", alive=False)
+    world.add("foreign", alive=False, endpoint={"S": "https://evil.example.com/prod"})
+    report = world.sweep()
+
+    assert not world.asked
+    assert (report.newborn, report.fresh, report.malformed, report.foreign) == (1, 1, 1, 1)
+    assert len(world.rows) == 4
+    assert adds_up(report)
+
+
+def test_an_id_in_several_rows_is_asked_once_for_all():
+    world = World()
+    world.add("live", alive=True)
+    shared = {"connectionId": {"S": "shared"}, "connectedAt": world.rows["live"]["connectedAt"]}
+    world.rows |= {"shared": shared, "shared-too": dict(shared)}
+    report = world.sweep(triage=OFF)
+
+    assert world.asked["shared", "GET"] == 2
+    assert (report.due, report.gone, report.confirmed) == (3, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("mode", "silent", "active", "heartbeats"),
+    [
+        (HeartbeatMode.OFF, 470, 470, 0),
+        (HeartbeatMode.IDLE, 470, 470, 1),
+        (HeartbeatMode.IDLE, 100, 100, 0),
+        (HeartbeatMode.IDLE, None, 470, 1),
+        (HeartbeatMode.IDLE, None, 30, 0),
+        (HeartbeatMode.ALWAYS, None, 30, 1),
+    ],
+)
+def test_the_mode_says_who_gets_a_heartbeat(mode, silent, active, heartbeats):
+    world = World()
+    world.add("client", alive=True, silent=silent, active=active)
+    report = world.sweep(triage=rules(heartbeat_mode=mode, fresh_seconds=0))
+
+    assert report.heartbeats == world.heartbeats["client"] == heartbeats
+
+
+def test_a_clients_full_buffer_is_not_the_accounts_throttle():
+    world = a_world(live=5, zombies=0)
+    world.add("slow", alive=True, silent=470, active=1)
+    world.lies["slow"] = [Outcome.THROTTLED]
+    report = world.sweep()
+
+    assert (report.throttled, report.alive) == (0, 6)
+    assert world.asked["slow", "POST"] == 1
+    assert world.asked["slow", "GET"] == 1
+
+
+def test_an_account_that_is_throttled_slows_the_sweep_down_and_asks_again():
+    world = a_world(live=100, zombies=0)
+    for n in range(20):
+        world.lies[f"live-{n}"] = [Outcome.THROTTLED]
+    calm = a_world(live=100, zombies=0).sweep(rate=50, triage=OFF)
+    report = world.sweep(rate=50, triage=OFF)
+
+    assert (report.throttled, report.alive) == (0, 100)
+    assert report.seconds > calm.seconds + 1
+
+
+def test_messages_are_counted_on_live_rows_only():
+    world = World()
+    world.add("live", alive=True, age=600, messages=100)
+    world.add("fresh", alive=True, age=150, silent=1, messages=7)
+    world.add("zombie", alive=False, age=600, messages=1000)
+    assert world.sweep().messages == 57
+
+
+def test_a_spread_sweep_takes_its_time():
+    world = a_world(live=100, zombies=0)
+    report = world.sweep(rate=10, spread_seconds=60, triage=OFF)
+
+    assert report.seconds == pytest.approx(10, abs=1)
+
+
+@given(st.data())
+def test_no_live_connection_is_ever_evicted(data):
+    """Whatever rows say and the gateway answers, if it does not lie twice about the same id."""
+    world = World(page_size=data.draw(st.integers(1, 20)))
+    ages = st.none() | st.floats(0, 7200)
+    for n in range(data.draw(st.integers(0, 40))):
+        name = f"c{n}"
+        alive = data.draw(st.booleans())
+        world.add(
+            name,
+            alive=alive,
+            age=data.draw(ages if alive else st.none() | st.floats(0, 20_000)),
+            silent=data.draw(st.none() | st.floats(0, 9000)),
+        )
+        lies = data.draw(st.lists(st.sampled_from(Outcome), max_size=3))
+        if alive and lies.count(Outcome.GONE) > 1:
+            lies = [Outcome.GONE]
+        world.lies[name] = lies
+    report = world.sweep(triage=rules(heartbeat_mode=data.draw(st.sampled_from(HeartbeatMode))))
+
+    assert world.alive <= set(world.rows)
+    assert adds_up(report)

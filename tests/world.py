@@ -1,0 +1,234 @@
+"""A small world without sockets or seconds: a table, a gateway and a clock that tests turn."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from reaper.aws.connections import Deletion, Page, TableError
+from reaper.core.breaker import BreakerLimits
+from reaper.core.endpoint import EndpointResolver
+from reaper.core.model import Answer, Ask, Item, Outcome, Probe, Row
+from reaper.core.report import Report, Tally, make_report
+from reaper.core.rows import RowReader, RowShape, attribute
+from reaper.core.triage import TriageRules
+from reaper.eviction import Evictor
+from reaper.judgement import Judgement
+from reaper.prober import Prober
+from reaper.sweep import Sweep, SweepRules
+from tests.core.builders import DEFAULT_RULES, ENDPOINT, NOW
+
+LATENCY_SECONDS = 0.02
+
+SHAPE = RowShape(
+    key_names=("connectionId",),
+    connection_id=("connectionId",),
+    connected_at=("connectedAt",),
+    last_seen_at=("lastSeenAt",),
+    message_count=("messageCount",),
+    endpoint=(("endpoint",),),
+)
+
+
+@dataclass
+class World:
+    """Everything outside of a sweep. Moments are seconds since the world began, at NOW."""
+
+    rows: dict[str, Item] = field(default_factory=dict)
+    alive: set[str] = field(default_factory=set)
+    last_active: dict[str, float] = field(default_factory=dict)
+    """By the gateway's account: epoch seconds."""
+    lies: dict[str, list[Outcome]] = field(default_factory=dict)
+    """What to answer about an id instead of the truth, answer by answer; then the truth."""
+    born_at: dict[str, float] = field(default_factory=dict)
+    """When an id becomes alive."""
+    answers_all: Outcome | None = None
+    on_answer: Callable[[Probe, float], None] = lambda probe, now: None
+    page_size: int = 10
+    moment: float = 0.0
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    sent_at: list[float] = field(default_factory=list)
+    heartbeats: Counter[str] = field(default_factory=Counter)
+    audit: list[dict[str, Any]] = field(default_factory=list)
+    audit_is_full: bool = False
+    delete_fails: TableError | None = None
+    scan_fails_after: int | None = None
+    stop_at: float = float("inf")
+
+    def add(
+        self,
+        name: str,
+        *,
+        alive: bool,
+        age: float | None = 600,
+        silent: float | None = None,
+        messages: int = 0,
+        active: float | None = None,
+        **attributes: Any,
+    ) -> None:
+        """A row ``age`` seconds old, last seen ``silent`` seconds ago by its own account."""
+        item: Item = {"connectionId": {"S": name}, **attributes}
+        if age is not None:
+            item["connectedAt"] = {"N": str(NOW - age)}
+        if silent is not None:
+            item["lastSeenAt"] = {"N": str(NOW - silent)}
+        if messages:
+            item["messageCount"] = {"N": str(messages)}
+        self.rows[name] = item
+        if alive:
+            self.alive.add(name)
+            self.last_active[name] = NOW - (600 if active is None else active)
+
+    def clock(self) -> float:
+        return self.moment
+
+    def wall_clock(self) -> float:
+        return NOW + self.moment
+
+    def sweep(
+        self,
+        *,
+        triage: TriageRules = DEFAULT_RULES,
+        limits: BreakerLimits | None = None,
+        dry_run: bool = False,
+        rate: float = 1000,
+        until_next_turn: float = 300,
+        spread_seconds: float = 0,
+    ) -> Report:
+        tally, started = Tally(), self.moment
+        gateway = FakeGateway(self)
+        prober = Prober(gateway, rate, None, self.clock)
+        evictor = Evictor(self, SHAPE, self, tally, self.wall_clock, dry_run=dry_run)
+        judgement = Judgement(
+            limits or BreakerLimits(0.5, 20, 0.2), evictor, tally, self.is_stopping
+        )
+        rules = SweepRules(
+            triage=triage,
+            confirm_delay_seconds=5,
+            next_turn_at=self.wall_clock() + until_next_turn,
+            message_window_seconds=300,
+            budget_rps=1000,
+            spread_seconds=spread_seconds,
+            dry_run=dry_run,
+        )
+        Sweep(
+            rules,
+            FakeScan(self),
+            RowReader(SHAPE, EndpointResolver(ENDPOINT, ENDPOINT.region)),
+            prober,
+            judgement,
+            tally,
+            self.clock,
+            self.wall_clock,
+            self.is_stopping,
+        ).run(lambda: None)
+        return make_report(
+            tally,
+            judgement.evidence,
+            hold_reason=judgement.hold_reason,
+            dry_run=dry_run,
+            checks=prober.checks,
+            api_calls=prober.calls,
+            seconds=self.moment - started,
+            messages=round(tally.counted_messages),
+        )
+
+    def is_stopping(self) -> bool:
+        return self.moment >= self.stop_at
+
+    # --- the audit log and the table, as the evictor meets them -----------------------------
+
+    name = "connections"
+
+    def write(self, entries: Sequence[dict[str, Any]]) -> None:
+        if self.audit_is_full and entries:
+            raise OSError(28, "No space left on device")
+        self.audit += entries
+
+    def read(self, keys: Sequence[Item]) -> list[Item]:
+        return [self.rows[name] for key in keys if (name := key["connectionId"]["S"]) in self.rows]
+
+    def delete(self, row: Row, watched: Any) -> Deletion:
+        if self.delete_fails is not None:
+            raise self.delete_fails
+        item = self.rows.get(row.key["connectionId"]["S"])
+        if item is None or tuple(attribute(item, path) for path in watched) != row.watched:
+            return Deletion.CHANGED
+        assert any(entry["key"] == row.key for entry in self.audit), "deleted before it was audited"
+        del self.rows[row.key["connectionId"]["S"]]
+        return Deletion.DONE
+
+
+class FakeScan:
+    """Pages of the rows as they are when they are read."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._names = sorted(world.rows)
+        self._stopped = False
+        self._pages = 0
+
+    @property
+    def exhausted(self) -> bool:
+        return self._stopped or not self._names
+
+    def next_page(self, wait_seconds: float) -> Page | None:
+        if self._world.scan_fails_after is not None and self._pages >= self._world.scan_fails_after:
+            raise TableError("there is no table connections any more")
+        self._pages += 1
+        size = self._world.page_size
+        names, self._names = self._names[:size], self._names[size:]
+        return Page([self._world.rows[n] for n in names if n in self._world.rows], None, 1.0)
+
+    def stop(self) -> None:
+        self._stopped = True
+
+
+class FakeGateway:
+    """Answers with the truth after a little while, unless the world says to lie."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._under_way: list[tuple[float, int, Probe]] = []
+        self._order = itertools.count()
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._under_way)
+
+    def start(self, probe: Probe) -> None:
+        world = self._world
+        world.asked[probe.connection_id, probe.ask.value] += 1
+        world.sent_at.append(world.moment)
+        due = world.moment + LATENCY_SECONDS
+        heapq.heappush(self._under_way, (due, next(self._order), probe))
+
+    def poll(self, wait_seconds: float) -> list[Answer]:
+        world = self._world
+        due = self._under_way[0][0] if self._under_way else float("inf")
+        world.moment = max(world.moment, min(due, world.moment + max(0.0, wait_seconds)))
+        answers = []
+        while self._under_way and self._under_way[0][0] <= world.moment:
+            answers.append(self._answer(heapq.heappop(self._under_way)[2]))
+        return answers
+
+    def _answer(self, probe: Probe) -> Answer:
+        world, name = self._world, probe.connection_id
+        is_born = world.moment >= world.born_at.get(name, float("inf"))
+        truth = Outcome.ALIVE if name in world.alive or is_born else Outcome.GONE
+        lies = world.lies.get(name)
+        outcome = lies.pop(0) if lies else world.answers_all or truth
+        last_active = world.last_active.get(name) if probe.ask is Ask.CHECK else None
+        if outcome is Outcome.ALIVE and probe.ask is Ask.HEARTBEAT:
+            world.heartbeats[name] += 1
+            world.last_active[name] = world.wall_clock()
+        world.on_answer(probe, world.moment)
+        return Answer(probe, outcome, outcome.value, last_active)
+
+
+def rules(**changes: Any) -> TriageRules:
+    return replace(DEFAULT_RULES, **changes)
