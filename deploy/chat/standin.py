@@ -100,7 +100,7 @@ class StandIn:
             return
         self._process.terminate()
         try:
-            self._process.wait(5)
+            self._process.wait(1)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -1,0 +1,230 @@
+"""A real table API and real sockets: ministack, the chat on it, and the reaper as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from deploy.chat.clients import ChatClient, open_clients
+from deploy.chat.deploy import Chat, deploy
+from deploy.chat.handlers.authorizer import sign_token
+from deploy.chat.standin import StandIn
+
+TOKEN_SECRET = "a secret that only tests know"
+QUICK = {
+    "REAPER_NEWBORN_GRACE_SECONDS": "0",
+    "REAPER_CONFIRM_DELAY_SECONDS": "0.2",
+    "REAPER_PROBE_TIMEOUT_SECONDS": "1",
+    "REAPER_MESSAGE_SOURCE": "attribute",
+    "REAPER_HTTP_BIND": "",
+}
+
+
+@dataclass
+class Finished:
+    code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def report(self) -> dict[str, Any]:
+        """The last line of stdout, as ``--json`` promises."""
+        return json.loads(self.stdout.splitlines()[-1])
+
+    @property
+    def log(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.stderr.splitlines() if line.startswith("{")]
+
+
+@dataclass
+class Cloud:
+    """What a test does to the stand-in, and the reaper that runs against it."""
+
+    standin: StandIn
+    session: boto3.Session
+
+    @property
+    def dynamodb(self) -> Any:
+        return self.session.client("dynamodb", endpoint_url=self.standin.url)
+
+    @property
+    def gateway(self) -> Any:
+        return self.session.client("apigatewayv2", endpoint_url=self.standin.url)
+
+    def make_table(self, *keys: tuple[str, str], **more: Any) -> str:
+        """A table with these keys, such as ``("connectionId", "S")``, hash first."""
+        name = f"t-{uuid.uuid4().hex[:8]}"
+        schema = [
+            {"AttributeName": key, "KeyType": kind}
+            for (key, _), kind in zip(keys, ("HASH", "RANGE"), strict=False)
+        ]
+        definitions = [{"AttributeName": key, "AttributeType": kind} for key, kind in keys]
+        definitions += more.pop("AttributeDefinitions", [])
+        self.dynamodb.create_table(
+            TableName=name,
+            KeySchema=schema,
+            AttributeDefinitions=definitions,
+            BillingMode="PAY_PER_REQUEST",
+            **more,
+        )
+        return name
+
+    def put(self, table: str, *items: dict[str, Any]) -> None:
+        for start in range(0, len(items), 25):
+            requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
+            self.dynamodb.batch_write_item(RequestItems={table: requests})
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)
+        return [item for page in pages for item in page["Items"]]
+
+    def ids(self, table: str) -> set[str]:
+        return {row["connectionId"]["S"] for row in self.rows(table) if "connectionId" in row}
+
+    def environment(self, table: str, endpoint: str, **settings: str) -> dict[str, str]:
+        clean = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "REAPER_"))}
+        return (
+            clean
+            | self.standin.environment
+            | QUICK
+            | {"REAPER_TABLE_NAME": table, "REAPER_API_ENDPOINT": endpoint}
+            | settings
+        )
+
+    def reaper(self, *arguments: str, environment: dict[str, str]) -> Finished:
+        """Run one command to its end."""
+        done = subprocess.run(
+            [sys.executable, "-m", "reaper", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Finished(done.returncode, done.stdout, done.stderr)
+
+
+@contextmanager
+def daemon(environment: dict[str, str], log_file: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """``reaper run`` in the background. Its log goes to a file; it is killed if it is left."""
+    with log_file.open("ab") as log, (log_file.with_suffix(".stdout")).open("ab") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reaper", "run"], env=environment, stdout=out, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def eventually(condition: Any, seconds: float = 20) -> None:
+    """Wait until it holds; fail if it never does."""
+    give_up_at = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up_at, f"{condition} never came true"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="session")
+def standin(tmp_path_factory) -> Iterator[StandIn]:
+    with StandIn(tmp_path_factory.mktemp("ministack")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def cloud(standin) -> Cloud:
+    return Cloud(standin, standin.session())
+
+
+@pytest.fixture(scope="session")
+def deployed(standin) -> Chat:
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in standin.environment.items():
+            environment.setenv(name, value)
+        session = standin.session()
+        session.client("s3").create_bucket(Bucket="chat-code")
+        return deploy(
+            session,
+            "chat",
+            "chat-code",
+            token_secret=TOKEN_SECRET,
+            management_endpoint_base=standin.management_endpoint_base,
+        )
+
+
+@dataclass
+class RunningChat:
+    """The deployed chat with some clients, in an event loop of the test's own."""
+
+    chat: Chat
+    endpoint: str
+    loop: asyncio.AbstractEventLoop
+    clients: list[ChatClient]
+
+    @property
+    def table(self) -> str:
+        return self.chat.connections_table
+
+    def run(self, awaitable: Any) -> Any:
+        return self.loop.run_until_complete(awaitable)
+
+    def connect(self, count: int) -> list[ChatClient]:
+        expiry = time.time() + 600
+        tokens = [sign_token(f"user-{n}", TOKEN_SECRET, expiry) for n in range(count)]
+        url = self.endpoint.replace("http://", "ws://")
+        opened = self.run(open_clients(url, tokens))
+        self.clients += opened
+        return opened
+
+    def listen(self, seconds: float) -> None:
+        """Let the clients hear what has been sent to them."""
+        self.run(asyncio.sleep(seconds))
+
+
+@pytest.fixture
+def chat(cloud, deployed, standin) -> Iterator[RunningChat]:
+    loop = asyncio.new_event_loop()
+    endpoint = f"{standin.management_endpoint_base}/{deployed.api_id}/{deployed.stage}"
+    running = RunningChat(deployed, endpoint, loop, [])
+    yield running
+
+    async def leave_all() -> None:
+        await asyncio.gather(*(client.leave() for client in running.clients))
+
+    running.run(leave_all())
+    loop.close()
+    eventually(lambda: not cloud.rows(deployed.connections_table) or _sweep_up(cloud, deployed))
+
+
+def _sweep_up(cloud: Cloud, chat: Chat) -> bool:
+    """What a test planted itself goes with it."""
+    for row in cloud.rows(chat.connections_table):
+        cloud.dynamodb.delete_item(
+            TableName=chat.connections_table, Key={"connectionId": row["connectionId"]}
+        )
+    return True
+
+
+@pytest.fixture
+def lone_api(cloud, standin) -> Iterator[str]:
+    """The endpoint of a WebSocket API that has no connections: the wrong API."""
+    api = cloud.gateway.create_api(
+        Name="lone", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+    )
+    cloud.gateway.create_stage(ApiId=api["ApiId"], StageName="prod")
+    yield f"{standin.management_endpoint_base}/{api['ApiId']}/prod"
+    cloud.gateway.delete_api(ApiId=api["ApiId"])

@@ -1,0 +1,213 @@
+"""``reaper run``: the schedule, signals, systemd, health, and what it survives."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+from deploy.chat.standin import free_port
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.conftest import daemon, eventually
+from tests.integration.test_sweep import zombie
+
+
+def log_of(path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text().splitlines() if line.startswith("{")]
+
+
+def sweeps(path) -> list[dict]:
+    return [entry for entry in log_of(path) if entry["event"] == "sweep finished"]
+
+
+def test_it_sweeps_at_once_and_then_every_interval(cloud, chat, tmp_path):
+    clients = chat.connect(3)
+    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="))
+    log = tmp_path / "log"
+    environment = cloud.environment(
+        chat.table, chat.endpoint, REAPER_SWEEP_INTERVAL_SECONDS="1", REAPER_FRESH_SECONDS="0",
+        REAPER_HEARTBEAT_INTERVAL_SECONDS="2",
+    )  # fmt: skip
+    with daemon(environment, log) as process:
+        eventually(lambda: len(sweeps(log)) >= 4)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    chat.listen(0.8)
+
+    first, *later = sweeps(log)
+    assert first["evicted"] == 1
+    assert all(report["evicted"] == 0 for report in later)
+    assert len(cloud.rows(chat.table)) == 3
+    sent = sum(report["heartbeats"] for report in sweeps(log))
+    assert sent == sum(client.heartbeats for client in clients) > 0
+
+
+def test_sigterm_under_load_ends_it_within_ten_seconds_and_loses_nothing(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:03}") for n in range(300)))
+    log = tmp_path / "log"
+    with FaultyGateway({f"c{n:03}": faults.hangs for n in range(0, 300, 10)}) as server:
+        environment = cloud.environment(
+            table, server.url, REAPER_PROBE_TIMEOUT_SECONDS="5", REAPER_QUOTA_RPS="500"
+        )
+        with daemon(environment, log) as process:
+            eventually(lambda: len(server.requests) > 30)
+            started = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            code = process.wait(10)
+            took = time.monotonic() - started
+            asked = len(server.requests)
+
+    assert (code, len(cloud.rows(table))) == (0, 300)
+    assert took < 10
+    assert asked < 330
+
+
+def test_killed_at_any_moment_and_started_again_it_loses_no_live_row_and_leaves_no_zombie(
+    cloud, tmp_path
+):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"z{n:03}") for n in range(150)))
+    cloud.put(table, *(zombie(f"live{n:03}") for n in range(200)))
+    chance = random.Random(7)
+    audit, log = tmp_path / "audit.jsonl", tmp_path / "log"
+    with FaultyGateway({f"z{n:03}": faults.gone for n in range(150)}) as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            REAPER_AUDIT_LOG=str(audit),
+            REAPER_QUOTA_SHARE="1",
+            REAPER_HEARTBEAT_MODE="off",
+            REAPER_SWEEP_INTERVAL_SECONDS="1",
+        )
+        for _ in range(5):
+            with daemon(environment, log) as process:
+                time.sleep(chance.uniform(0.8, 2.4))
+                process.kill()
+        with daemon(environment, log) as process:
+            eventually(lambda: len(cloud.ids(table)) == 200, 30)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+
+    assert cloud.ids(table) == {f"live{n:03}" for n in range(200)}
+    entries = [json.loads(line) for line in audit.read_text().splitlines()]
+    audited = {entry["connection_id"] for entry in entries if entry["audit"] == "evict"}
+    assert audited == {f"z{n:03}" for n in range(150)}
+
+
+def test_a_failed_sweep_never_ends_it(cloud, lone_api, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    log = tmp_path / "log"
+    environment = cloud.environment(table, lone_api, REAPER_SWEEP_INTERVAL_SECONDS="1")
+    with daemon(environment, log) as process:
+        eventually(lambda: sweeps(log))
+        cloud.dynamodb.delete_table(TableName=table)
+        eventually(lambda: [e for e in log_of(log) if e["event"] == "sweep failed"])
+        cloud.dynamodb.create_table(
+            TableName=table,
+            KeySchema=[{"AttributeName": "connectionId", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        count = len(sweeps(log))
+        eventually(lambda: len(sweeps(log)) > count)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
+    failure = next(entry for entry in log_of(log) if entry["event"] == "sweep failed")
+    assert f"there is no table {table}" in failure["why"]
+
+
+def test_systemd_hears_that_it_is_ready_alive_and_stopping(cloud, lone_api, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(10)
+        environment = cloud.environment(
+            table, lone_api, NOTIFY_SOCKET=address, WATCHDOG_USEC="400000"
+        )
+        with daemon(environment, tmp_path / "log") as process:
+            heard = [listener.recv(64) for _ in range(3)]
+            process.send_signal(signal.SIGTERM)
+            while heard[-1] != b"STOPPING=1":
+                heard.append(listener.recv(64))
+            assert process.wait(10) == 0
+
+    assert heard[:3] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+
+
+def test_health_tells_whether_sweeps_finish(cloud, lone_api, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    port = free_port()
+    environment = cloud.environment(
+        table,
+        lone_api,
+        REAPER_HTTP_BIND=f"127.0.0.1:{port}",
+        REAPER_SWEEP_INTERVAL_SECONDS="0.5",
+    )
+    before = cloud.reaper("health", environment=environment)
+    with daemon(environment, tmp_path / "log"):
+        eventually(lambda: sweeps(tmp_path / "log"))
+        while_well = cloud.reaper("health", environment=environment)
+        cloud.dynamodb.delete_table(TableName=table)
+        eventually(lambda: cloud.reaper("health", environment=environment).code == 1)
+        while_failing = cloud.reaper("health", environment=environment)
+
+    assert (before.code, while_well.code) == (1, 0)
+    assert "no daemon answers" in before.stderr
+    assert "not healthy" in while_failing.stderr
+
+
+def test_an_address_in_use_costs_the_health_page_and_nothing_else(cloud, lone_api, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        environment = cloud.environment(table, lone_api, REAPER_HTTP_BIND=bind)
+        with daemon(environment, tmp_path / "log"):
+            eventually(lambda: sweeps(tmp_path / "log"))
+    assert any("REAPER_HTTP_BIND" in entry["event"] for entry in log_of(tmp_path / "log"))
+
+
+def test_a_sweep_that_overruns_is_reported_and_not_doubled(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:03}") for n in range(60)))
+    log = tmp_path / "log"
+    with FaultyGateway() as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            REAPER_SWEEP_INTERVAL_SECONDS="1",
+            REAPER_QUOTA_RPS="20",
+            REAPER_QUOTA_SHARE="1",
+            REAPER_HEARTBEAT_MODE="off",
+        )
+        with daemon(environment, log):
+            eventually(lambda: sweeps(log))
+        assert max(server.asked().values()) <= 2
+
+    (overrun, *_) = [entry for entry in log_of(log) if entry["event"] == "sweep overrun"]
+    assert "REAPER_SWEEP_INTERVAL_SECONDS" in overrun["why"]
+
+
+def test_ctrl_c_during_a_single_sweep_is_no_surprise(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:03}") for n in range(100)))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_QUOTA_RPS="100")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reaper", "sweep", "--json"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        eventually(lambda: server.requests)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+
+    assert process.returncode == 0
+    assert json.loads(out.splitlines()[-1])["evicted"] == 0

@@ -1,0 +1,172 @@
+"""``reaper sweep`` as users run it: a process, real sockets, a real table API."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+FIELDS = (
+    "scanned newborn fresh expired foreign malformed due checks heartbeats alive gone confirmed"
+    " unknown denied throttled evicted changed held failed hold_reason dry_run seconds probe_rps"
+    " api_calls messages heartbeat_message_ratio"
+).split()
+
+
+def zombie(name: str, **attributes) -> dict:
+    connected = {"N": str(int((time.time() - 600) * 1000))}
+    return {"connectionId": {"S": name}, "connectedAt": connected, **attributes}
+
+
+def test_zombies_go_and_live_clients_keep_their_rows_and_sockets(cloud, chat):
+    clients = chat.connect(5)
+    live = cloud.ids(chat.table)
+    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="), zombie("a+b/c?d#e&f g="))
+    environment = cloud.environment(
+        chat.table, chat.endpoint, REAPER_HEARTBEAT_MODE="always", REAPER_FRESH_SECONDS="0"
+    )
+    done = cloud.reaper("sweep", "--json", environment=environment)
+    chat.listen(0.8)
+
+    assert done.code == 0
+    assert list(done.report) == FIELDS
+    assert cloud.ids(chat.table) == live
+    assert [client.heartbeats for client in clients] == [1] * 5
+    assert all(client.is_open for client in clients)
+    expected = {"scanned": 7, "due": 7, "alive": 5, "gone": 2, "confirmed": 2, "evicted": 2}
+    expected |= {"heartbeats": 5, "checks": 2, "api_calls": 9, "held": 0, "failed": 0}
+    assert done.report | expected == done.report
+    assert done.report["hold_reason"] is None
+
+
+def test_a_dry_run_changes_nothing(cloud, chat):
+    clients = chat.connect(3)
+    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="))
+    before = cloud.rows(chat.table)
+    environment = cloud.environment(chat.table, chat.endpoint, REAPER_FRESH_SECONDS="0")
+    done = cloud.reaper("sweep", "--dry-run", "--json", environment=environment)
+    chat.listen(0.5)
+
+    assert done.code == 0
+    assert cloud.rows(chat.table) == before
+    assert [client.heartbeats for client in clients] == [0] * 3
+    assert (done.report["dry_run"], done.report["evicted"]) == (True, 1)
+    assert '"audit"' not in done.stdout
+
+
+def test_the_wrong_api_evicts_nothing_and_says_why(cloud, chat, lone_api):
+    chat.connect(3)
+    before = cloud.rows(chat.table)
+    environment = cloud.environment(chat.table, lone_api, REAPER_FRESH_SECONDS="0")
+    done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert done.code == 3
+    assert done.report["hold_reason"] == "unproven-endpoint"
+    assert (done.report["held"], done.report["evicted"]) == (3, 0)
+    assert cloud.rows(chat.table) == before
+    (hold,) = [entry for entry in done.log if entry["event"] == "evictions are held"]
+    assert "REAPER_API_ENDPOINT" in hold["why"]
+
+
+def test_trust_endpoint_evicts_all_the_same_and_says_so_first(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"), zombie("b"))
+    environment = cloud.environment(table, lone_api)
+    done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert (done.code, done.report["evicted"]) == (0, 2)
+    assert "--trust-endpoint" in done.log[0]["event"]
+
+
+@pytest.mark.parametrize("range_key", [("joinedAt", "N"), ("room", "S")])
+def test_a_table_with_a_range_key(cloud, lone_api, range_key):
+    name, kind = range_key
+    table = cloud.make_table(("connectionId", "S"), range_key)
+    cloud.put(table, zombie("a", **{name: {kind: "17"}}), zombie("b", **{name: {kind: "18"}}))
+    environment = cloud.environment(table, lone_api)
+    done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert done.report["evicted"] == 2
+    assert cloud.rows(table) == []
+
+
+def test_an_index_is_scanned_and_the_row_behind_it_evicted(cloud, lone_api):
+    table = cloud.make_table(
+        ("pk", "S"),
+        AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-connection",
+                "KeySchema": [{"AttributeName": "connectionId", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    cloud.put(table, zombie("a", pk={"S": "USER#1"}), {"pk": {"S": "USER#2"}})
+    environment = cloud.environment(table, lone_api, REAPER_TABLE_INDEX="by-connection")
+    done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert (done.report["scanned"], done.report["evicted"]) == (1, 1)
+    assert [row["pk"]["S"] for row in cloud.rows(table)] == ["USER#2"]
+
+
+def test_expired_rows_go_without_the_endpoints_proof(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    ancient = {"S": "2026-01-01T00:00:00Z"}
+    cloud.put(table, *(zombie(f"old-{n}", connectedAt=ancient) for n in range(60)), zombie("young"))
+    done = cloud.reaper("sweep", "--json", environment=cloud.environment(table, lone_api))
+
+    assert cloud.ids(table) == {"young"}
+    assert (done.report["expired"], done.report["evicted"], done.report["held"]) == (60, 60, 1)
+
+
+def test_live_connections_whose_age_is_misread_are_held(cloud, chat):
+    chat.connect(3)
+    for row in cloud.rows(chat.table):
+        cloud.put(chat.table, {"connectionId": row["connectionId"], "connectedAt": {"N": "1600000000"}})
+    done = cloud.reaper(
+        "sweep", "--json", environment=cloud.environment(chat.table, chat.endpoint)
+    )
+
+    assert (done.code, done.report["hold_reason"]) == (3, "age-contradicted")
+    assert (done.report["expired"], done.report["held"], len(cloud.rows(chat.table))) == (3, 3, 3)
+
+
+def test_an_empty_table_is_nothing_special(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    done = cloud.reaper("sweep", "--json", environment=cloud.environment(table, lone_api))
+
+    assert (done.code, done.report["scanned"], done.report["hold_reason"]) == (0, 0, None)
+
+
+def test_more_rows_than_a_page_are_all_swept(cloud, chat, tmp_path):
+    chat.connect(2)
+    table = cloud.make_table(("connectionId", "S"))
+    live = [row for row in cloud.rows(chat.table)]
+    cloud.put(table, *live, *(zombie(f"z{n:04}", note={"S": "x" * 2000}) for n in range(1200)))
+    audit = tmp_path / "audit.jsonl"
+    environment = cloud.environment(
+        table,
+        chat.endpoint,
+        REAPER_MAX_GONE_FRACTION="1",
+        REAPER_FRESH_SECONDS="0",
+        REAPER_AUDIT_LOG=str(audit),
+    )
+    done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert done.report["evicted"] == 1200
+    assert cloud.ids(table) == {row["connectionId"]["S"] for row in live}
+    assert len(audit.read_text().splitlines()) == 1200
+
+
+def test_a_full_disk_for_the_audit_log_evicts_nothing(cloud, chat):
+    chat.connect(2)
+    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="))
+    environment = cloud.environment(
+        chat.table, chat.endpoint, REAPER_AUDIT_LOG="/dev/full", REAPER_FRESH_SECONDS="0"
+    )
+    done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["failed"], done.report["evicted"]) == (1, 1, 0)
+    assert "R0oXAdfD0kwCH6w=" in cloud.ids(chat.table)
+    assert "No space left" in done.stderr
