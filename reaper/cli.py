@@ -39,8 +39,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.command == "env":
         return commands.show_variables(markdown=arguments.markdown)
     block_stop_signals()
-    session = boto3.Session()
     try:
+        session = boto3.Session()
         settings = load_settings(region_of(session))
         configure_logs(settings.log_format, settings.log_level)
         if arguments.command == "health":

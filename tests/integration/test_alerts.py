@@ -1,0 +1,180 @@
+"""Alerts as they arrive at a Sentry: kent, a real HTTP double."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from deploy.chat.standin import free_port
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.conftest import daemon, eventually
+from tests.integration.test_daemon import sweeps
+from tests.integration.test_sweep import zombie
+
+
+class Kent:
+    def __init__(self, port: int) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.dsn = f"http://public@127.0.0.1:{port}/1"
+
+    def get(self, path: str) -> dict:
+        with urllib.request.urlopen(self.url + path, timeout=5) as response:
+            return json.load(response)
+
+    def flush(self) -> None:
+        urllib.request.urlopen(urllib.request.Request(f"{self.url}/api/flush/", method="POST"))
+
+    def bodies(self) -> list[dict]:
+        """Everything that arrived, events and check-ins, oldest first."""
+        listed = self.get("/api/eventlist/")["events"]
+        payloads = [self.get(f"/api/event/{one['event_id']}")["payload"] for one in listed]
+        return [payload["body"] for payload in payloads]
+
+    def events(self) -> list[dict]:
+        return [body for body in self.bodies() if "fingerprint" in body]
+
+    def checkins(self) -> list[dict]:
+        return [body for body in self.bodies() if "monitor_slug" in body]
+
+
+@pytest.fixture(scope="module")
+def running_kent():
+    port = free_port()
+    kent_server = str(Path(sys.executable).with_name("kent-server"))
+    process = subprocess.Popen(
+        [kent_server, "run", "--host", "127.0.0.1", "--port", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    kent = Kent(port)
+
+    def answers() -> bool:
+        try:
+            return "events" in kent.get("/api/eventlist/")
+        except OSError:
+            return False
+
+    try:
+        eventually(answers)
+        yield kent
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def kent(running_kent):
+    running_kent.flush()
+    return running_kent
+
+
+def alerting(cloud, kent, table: str, endpoint: str, **settings: str) -> dict[str, str]:
+    return cloud.environment(
+        table, endpoint, SENTRY_DSN=kent.dsn, REAPER_HEARTBEAT_MODE="off", **settings
+    )
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind"),
+    [(faults.gone, "evictions-held"), (faults.denied, "access-denied")],
+)
+def test_what_the_breaker_holds_raises_one_alert_with_the_numbers(cloud, kent, behaviour, kind):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"secret-id-{n}") for n in range(25)))
+    with FaultyGateway(default=behaviour) as server:
+        cloud.reaper("sweep", environment=alerting(cloud, kent, table, server.url))
+
+    (event,) = kent.events()
+    assert event["fingerprint"] == ["reaper", kind]
+    assert event["contexts"]["sweep"]["scanned"] == 25
+    assert kind in (event.get("logentry") or event)["message"]
+
+
+def test_a_failed_sweep_raises_one_alert(cloud, kent):
+    cloud.reaper("sweep", environment=alerting(cloud, kent, "nowhere", "https://a.invalid/p"))
+
+    (event,) = kent.events()
+    assert event["fingerprint"] == ["reaper", "sweep-failed"]
+
+
+def test_no_alert_carries_a_connection_id_a_payload_or_an_address(cloud, kent):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"secret-id-{n}", ip={"S": "203.0.113.7"}) for n in range(5)))
+    settings = {"REAPER_AUDIT_LOG": "/dev/full", "REAPER_HEARTBEAT_PAYLOAD": "secret-payload"}
+    with FaultyGateway(default=faults.gone) as server:
+        environment = alerting(cloud, kent, table, server.url) | settings
+        cloud.reaper("sweep", environment=environment)
+        cloud.reaper("sweep", "--trust-endpoint", environment=environment)
+
+    assert {event["fingerprint"][1] for event in kent.events()} == {
+        "evictions-held",
+        "sweep-failed",
+    }
+    everything = json.dumps(kent.bodies())
+    for secret in ("secret-id", "secret-payload", "203.0.113.7", "127.0.0.1"):
+        assert secret not in everything
+
+
+def test_a_kind_is_alerted_once_per_cooldown(cloud, kent, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"))
+    log = tmp_path / "log"
+    with FaultyGateway(default=faults.gone) as server:
+        environment = alerting(
+            cloud, kent, table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="0.5"
+        )
+        with daemon(environment, log) as process:
+            eventually(lambda: len(sweeps(log)) >= 4)
+            process.terminate()
+            process.wait(10)
+
+    kinds = Counter(event["fingerprint"][1] for event in kent.events())
+    assert kinds["evictions-held"] == 1
+
+
+def test_the_cron_monitor_is_made_from_the_settings(cloud, kent, lone_api, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    log = tmp_path / "log"
+    environment = alerting(cloud, kent, table, lone_api, REAPER_SWEEP_INTERVAL_SECONDS="300")
+    with daemon(environment, log) as process:
+        eventually(lambda: sweeps(log))
+        process.terminate()
+        process.wait(10)
+
+    begun, ended = kent.checkins()
+    assert (begun["status"], ended["status"]) == ("in_progress", "ok")
+    assert begun["check_in_id"] == ended["check_in_id"]
+    assert begun["monitor_slug"] == f"reaper-{table}"
+    assert begun["monitor_config"]["schedule"] == {
+        "type": "interval",
+        "value": 5,
+        "unit": "minute",
+    }
+
+
+def test_a_wrong_dsn_is_a_warning_and_nothing_else(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    environment = cloud.environment(table, lone_api, SENTRY_DSN="not a dsn")
+    done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert done.code == 0
+    assert "SENTRY_DSN is not usable" in done.stderr
+
+
+def test_a_sentry_that_is_away_holds_up_nothing(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    dsn = f"http://public@127.0.0.1:{free_port()}/1"
+    started = time.monotonic()
+    environment = cloud.environment(table, lone_api, SENTRY_DSN=dsn)
+    done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert done.code == 0
+    assert time.monotonic() - started < 8

@@ -1,0 +1,171 @@
+"""Bad input: a message that names the variable and the cure, never a traceback, nothing lost."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.test_sweep import zombie
+
+
+def lines_about(done, variable: str) -> str:
+    return "\n".join(line for line in done.stderr.splitlines() if variable in line)
+
+
+def test_every_fault_is_told_at_once(cloud):
+    environment = cloud.environment(
+        "",
+        "https://abc.execute-api.eu-west-1.amazonaws.com",
+        REAPER_SWEEP_INTERVAL_SECONDS="soon",
+        REAPER_HEARTBEAT_MODE="sometimes",
+        REAPER_HEARTBEAT_INTERVAL_SECONDS="700",
+        REAPER_QUOTA_SHARE="0",
+        REAPER_DRY_RUN="perhaps",
+        REAPER_ROW_FILTER="META",
+        REAPER_CONNECTION_ID_PATTERN="(",
+        REAPER_HTTP_BIND="9464",
+        REAPER_LAST_SEEN_ATTRIBUTE="a..b",
+        REAPER_HEARTBEAT_PAYLOAD="x" * 40_000,
+        REAPER_EVICT_ACTION="clear",
+    )
+    done = cloud.reaper("run", environment=environment)
+
+    assert done.code == 2
+    for variable, cure in {
+        "REAPER_TABLE_NAME": "is required",
+        "REAPER_API_ENDPOINT": "stage",
+        "REAPER_SWEEP_INTERVAL_SECONDS": "a number of seconds",
+        "REAPER_HEARTBEAT_MODE": "off, idle, always",
+        "REAPER_HEARTBEAT_INTERVAL_SECONDS": "below 600",
+        "REAPER_QUOTA_SHARE": "above 0",
+        "REAPER_DRY_RUN": "true or false",
+        "REAPER_ROW_FILTER": "attribute=regex",
+        "REAPER_CONNECTION_ID_PATTERN": "regular expression",
+        "REAPER_HTTP_BIND": "host:port",
+        "REAPER_LAST_SEEN_ATTRIBUTE": "single dots",
+        "REAPER_HEARTBEAT_PAYLOAD": "32768 bytes",
+        "REAPER_EVICT_ACTION": "not in this version",
+    }.items():
+        assert cure in lines_about(done, variable), variable
+
+
+def test_an_unknown_variable_is_warned_of_with_the_nearest_name(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    environment = cloud.environment(table, lone_api, REAPER_TABEL_INDEX="x")
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert done.code == 0
+    assert "did you mean REAPER_TABLE_INDEX?" in lines_about(done, "REAPER_TABEL_INDEX")
+
+
+@pytest.mark.parametrize("command", ["sweep", "check"])
+def test_a_table_that_does_not_exist_or_is_in_another_region(cloud, lone_api, command):
+    table = cloud.make_table(("connectionId", "S"))
+    missing = cloud.reaper(command, environment=cloud.environment("nowhere", lone_api))
+    elsewhere = cloud.reaper(
+        command, environment=cloud.environment(table, lone_api, AWS_REGION="eu-central-1")
+    )
+
+    for done, region in ((missing, "us-east-1"), (elsewhere, "eu-central-1")):
+        said = done.stderr + done.stdout
+        assert done.code == 1
+        assert f"in Region {region}" in said
+        assert "REAPER_TABLE_NAME" in said
+        assert "AWS_REGION" in said
+
+
+def test_an_index_that_does_not_exist(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    environment = cloud.environment(table, lone_api, REAPER_TABLE_INDEX="missing")
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert done.code == 1
+    assert "REAPER_TABLE_INDEX" in done.stderr
+
+
+def test_an_attribute_that_no_row_has(cloud, lone_api):
+    table = cloud.make_table(("pk", "S"))
+    cloud.put(table, {"pk": {"S": "a"}, "connId": {"S": "R0oXAdfD0kwCH6w="}})
+    environment = cloud.environment(table, lone_api)
+    swept = cloud.reaper("sweep", "--json", environment=environment)
+    checked = cloud.reaper("check", environment=environment)
+
+    assert swept.report["malformed"] == 1
+    assert "REAPER_CONNECTION_ID_ATTRIBUTE" in swept.stderr
+    assert checked.code == 1
+    assert "which hold connId, pk" in checked.stdout
+
+
+def test_no_credentials(cloud, lone_api):
+    environment = cloud.environment("any", lone_api)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        del environment[name]
+    environment |= {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent"}
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert done.code == 1
+    assert "no AWS credentials" in done.stderr
+
+
+def test_a_profile_that_does_not_exist(cloud, lone_api):
+    environment = cloud.environment("any", lone_api, AWS_PROFILE="nobody")
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert done.code == 1
+    assert "nobody" in done.stderr
+
+
+def test_no_region(cloud, lone_api):
+    environment = cloud.environment("any", lone_api, HOME="/nonexistent")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        del environment[name]
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert done.code == 2
+    assert "AWS_REGION" in lines_about(done, "REAPER_API_ENDPOINT")
+
+
+def test_an_endpoint_that_does_not_resolve_is_found_by_check(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    environment = cloud.environment(table, "https://nowhere.invalid/prod")
+    done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 1
+    assert "cannot connect" in done.stdout
+    assert "REAPER_API_ENDPOINT" in done.stdout
+
+
+def test_a_table_api_that_cannot_be_reached(cloud, lone_api):
+    environment = cloud.environment("any", lone_api, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert done.code == 1
+    assert "127.0.0.1:9" in done.stderr
+
+
+def test_an_audit_log_that_cannot_be_opened(cloud, lone_api):
+    environment = cloud.environment("any", lone_api, REAPER_AUDIT_LOG="/nonexistent/audit.jsonl")
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert done.code == 2
+    assert "No such file" in lines_about(done, "REAPER_AUDIT_LOG")
+
+
+def test_check_changes_nothing(cloud, chat):
+    clients = chat.connect(2)
+    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="))
+    before = cloud.rows(chat.table)
+    done = cloud.reaper("check", environment=cloud.environment(chat.table, chat.endpoint))
+    chat.listen(0.5)
+
+    assert done.code == 0, done.stdout
+    assert cloud.rows(chat.table) == before
+    assert [client.heartbeats + client.received for client in clients] == [0, 0]
+    assert "2 are alive and 1 are gone" in done.stdout
+
+
+def test_check_finds_the_wrong_api(cloud, chat, lone_api):
+    chat.connect(2)
+    done = cloud.reaper("check", environment=cloud.environment(chat.table, lone_api))
+
+    assert done.code == 1
+    assert "REAPER_API_ENDPOINT is another API's" in done.stdout

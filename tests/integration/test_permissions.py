@@ -1,0 +1,166 @@
+"""Against a stand-in that verifies signatures and enforces IAM, as the task role of deploy/ecs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cfnlint.decode import cfn_yaml
+
+from deploy.chat.standin import REGION, StandIn
+from tests.integration.conftest import Cloud
+from tests.integration.test_sweep import zombie
+
+ACCOUNT = "000000000000"
+TEMPLATE = Path(__file__).parents[2] / "deploy" / "ecs" / "template.yaml"
+
+
+def task_policy(table: str, api: str) -> dict:
+    """The policy of the template's task role, its references filled in."""
+    template = cfn_yaml.load(str(TEMPLATE))
+    document = template["Resources"]["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    values = {
+        "AWS::Partition": "aws",
+        "AWS::Region": REGION,
+        "AWS::AccountId": ACCOUNT,
+        "TableName": table,
+        "ApiId": api,
+        "StageName": "prod",
+    }
+
+    def fill(node):
+        if isinstance(node, dict):
+            if "Fn::Sub" in node:
+                text = str(node["Fn::Sub"])
+                for name, value in values.items():
+                    text = text.replace(f"${{{name}}}", value)
+                return text
+            return {str(key): fill(value) for key, value in node.items()}
+        return [fill(one) for one in node] if isinstance(node, list) else str(node)
+
+    return fill(document)
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory) -> Cloud:
+    with StandIn(tmp_path_factory.mktemp("strict"), auth=True) as standin:
+        yield Cloud(standin, standin.session())
+
+
+@pytest.fixture
+def api(strict) -> str:
+    made = strict.gateway.create_api(
+        Name="strict", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+    )
+    strict.gateway.create_stage(ApiId=made["ApiId"], StageName="prod")
+    return made["ApiId"]
+
+
+def as_user(cloud: Cloud, policy: dict, table: str, api: str, **settings: str) -> dict[str, str]:
+    """The environment of a fresh user who may do just what ``policy`` says."""
+    iam = cloud.session.client("iam", endpoint_url=cloud.standin.url)
+    name = f"user-{table}"
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    endpoint = f"{cloud.standin.management_endpoint_base}/{api}/prod"
+    return cloud.environment(table, endpoint, **settings) | {
+        "AWS_ACCESS_KEY_ID": key["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"],
+    }
+
+
+def without(policy: dict, action: str, resource: str = "") -> dict:
+    """The policy less one action, or less the resources that hold some text."""
+    statements = []
+    for statement in policy["Statement"]:
+        one = dict(statement)
+        actions = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
+        if resource and action in actions:
+            one["Resource"] = [arn for arn in one["Resource"] if resource not in arn]
+        elif action in actions:
+            one["Action"] = [other for other in actions if other != action]
+        if one["Action"] and one["Resource"]:
+            statements.append(one)
+    return policy | {"Statement": statements}
+
+
+IDS = ("R0oXAdfD0kwCH6w=", "a+b/c", "per%cent", "sp ace", "ünï", "a~b'(c)*!", "a&b?c#d")
+
+
+def test_signatures_are_accepted_for_whatever_people_store(strict, api):
+    """A signature that was not accepted would be a 403, and so unknown instead of gone."""
+    table = strict.make_table(("connectionId", "S"))
+    strict.put(table, *(zombie(name) for name in IDS))
+    environment = as_user(strict, task_policy(table, api), table, api)
+    done = strict.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert (done.code, done.report["confirmed"], done.report["evicted"]) == (0, 7, 7)
+    assert strict.rows(table) == []
+
+
+def test_check_is_content_with_the_task_role(strict, api):
+    table = strict.make_table(("connectionId", "S"))
+    environment = as_user(strict, task_policy(table, api), table, api)
+    environment |= {"REAPER_MESSAGE_SOURCE": "cloudwatch"}
+    done = strict.reaper("check", environment=environment)
+
+    assert done.code == 0, done.stdout
+    assert "✗" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("dynamodb:DescribeTable", ""),
+        ("dynamodb:Scan", ""),
+        ("dynamodb:BatchGetItem", ""),
+        ("dynamodb:DeleteItem", ""),
+        ("execute-api:ManageConnections", "/GET/"),
+        ("execute-api:ManageConnections", "/POST/"),
+        ("cloudwatch:GetMetricData", ""),
+    ],
+)
+def test_no_permission_is_superfluous_and_check_names_the_missing_one(
+    strict, api, action, resource
+):
+    table = strict.make_table(("connectionId", "S"))
+    policy = without(task_policy(table, api), action, resource)
+    environment = as_user(strict, policy, table, api)
+    environment |= {"REAPER_MESSAGE_SOURCE": "cloudwatch"}
+    done = strict.reaper("check", environment=environment)
+
+    assert done.code == 1
+    (fault,) = [line for line in done.stdout.splitlines() if line.startswith("✗")]
+    assert action.split(":")[1] in fault
+    assert resource in fault
+
+
+@pytest.mark.parametrize(
+    ("action", "resource", "code", "hold_reason"),
+    [
+        ("execute-api:ManageConnections", "/GET/", 3, "denied"),
+        ("dynamodb:DeleteItem", "", 1, None),
+        ("dynamodb:BatchGetItem", "", 1, None),
+    ],
+)
+def test_a_revoked_permission_evicts_nothing(strict, api, action, resource, code, hold_reason):
+    table = strict.make_table(("connectionId", "S"))
+    strict.put(table, *(zombie(f"z{n}") for n in range(5)))
+    policy = without(task_policy(table, api), action, resource)
+    environment = as_user(strict, policy, table, api, REAPER_HEARTBEAT_MODE="off")
+    done = strict.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert (done.code, done.report["hold_reason"]) == (code, hold_reason)
+    assert done.report["evicted"] == 0
+    assert len(strict.rows(table)) == 5
+
+
+def test_a_scan_that_is_not_granted_fails_with_the_name_of_the_permission(strict, api):
+    table = strict.make_table(("connectionId", "S"))
+    policy = without(task_policy(table, api), "dynamodb:Scan")
+    done = strict.reaper("sweep", environment=as_user(strict, policy, table, api))
+
+    assert done.code == 1
+    assert "dynamodb:Scan" in done.stderr
