@@ -5,43 +5,56 @@ from __future__ import annotations
 import base64
 import json
 import os
+import stat
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 
 class AuditLog:
-    """Appends lines to a file, or to stdout. Raises OSError where that is not possible."""
+    """Appends lines to a file, or to stdout.
+
+    It writes without a buffer: what could not be written must not turn up later, when the
+    evictions that it announces were given up.
+    """
 
     def __init__(self, destination: str) -> None:
-        self._is_file = destination != "stdout"
-        self._stream: TextIO = (
-            Path(destination).open("a", encoding="utf-8") if self._is_file else sys.stdout  # noqa: SIM115
+        """Raises OSError when the file cannot be opened for appending."""
+        if destination == "stdout":
+            self._file_descriptor = sys.stdout.fileno()
+        else:
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+            self._file_descriptor = os.open(destination, flags, 0o600)
+        status = os.fstat(self._file_descriptor)
+        self._is_regular_file = stat.S_ISREG(status.st_mode)
+        self._is_torn = (
+            destination != "stdout"
+            and self._is_regular_file
+            and status.st_size > 0
+            and os.pread(self._file_descriptor, 1, status.st_size - 1) != b"\n"
         )
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
-        """Write one line per entry. When this returns the lines outlive the process.
+        """Write one line per entry. When this returns they outlive the process.
 
-        In a file they outlive the machine too.
+        In a file they outlive the machine too. Raises OSError when not all could be written;
+        the last line may then be torn, and the next one starts on a line of its own.
         """
         if not entries:
             return
-        lines = [json.dumps(entry, default=_binary, separators=(",", ":")) for entry in entries]
-        self._stream.write("\n".join(lines) + "\n")
-        self._stream.flush()
-        if self._is_file:
-            os.fsync(self._stream.fileno())
+        lines = [json.dumps(entry, default=_plain, separators=(",", ":")) for entry in entries]
+        data = memoryview(("\n" * self._is_torn + "\n".join(lines) + "\n").encode())
+        self._is_torn = True
+        sys.stdout.flush()
+        while data:
+            data = data[os.write(self._file_descriptor, data) :]
+        if self._is_regular_file:
+            os.fsync(self._file_descriptor)
+        self._is_torn = False
 
-    def close(self) -> None:
-        if self._is_file:
-            self._stream.close()
 
-
-def _binary(value: object) -> object:
-    """Binary attributes in base64, as DynamoDB's own JSON has them; sets as lists."""
+def _plain(value: object) -> object:
+    """Binary attributes in base64, as DynamoDB's own JSON has them."""
     if isinstance(value, bytes | bytearray):
         return base64.b64encode(value).decode()
-    if isinstance(value, set | frozenset):
-        return sorted(value)
     raise TypeError(f"cannot write {type(value).__name__} to the audit log")

@@ -94,6 +94,11 @@ class Cloud:
     def ids(self, table: str) -> set[str]:
         return {row["connectionId"]["S"] for row in self.rows(table) if "connectionId" in row}
 
+    def heartbeat(self, endpoint: str, connection_id: str) -> None:
+        """What the reaper does, done by boto3."""
+        management = self.session.client("apigatewaymanagementapi", endpoint_url=endpoint)
+        management.post_to_connection(ConnectionId=connection_id, Data=b'{"type":"ping"}')
+
     def environment(self, table: str, endpoint: str, **settings: str) -> dict[str, str]:
         clean = {n: v for n, v in os.environ.items() if not n.startswith(("AWS_", "REAPER_"))}
         return (

@@ -128,9 +128,7 @@ def test_a_kind_is_alerted_once_per_cooldown(cloud, kent, tmp_path):
     cloud.put(table, zombie("a"))
     log = tmp_path / "log"
     with FaultyGateway(default=faults.gone) as server:
-        environment = alerting(
-            cloud, kent, table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="0.5"
-        )
+        environment = alerting(cloud, kent, table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="0.5")
         with daemon(environment, log) as process:
             eventually(lambda: len(sweeps(log)) >= 4)
             process.terminate()

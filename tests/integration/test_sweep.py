@@ -6,11 +6,34 @@ import time
 
 import pytest
 
-FIELDS = (
-    "scanned newborn fresh expired foreign malformed due checks heartbeats alive gone confirmed"
-    " unknown denied throttled evicted changed held failed hold_reason dry_run seconds probe_rps"
-    " api_calls messages heartbeat_message_ratio"
-).split()
+FIELDS = [
+    "scanned",
+    "newborn",
+    "fresh",
+    "expired",
+    "foreign",
+    "malformed",
+    "due",
+    "checks",
+    "heartbeats",
+    "alive",
+    "gone",
+    "confirmed",
+    "unknown",
+    "denied",
+    "throttled",
+    "evicted",
+    "changed",
+    "held",
+    "failed",
+    "hold_reason",
+    "dry_run",
+    "seconds",
+    "probe_rps",
+    "api_calls",
+    "messages",
+    "heartbeat_message_ratio",
+]
 
 
 def zombie(name: str, **attributes) -> dict:
@@ -123,10 +146,10 @@ def test_expired_rows_go_without_the_endpoints_proof(cloud, lone_api):
 def test_live_connections_whose_age_is_misread_are_held(cloud, chat):
     chat.connect(3)
     for row in cloud.rows(chat.table):
-        cloud.put(chat.table, {"connectionId": row["connectionId"], "connectedAt": {"N": "1600000000"}})
-    done = cloud.reaper(
-        "sweep", "--json", environment=cloud.environment(chat.table, chat.endpoint)
-    )
+        cloud.put(
+            chat.table, {"connectionId": row["connectionId"], "connectedAt": {"N": "1600000000"}}
+        )
+    done = cloud.reaper("sweep", "--json", environment=cloud.environment(chat.table, chat.endpoint))
 
     assert (done.code, done.report["hold_reason"]) == (3, "age-contradicted")
     assert (done.report["expired"], done.report["held"], len(cloud.rows(chat.table))) == (3, 3, 3)
@@ -142,7 +165,7 @@ def test_an_empty_table_is_nothing_special(cloud, lone_api):
 def test_more_rows_than_a_page_are_all_swept(cloud, chat, tmp_path):
     chat.connect(2)
     table = cloud.make_table(("connectionId", "S"))
-    live = [row for row in cloud.rows(chat.table)]
+    live = list(cloud.rows(chat.table))
     cloud.put(table, *live, *(zombie(f"z{n:04}", note={"S": "x" * 2000}) for n in range(1200)))
     audit = tmp_path / "audit.jsonl"
     environment = cloud.environment(

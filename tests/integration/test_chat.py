@@ -1,0 +1,75 @@
+"""The reference application does what the reaper assumes of applications."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from deploy.chat.handlers.authorizer import sign_token, user_of
+from tests.integration.conftest import TOKEN_SECRET, eventually
+from tests.integration.test_sweep import zombie
+
+
+def test_a_message_is_stored_counted_and_heard_by_all(cloud, chat):
+    clients = chat.connect(3)
+    chat.run(clients[0].say("hello"))
+    chat.listen(1.5)
+
+    assert [client.received for client in clients] == [1, 1, 1]
+    assert "hello" in {row["text"]["S"] for row in cloud.rows(chat.chat.messages_table)}
+    counts = sorted(int(row["messageCount"]["N"]) for row in cloud.rows(chat.table))
+    assert counts == [0, 0, 1]
+
+
+def test_the_fan_out_removes_rows_that_answer_410(cloud, chat):
+    (client,) = chat.connect(1)
+    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="))
+    chat.run(client.say("hello"))
+    chat.listen(1.5)
+
+    assert "R0oXAdfD0kwCH6w=" not in cloud.ids(chat.table)
+    assert len(cloud.ids(chat.table)) == 1
+
+
+def test_a_pong_is_a_sign_of_life_but_no_message(cloud, chat):
+    (client,) = chat.connect(1)
+    (before,) = cloud.rows(chat.table)
+    cloud.heartbeat(chat.endpoint, before["connectionId"]["S"])
+    chat.listen(1.0)
+    (after,) = cloud.rows(chat.table)
+
+    assert client.heartbeats == 1
+    assert int(after["lastSeenAt"]["N"]) > int(before["lastSeenAt"]["N"])
+    assert after["messageCount"]["N"] == "0"
+
+
+def test_who_says_goodbye_leaves_no_row(cloud, chat):
+    (client,) = chat.connect(1)
+    assert len(cloud.rows(chat.table)) == 1
+    chat.run(client.leave())
+    eventually(lambda: not cloud.rows(chat.table))
+
+
+def test_nobody_connects_without_a_token_of_ours(chat):
+    url = chat.endpoint.replace("http://", "ws://")
+    forged = sign_token("eve", "another secret altogether", time.time() + 60)
+    expired = sign_token("eve", TOKEN_SECRET, time.time() - 1)
+
+    async def refused(token: str) -> bool:
+        try:
+            await connect(f"{url}?token={token}")
+        except InvalidStatus:
+            return True
+        return False
+
+    assert all(chat.run(refused(token)) for token in (forged, expired, "nonsense"))
+
+
+@pytest.mark.parametrize(
+    "token", ["", ".", "..", "ann", "ann.", "ann.x.y", "ann.99999999999", "ann.99999999999.bad"]
+)
+def test_a_malformed_token_names_nobody(token):
+    assert user_of(token, TOKEN_SECRET, 0) is None

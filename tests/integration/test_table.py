@@ -1,0 +1,108 @@
+"""The conditional delete and the reads, against a real table API."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.aws.connections import ConnectionsTable, Deletion, TableError
+from reaper.core.endpoint import EndpointResolver
+from reaper.core.rows import RowReader, RowShape, attribute_path
+from tests.core.builders import ENDPOINT, NOW
+from tests.integration.conftest import Cloud
+
+SHAPE = RowShape(
+    key_names=("room", "seat"),
+    connection_id=attribute_path("socket.connection-id"),
+    connected_at=("connectedAt",),
+    last_seen_at=("lastSeenAt",),
+    message_count=("messageCount",),
+    endpoint=(("requestContext",),),
+)
+ROW = {
+    "room": {"S": "lobby"},
+    "seat": {"N": "7"},
+    "socket": {"M": {"connection-id": {"S": "abc="}, "ip": {"S": "203.0.113.7"}}},
+    "connectedAt": {"S": "2026-11-24T07:44:26Z"},
+    "requestContext": {"M": {"domainName": {"S": ENDPOINT.host}, "stage": {"S": "prod"}}},
+}
+
+
+@pytest.fixture
+def table(cloud: Cloud, monkeypatch) -> ConnectionsTable:
+    for name, value in cloud.standin.environment.items():
+        monkeypatch.setenv(name, value)
+    made = ConnectionsTable(
+        cloud.make_table(("room", "S"), ("seat", "N")), None, cloud.session.region_name
+    )
+    made.describe()
+    cloud.put(made.name, ROW)
+    return made
+
+
+def scanned(table: ConnectionsTable):
+    reader = RowReader(SHAPE, EndpointResolver(ENDPOINT, ENDPOINT.region))
+    (row,) = reader.read_page(table.scan_page(SHAPE).items, NOW)
+    return row
+
+
+def test_keys_are_read_from_the_table(table):
+    assert table.key_names == ("room", "seat")
+
+
+def test_a_scan_brings_what_is_needed_and_what_it_cost(table):
+    page = table.scan_page(SHAPE)
+
+    assert page.items[0]["socket"] == {"M": {"connection-id": {"S": "abc="}}}
+    assert page.next_key is None
+    assert page.read_units > 0
+
+
+def test_an_untouched_row_is_deleted(cloud, table):
+    assert table.delete(scanned(table), SHAPE.watched) is Deletion.DONE
+    assert cloud.rows(table.name) == []
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        {"socket": {"M": {"connection-id": {"S": "newer="}}}},
+        {"socket": {"S": "no map any more"}},
+        {"connectedAt": {"S": "2026-11-24T07:44:27Z"}},
+        {"lastSeenAt": {"N": "1795506266"}},
+        {"messageCount": {"N": "1"}},
+        {"requestContext": {"M": {"domainName": {"S": "other"}, "stage": {"S": "prod"}}}},
+    ],
+)
+def test_a_row_that_was_touched_since_it_was_read_stays(cloud, table, touch):
+    row = scanned(table)
+    cloud.put(table.name, ROW | touch)
+
+    assert table.delete(row, SHAPE.watched) is Deletion.CHANGED
+    assert cloud.rows(table.name) == [ROW | touch]
+
+
+def test_a_row_that_is_gone_already_counts_as_changed(cloud, table):
+    row = scanned(table)
+    cloud.dynamodb.delete_item(TableName=table.name, Key=row.key)
+
+    assert table.delete(row, SHAPE.watched) is Deletion.CHANGED
+
+
+def test_whole_rows_are_read_by_the_hundred(cloud, table):
+    cloud.put(table.name, *(ROW | {"seat": {"N": str(n)}} for n in range(100, 350)))
+    keys = [{"room": {"S": "lobby"}, "seat": {"N": str(n)}} for n in range(100, 360)]
+
+    found = table.read(keys)
+    assert {item["seat"]["N"] for item in found} == {str(n) for n in range(100, 350)}
+    assert all(item["socket"] == ROW["socket"] for item in found)
+
+
+def test_nothing_has_the_impossible_key(table):
+    table.try_delete(table.impossible_key())
+    assert table.read([table.impossible_key()]) == []
+
+
+def test_a_table_that_does_not_exist_is_named(table):
+    missing = ConnectionsTable("missing", None, "us-east-1")
+    with pytest.raises(TableError, match="no table missing in Region us-east-1"):
+        missing.describe()
