@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Any, cast
@@ -72,7 +73,7 @@ def _read(given: str, variable: Variable) -> Any:
     try:
         return variable.parse(value)
     except ValueError as error:
-        raise ValidationError(f"{error} (it is {value!r})") from None
+        raise ValidationError(f"{error} (it is {reprlib.repr(value)})") from None
 
 
 def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[tuple[str, str]]:
@@ -108,12 +109,15 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
 
 def unknown_variables() -> Iterator[str]:
     """Variables that have our prefix but that nobody reads, each with the nearest name."""
-    known = variables()
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known and name[len(PREFIX) :] not in NOT_YET:
-            near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-            hint = f"did you mean {near[0]}?" if near else "see 'reaper env' for all there are"
-            yield f"{name} is no variable of this program and has no effect: {hint}"
+    known = [name.removeprefix(PREFIX) for name in variables()]
+    for variable in sorted(name for name in os.environ if name.startswith(PREFIX)):
+        name = variable.removeprefix(PREFIX)
+        if name not in known and name not in NOT_YET:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = (
+                f"did you mean {PREFIX}{near[0]}?" if near else "'reaper env' lists all there are"
+            )
+            yield f"{variable} is no variable of this program and has no effect: {hint}"
 
 
 def schedule_warnings(settings: Settings) -> Iterator[str]:
