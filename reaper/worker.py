@@ -21,11 +21,12 @@ from reaper.core.model import Endpoint
 from reaper.core.pacing import spread_rate
 from reaper.core.report import Progress, Report, Tally, make_report
 from reaper.core.rows import RowReader
+from reaper.core.rules import SweepRules
 from reaper.eviction import Audit, Evictor
 from reaper.judgement import Judgement
 from reaper.prober import Prober
 from reaper.settings import Settings
-from reaper.sweep import Sweep, SweepRules
+from reaper.sweep import Sweep
 
 log = structlog.get_logger()
 
@@ -80,7 +81,7 @@ class Worker:
         started, started_at = time.monotonic(), time.time()
         self.table.describe()
         shape = settings.row_shape(self.table.key_names)
-        tally = Tally()
+        tally = Tally(message_window_seconds=settings.sweep_interval_seconds)
         spread_seconds = settings.spread_window_seconds if spread else 0.0
         prober = Prober(
             self.gateway, self._first_rate(spread_seconds), settings.max_in_flight, time.monotonic
@@ -94,7 +95,6 @@ class Worker:
                 triage=settings.triage_rules(),
                 confirm_delay_seconds=settings.confirm_delay_seconds,
                 next_turn_at=started_at + settings.sweep_interval_seconds + spread_seconds,
-                message_window_seconds=settings.sweep_interval_seconds,
                 budget_rps=self.budget_rps,
                 spread_seconds=spread_seconds,
                 dry_run=settings.dry_run,

@@ -15,11 +15,12 @@ from reaper.core.endpoint import EndpointResolver
 from reaper.core.model import Answer, Ask, Item, Outcome, Probe, Row
 from reaper.core.report import Report, Tally, make_report
 from reaper.core.rows import RowReader, RowShape, attribute
+from reaper.core.rules import SweepRules
 from reaper.core.triage import TriageRules
 from reaper.eviction import Evictor
 from reaper.judgement import Judgement
 from reaper.prober import Prober
-from reaper.sweep import Sweep, SweepRules
+from reaper.sweep import Sweep
 from tests.core.builders import DEFAULT_RULES, ENDPOINT, NOW
 
 LATENCY_SECONDS = 0.02
@@ -99,7 +100,7 @@ class World:
         until_next_turn: float = 300,
         spread_seconds: float = 0,
     ) -> Report:
-        tally, started = Tally(), self.moment
+        tally, started = Tally(message_window_seconds=300), self.moment
         gateway = FakeGateway(self)
         prober = Prober(gateway, rate, None, self.clock)
         evictor = Evictor(self, SHAPE, self, tally, self.wall_clock, dry_run=dry_run)
@@ -110,7 +111,6 @@ class World:
             triage=triage,
             confirm_delay_seconds=5,
             next_turn_at=self.wall_clock() + until_next_turn,
-            message_window_seconds=300,
             budget_rps=1000,
             spread_seconds=spread_seconds,
             dry_run=dry_run,

@@ -14,14 +14,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
-from urllib.parse import unquote, urlsplit
 
 from awscrt.exceptions import AwsCrtError
 from awscrt.http import (
     HttpClientConnection,
-    HttpProxyAuthenticationType,
-    HttpProxyConnectionType,
-    HttpProxyOptions,
     HttpRequest,
 )
 from awscrt.io import (
@@ -34,8 +30,8 @@ from awscrt.io import (
     TlsContextOptions,
 )
 from botocore.exceptions import BotoCoreError
-from botocore.utils import get_environ_proxies
 
+from reaper.aws.session import proxy_for
 from reaper.aws.signing import Signer, signable_request
 from reaper.core.model import Endpoint
 
@@ -230,26 +226,6 @@ class HttpClient:
         self._responses.append(
             Response(exchange.tag, status, exchange.headers, bytes(exchange.body), error)
         )
-
-
-def proxy_for(endpoint: Endpoint) -> HttpProxyOptions | None:
-    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY ask for, as botocore reads them."""
-    proxy = get_environ_proxies(str(endpoint)).get(endpoint.scheme)
-    if not proxy:
-        return None
-    url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-    return HttpProxyOptions(
-        host_name=url.hostname or "",
-        port=url.port or 8080,
-        auth_type=(
-            HttpProxyAuthenticationType.Basic
-            if url.username
-            else HttpProxyAuthenticationType.Nothing
-        ),
-        auth_username=unquote(url.username) if url.username else None,
-        auth_password=unquote(url.password) if url.password else None,
-        connection_type=HttpProxyConnectionType.Tunneling,
-    )
 
 
 def _socket_options(timeout_seconds: float) -> SocketOptions:

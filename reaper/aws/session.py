@@ -1,12 +1,21 @@
-"""Region, credentials and trust store: the one place where AWS's own configuration is read."""
+"""Region, trust store and proxy: the one place where AWS's own configuration is read."""
 
 from __future__ import annotations
 
 import os
+from urllib.parse import unquote, urlsplit
 
 import boto3
+from awscrt.http import (
+    HttpProxyAuthenticationType,
+    HttpProxyConnectionType,
+    HttpProxyOptions,
+)
 from botocore.config import Config
 from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
+
+from reaper.core.model import Endpoint
 
 API_CONFIG = Config(
     connect_timeout=5,
@@ -26,3 +35,23 @@ def ca_bundle(session: boto3.Session) -> str:
     """Path of the trusted certificates: AWS_CA_BUNDLE or ``ca_bundle``, else botocore's own."""
     configured = session._session.get_config_variable("ca_bundle")
     return str(configured or get_cert_path(True))
+
+
+def proxy_for(endpoint: Endpoint) -> HttpProxyOptions | None:
+    """The proxy that HTTPS_PROXY, HTTP_PROXY and NO_PROXY ask for, as botocore reads them."""
+    proxy = get_environ_proxies(str(endpoint)).get(endpoint.scheme)
+    if not proxy:
+        return None
+    url = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    return HttpProxyOptions(
+        host_name=url.hostname or "",
+        port=url.port or 8080,
+        auth_type=(
+            HttpProxyAuthenticationType.Basic
+            if url.username
+            else HttpProxyAuthenticationType.Nothing
+        ),
+        auth_username=unquote(url.username) if url.username else None,
+        auth_password=unquote(url.password) if url.password else None,
+        connection_type=HttpProxyConnectionType.Tunneling,
+    )

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
 from reaper.core.breaker import Evidence, HoldReason
-from reaper.core.ratio import heartbeat_message_ratio
+from reaper.core.model import Row
+from reaper.core.ratio import heartbeat_message_ratio, messages_in_window
 from reaper.core.triage import Triage
 
 
@@ -25,11 +26,20 @@ class Tally:
     changed: int = 0
     held: int = 0
     failed: int = 0
+    message_window_seconds: float = 0.0
     counted_messages: float = 0.0
-    """Messages in the sweep's window by the counters on the rows."""
+    """Messages in that window by the counters on the rows."""
 
     def count_triage(self, triage: Triage) -> None:
         setattr(self, triage.value, getattr(self, triage.value) + 1)
+
+    def count_messages(self, rows: Iterable[Row], now: float) -> None:
+        """Add what the counters of live connections tell about the window."""
+        for row in rows:
+            age = None if row.connected_at is None else now - row.connected_at
+            self.counted_messages += messages_in_window(
+                row.message_count, age, self.message_window_seconds
+            )
 
     @property
     def scanned(self) -> int:

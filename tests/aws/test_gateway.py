@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from reaper.aws.gateway import Gateway
-from reaper.aws.http import HttpClient, proxy_for
+from reaper.aws.http import HttpClient
+from reaper.aws.session import proxy_for
 from reaper.aws.signing import Signer
 from reaper.core.model import Ask, Endpoint, Outcome, Probe, Purpose
 from tests import faulty_gateway as faults

@@ -1,0 +1,79 @@
+"""Questions: who is asked, by check or by heartbeat, now or later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import structlog
+
+from reaper.core.model import Answer, Ask, Endpoint, Probe, Purpose, Row
+from reaper.core.rules import SweepRules
+from reaper.core.triage import HeartbeatMode, how_to_ask, may_stay_silent
+from reaper.core.verdict import confirm_delay_seconds
+from reaper.prober import MOST_ATTEMPTS, Prober
+
+log = structlog.get_logger()
+
+
+class Questions:
+    """Hands the prober what there is to ask. In a dry run that is checks only."""
+
+    def __init__(self, rules: SweepRules, prober: Prober, wall_clock: Callable[[], float]) -> None:
+        self._rules = rules
+        self._prober = prober
+        self._wall_clock = wall_clock
+
+    def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
+        """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
+        self._prober.ask(Probe(endpoint, connection_id, self._way_to_ask(rows), Purpose.DUE, rows))
+
+    def verify_age(self, endpoint: Endpoint, row: Row) -> None:
+        """Ask after a row that is dead by age, to see whether age means what it should."""
+        self._prober.ask(Probe(endpoint, row.connection_id, Ask.CHECK, Purpose.AGE_SAMPLE, [row]))
+
+    def confirm(self, suspect: Probe) -> None:
+        """Ask again after a first 410, when enough time has passed for it to mean something."""
+        delay = confirm_delay_seconds(
+            suspect.rows,
+            self._wall_clock(),
+            self._rules.confirm_delay_seconds,
+            self._rules.triage.newborn_grace_seconds,
+        )
+        log.debug("suspect", connection_id=suspect.connection_id, asked_again_in=delay)
+        self._prober.ask_later(
+            Probe(
+                suspect.endpoint, suspect.connection_id, Ask.CHECK, Purpose.CONFIRM, suspect.rows
+            ),
+            delay,
+        )
+
+    def keep_awake(self, endpoint: Endpoint, row: Row) -> None:
+        """See to it that a socket whose row gets no verdict does not fall silent."""
+        if self._sends_heartbeats:
+            way = self._way_to_ask([row])
+            self._prober.ask(Probe(endpoint, row.connection_id, way, Purpose.KEEPALIVE, [row]))
+
+    def follow_up(self, check: Answer) -> None:
+        """After a check that found a live socket: the heartbeat that it turns out to need."""
+        if not self._sends_heartbeats:
+            return
+        probe, rules = check.probe, self._rules.triage
+        now, last_active_at = self._wall_clock(), check.last_active_at
+        is_awake = last_active_at is not None and may_stay_silent(
+            now - last_active_at, now, self._rules.next_turn_at, rules
+        )
+        if not is_awake and probe.attempts < MOST_ATTEMPTS:
+            probe.ask, probe.purpose = Ask.HEARTBEAT, Purpose.KEEPALIVE
+            self._prober.ask(probe)
+
+    @property
+    def _sends_heartbeats(self) -> bool:
+        off = self._rules.triage.heartbeat_mode is HeartbeatMode.OFF
+        return not off and not self._rules.dry_run
+
+    def _way_to_ask(self, rows: list[Row]) -> Ask:
+        if self._rules.dry_run:
+            return Ask.CHECK
+        now, next_turn_at, rules = self._wall_clock(), self._rules.next_turn_at, self._rules.triage
+        ways = {how_to_ask(row, now, next_turn_at, rules) for row in rows}
+        return Ask.HEARTBEAT if Ask.HEARTBEAT in ways else Ask.CHECK
