@@ -51,7 +51,10 @@ broken = answers(500, {"message": "Internal server error"})
 
 
 def hangs(handler: _Handler) -> None:
-    handler.server.released.wait(30)
+    """Says nothing until the client hangs up."""
+    handler.connection.settimeout(30)
+    if handler.connection.recv(1) == b"":
+        handler.server.hung_up.set()
     handler.close_connection = True
 
 
@@ -117,6 +120,10 @@ class FaultyGateway:
     def connections_opened(self) -> int:
         return self._server.connections_opened
 
+    def is_hung_up_on(self, within_seconds: float) -> bool:
+        """Whether a client closed a connection on which it had no answer."""
+        return self._server.hung_up.wait(within_seconds)
+
     def asked(self, method: str | None = None) -> Counter[str]:
         """How often each connection id was asked after."""
         with self._lock:
@@ -135,7 +142,6 @@ class FaultyGateway:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.released.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -148,7 +154,7 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        self.released = threading.Event()
+        self.hung_up = threading.Event()
         self.connections_opened = 0
 
     def process_request(self, request: Any, client_address: Any) -> None:

@@ -176,7 +176,7 @@ def test_one_live_connection_among_the_expired_saves_them_all():
 
 
 def test_connections_whose_age_is_misread_still_get_their_heartbeats():
-    world = World()
+    world = World(page_every_seconds=0.1)
     for n in range(60):
         world.add(f"old-{n:02}", alive=True, age=99_999)
     world.sweep()
@@ -205,6 +205,7 @@ def test_a_row_that_changed_since_it_was_read_stays():
 
     assert "zombie-0" in world.rows
     assert (report.confirmed, report.evicted, report.changed) == (5, 4, 1)
+    assert "zombie-0" not in {entry["connection_id"] for entry in world.audit}
     assert adds_up(report)
 
 
@@ -236,6 +237,21 @@ def test_a_full_disk_stops_evicting():
     assert adds_up(report)
 
 
+def test_after_a_failed_write_nothing_more_is_evicted_in_this_sweep():
+    world = a_world(live=300, zombies=250)
+    write, writes = world.write, iter([OSError(28, "No space left on device")])
+
+    def fails_once(entries):
+        if (error := next(writes, None)) is not None:
+            raise error
+        write(entries)
+
+    world.write = fails_once
+    report = world.sweep()
+
+    assert (report.evicted, report.failed, len(world.rows)) == (0, 250, 550)
+
+
 def test_a_revoked_delete_fails_the_evictions_and_loses_nothing():
     world = a_world(delete_fails=AccessDenied("dynamodb:DeleteItem is not granted"))
     report = world.sweep()
@@ -261,11 +277,22 @@ def test_told_to_stop_it_asks_nothing_more_and_evicts_nothing_unjudged():
     assert world.moment < 1.0
 
 
+def test_told_to_stop_it_holds_what_waits_without_a_verdict():
+    world = a_world(live=0, zombies=100, stop_at=5.5)
+    report = world.sweep(rate=50)
+
+    assert 0 < report.confirmed == report.held < 100
+    assert report.hold_reason is None
+    assert len(world.rows) == 100
+
+
 def test_a_dry_run_changes_nothing_and_tells_what_it_would_do():
     world = a_world()
+    world.add("silent", alive=True, silent=470)
+    world.add("old", alive=True, age=99_999)
     report = world.sweep(dry_run=True)
 
-    assert len(world.rows) == 15
+    assert len(world.rows) == 17
     assert not world.heartbeats
     assert not world.audit
     assert (report.evicted, report.heartbeats, report.dry_run) == (5, 0, True)

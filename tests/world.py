@@ -50,6 +50,7 @@ class World:
     answers_all: Outcome | None = None
     on_answer: Callable[[Probe, float], None] = lambda probe, now: None
     page_size: int = 10
+    page_every_seconds: float = 0.0
     moment: float = 0.0
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     sent_at: list[float] = field(default_factory=list)
@@ -179,6 +180,9 @@ class FakeScan:
     def next_page(self, wait_seconds: float) -> Page | None:
         if self._world.scan_fails_after is not None and self._pages >= self._world.scan_fails_after:
             raise TableError("there is no table connections any more")
+        if self._world.moment < self._pages * self._world.page_every_seconds:
+            self._world.moment += wait_seconds
+            return None
         self._pages += 1
         size = self._world.page_size
         names, self._names = self._names[:size], self._names[size:]

@@ -113,6 +113,13 @@ def test_a_hung_request_holds_up_no_other(gateway):
     assert quick < TIMEOUT_SECONDS <= time.monotonic() - started
 
 
+def test_a_request_without_an_answer_is_cut_not_just_forgotten(gateway):
+    with FaultyGateway(default=faults.hangs) as server:
+        ask(gateway, server.endpoint, "stuck")
+
+        assert server.is_hung_up_on(within_seconds=2)
+
+
 def test_connections_are_kept_alive(gateway):
     with FaultyGateway() as server:
         for n in range(5):
