@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
+import string
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import boto3
 
-from reaper.aws.connections import AccessDenied, ConnectionsTable, TableError
+from reaper.aws.connections import ConnectionsTable, TableError
 from reaper.aws.gateway import Gateway
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
+from reaper.aws.session import ca_bundle, tls_fault
 from reaper.core.model import Answer, Ask, Endpoint, Item, Outcome, Probe, Purpose, Row
 from reaper.core.rows import AttributePath, RowReader, RowShape, attribute
 from reaper.core.times import epoch_seconds
@@ -54,7 +56,7 @@ def check(settings: Settings, worker: Worker, session: boto3.Session) -> Iterato
     if configured := settings.endpoint(worker.region):
         endpoints.add(configured)
     for endpoint in sorted(endpoints):
-        yield from _check_endpoint(endpoint, worker.gateway, settings)
+        yield from _check_endpoint(endpoint, worker.gateway, settings, ca_bundle(session))
         yield from _check_sample(
             [row for row in rows if row.endpoint == endpoint][:SAMPLE_PROBES],
             worker.gateway,
@@ -107,21 +109,21 @@ def _check_writes(table: ConnectionsTable) -> Iterator[Finding]:
     ):
         try:
             try_it()
-        except AccessDenied as error:
-            yield Finding(False, str(error))
         except TableError as error:
             yield Finding(False, str(error))
         else:
             yield Finding(True, f"{what} is granted")
 
 
-def _check_endpoint(endpoint: Endpoint, gateway: Gateway, settings: Settings) -> Iterator[Finding]:
+def _check_endpoint(
+    endpoint: Endpoint, gateway: Gateway, settings: Settings, ca_file: str
+) -> Iterator[Finding]:
     """Ask after a connection that does not exist: a 410 is the right answer."""
     asks = [Ask.CHECK]
     if settings.heartbeat_mode is not HeartbeatMode.OFF:
         asks.append(Ask.HEARTBEAT)
     for ask in asks:
-        nobody = f"{secrets.token_urlsafe(11)}="
+        nobody = "".join(secrets.choice(string.ascii_letters) for _ in range(15)) + "="
         answer = _ask(gateway, [Probe(endpoint, nobody, ask, Purpose.DUE)])[0]
         what = f"{endpoint}: {ask.value} @connections"
         match answer.outcome:
@@ -136,9 +138,8 @@ def _check_endpoint(endpoint: Endpoint, gateway: Gateway, settings: Settings) ->
                     " REAPER_API_ENDPOINT",
                 )
             case _:
-                yield Finding(
-                    False, f"{what}: {answer.detail}: correct REAPER_API_ENDPOINT if it is wrong"
-                )
+                why = tls_fault(endpoint, ca_file) or answer.detail
+                yield Finding(False, f"{what}: {why}: correct REAPER_API_ENDPOINT if it is wrong")
 
 
 def _check_sample(rows: list[Row], gateway: Gateway) -> Iterator[Finding]:

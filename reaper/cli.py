@@ -34,20 +34,10 @@ log = structlog.get_logger()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code."""
+    """Run one command; returns its exit code. What goes wrong is one line on stderr."""
     arguments = _parser().parse_args(argv)
-    if arguments.command == "env":
-        return commands.show_variables(markdown=arguments.markdown)
-    block_stop_signals()
     try:
-        session = boto3.Session()
-        settings = load_settings(region_of(session))
-        configure_logs(settings.log_format, settings.log_level)
-        if arguments.command == "health":
-            return commands.ask_health(settings)
-        for warning in unknown_variables():
-            log.warning(warning)
-        return _with_worker(arguments, settings, session)
+        return _run(arguments)
     except SettingsError as error:
         for name, faults in error.faults.items():
             for fault in faults:
@@ -61,6 +51,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
     except (TableError, BotoCoreError) as error:
         return commands.fail(str(error))
+    except KeyboardInterrupt:
+        return commands.INTERRUPTED
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    if arguments.command == "env":
+        return commands.show_variables(markdown=arguments.markdown)
+    if arguments.command in ("run", "sweep"):
+        block_stop_signals()
+    session = boto3.Session()
+    settings = load_settings(region_of(session))
+    configure_logs(settings.log_format, settings.log_level)
+    if arguments.command == "health":
+        return commands.ask_health(settings)
+    for warning in unknown_variables():
+        log.warning(warning)
+    return _with_worker(arguments, settings, session)
 
 
 def _with_worker(arguments: argparse.Namespace, settings: Settings, session: boto3.Session) -> int:

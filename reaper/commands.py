@@ -31,6 +31,8 @@ from reaper.telemetry.publish import Publisher
 from reaper.worker import SweepResult, Worker
 
 DONE, FAILED, BAD_SETTINGS, HELD = 0, 1, 2, 3
+INTERRUPTED = 130
+"""What a shell reports of a program that Ctrl-C ended; `run` and `sweep` end by themselves."""
 
 SIGNAL_TICK_SECONDS = 0.05
 

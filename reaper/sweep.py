@@ -73,6 +73,8 @@ class Sweep:
         self._is_stopping = is_stopping
         self._questions = Questions(rules, prober, wall_clock)
         self._verdicts = Verdicts(self._questions, judgement, tally, wall_clock)
+        self.is_complete = False
+        """Whether every row got its turn: the sweep was neither stopped nor cut short."""
 
     def run(self, on_progress: Callable[[], None]) -> None:
         """Sweep until every row has its verdict, or until told to stop.
@@ -103,6 +105,7 @@ class Sweep:
             if self._judgement.is_full:
                 self._judgement.settle()
             on_progress()
+        self.is_complete = True
 
     def _admit(self) -> None:
         """Take pages as long as the prober keeps up."""
@@ -143,7 +146,8 @@ class Sweep:
             self._questions.verify_age(endpoint, row)
 
     def _learn(self) -> None:
-        for answer in self._prober.poll(LONGEST_NAP_SECONDS):
+        nap_seconds = 0 if self._prober.idle else LONGEST_NAP_SECONDS
+        for answer in self._prober.poll(nap_seconds):
             self._verdicts.learn(answer)
 
     def _drain(self) -> None:

@@ -118,7 +118,8 @@ class Worker:
                 )
             )
         )
-        self._calls_last_time = prober.calls
+        if sweep.is_complete:
+            self._calls_last_time = prober.calls
         self._warn_of_shape(tally)
         report = make_report(
             tally,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import socket
+import ssl
 from urllib.parse import unquote, urlsplit
 
 import boto3
@@ -55,3 +57,23 @@ def proxy_for(endpoint: Endpoint) -> HttpProxyOptions | None:
         auth_password=unquote(url.password) if url.password else None,
         connection_type=HttpProxyConnectionType.Tunneling,
     )
+
+
+def tls_fault(endpoint: Endpoint, ca_file: str) -> str | None:
+    """Why TLS to this endpoint fails, or None where it does not, or where that cannot be told.
+
+    The Common Runtime keeps a failed handshake to itself for longer than any deadline of ours.
+    """
+    if endpoint.scheme != "https" or proxy_for(endpoint) is not None:
+        return None
+    context = ssl.create_default_context(cafile=ca_file)
+    try:
+        with (
+            socket.create_connection((endpoint.host, endpoint.port), timeout=5) as connection,
+            context.wrap_socket(connection, server_hostname=endpoint.host),
+        ):
+            return None
+    except ssl.SSLError as error:
+        return f"TLS fails: {error.reason} {getattr(error, 'verify_message', '')}".rstrip()
+    except OSError:
+        return None

@@ -35,15 +35,7 @@ class Publisher:
         """Log and measure a sweep that reached its end; alert on what the breaker held."""
         log.info("sweep finished", **report.to_dict())
         if "emf" in self._sinks:
-            print_emf(
-                emf_line(
-                    report,
-                    namespace=self._namespace,
-                    table=self._table,
-                    quota_rps=self._quota_rps,
-                    now=time.time(),
-                )
-            )
+            self._emit(report)
         if report.hold_reason is HoldReason.DENIED:
             self._alerts.alert(
                 Kind.ACCESS_DENIED, "the gateway refuses the reaper's requests", report
@@ -54,6 +46,19 @@ class Publisher:
                 f"{report.held} evictions are held: {report.hold_reason}",
                 report,
             )
+
+    def _emit(self, report: Report) -> None:
+        line = emf_line(
+            report,
+            namespace=self._namespace,
+            table=self._table,
+            quota_rps=self._quota_rps,
+            now=time.time(),
+        )
+        try:
+            print_emf(line)
+        except OSError as error:
+            log.error("metrics cannot be written to stdout", error=str(error))
 
     def publish_fault(self, fault: Exception, report: Report | None, *, is_denied: bool) -> None:
         """Alert on a sweep that broke off, or whose evictions failed."""

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from reaper.aws.gateway import Gateway
 from reaper.aws.http import HttpClient
-from reaper.aws.session import proxy_for
+from reaper.aws.session import proxy_for, tls_fault
 from reaper.aws.signing import Signer
 from reaper.core.model import Ask, Endpoint, Outcome, Probe, Purpose
 from tests import faulty_gateway as faults
@@ -180,17 +180,22 @@ def test_the_certificate_must_match_the_host(tmp_path, name, outcome):
     gateway = make_gateway(str(certificate))
     with FaultyGateway(ssl_context=context) as server:
         answer = ask(gateway, server.endpoint, "abc=")["abc="]
+        fault = tls_fault(server.endpoint, str(certificate))
     gateway.close()
 
     assert answer.outcome is Outcome[outcome]
+    assert (fault is None) == (outcome == "ALIVE")
+    assert fault is None or "Hostname mismatch" in fault
 
 
 def test_a_certificate_of_nobody_we_trust_is_refused(tmp_path, gateway):
     _, context = self_signed(tmp_path, "localhost")
     with FaultyGateway(ssl_context=context) as server:
         answer = ask(gateway, server.endpoint, "abc=")["abc="]
+        fault = tls_fault(server.endpoint, get_cert_path(True))
 
     assert answer.outcome is Outcome.UNKNOWN
+    assert "CERTIFICATE_VERIFY_FAILED" in fault
 
 
 def test_the_proxy_variables_are_honoured(monkeypatch):
