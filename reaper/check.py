@@ -41,8 +41,8 @@ def check(settings: Settings, worker: Worker, session: boto3.Session) -> Iterato
     keys = " and ".join(table.key_names)
     where = f", index {table.index}" if table.index else ""
     yield Finding(True, f"table {table.name} in {table.region}{where}: key {keys}")
-    shape = settings.row_shape(table.key_names)
-    reader = RowReader(shape, settings.endpoint_resolver(worker.region))
+    shape = settings.row_shape(table.key_names, table.projected)
+    reader = RowReader(shape, worker.resolver)
     rows: list[Row] = []
     try:
         items = table.scan_page(None, limit=SAMPLE_ROWS).items
@@ -71,6 +71,13 @@ def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator
         return
     usable = sum(row.connection_id != "" for row in rows)
     name = ".".join(shape.connection_id)
+    for path in (shape.connection_id, *((shape.row_filter[0],) if shape.row_filter else ())):
+        if not shape.can_bring(path):
+            yield Finding(
+                False,
+                f"{'.'.join(path)}: not in the index of REAPER_TABLE_INDEX: add it to the index's"
+                " projection",
+            )
     if usable:
         yield Finding(True, f"{name}: a connection id in {usable} of {len(items)} sampled rows")
     else:
@@ -84,7 +91,11 @@ def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator
         ("REAPER_CONNECTED_AT_ATTRIBUTE", shape.connected_at),
         ("REAPER_LAST_SEEN_ATTRIBUTE", shape.last_seen_at),
     ):
-        yield _check_time(items, path, variable)
+        if shape.can_bring(path):
+            yield _check_time(items, path, variable)
+        else:
+            name = ".".join(path)
+            yield Finding(True, f"{name}: not in the index, so the rules that need it do not apply")
 
 
 def _check_time(items: list[Item], path: AttributePath, variable: str) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
@@ -12,8 +13,8 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from reaper import __version__, commands
 from reaper.aws.connections import TableError
-from reaper.aws.session import region_of
-from reaper.environment import SettingsError, load_settings, unknown_variables
+from reaper.aws.session import TrustStoreError, region_of
+from reaper.environment import SettingsError, load_settings, risk_warnings, unknown_variables
 from reaper.settings import Settings
 from reaper.signals import block_stop_signals
 from reaper.telemetry.audit import AuditLog
@@ -36,6 +37,8 @@ log = structlog.get_logger()
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. What goes wrong is one line on stderr."""
     arguments = _parser().parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ✓ still gets its line
     try:
         return _run(arguments)
     except SettingsError as error:
@@ -49,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE,"
             " or give the task or instance a role"
         )
-    except (TableError, BotoCoreError) as error:
+    except (TableError, TrustStoreError, BotoCoreError) as error:
         return commands.fail(str(error))
     except KeyboardInterrupt:
         return commands.INTERRUPTED
@@ -65,7 +68,7 @@ def _run(arguments: argparse.Namespace) -> int:
     configure_logs(settings.log_format, settings.log_level)
     if arguments.command == "health":
         return commands.ask_health(settings)
-    for warning in unknown_variables():
+    for warning in (*unknown_variables(), *risk_warnings(settings)):
         log.warning(warning)
     return _with_worker(arguments, settings, session)
 

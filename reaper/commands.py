@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import threading
 import time
@@ -20,7 +19,7 @@ from reaper import __version__
 from reaper.aws.connections import AccessDenied, TableError
 from reaper.check import check
 from reaper.core.report import Report
-from reaper.daemon import DRAIN_SECONDS, FLUSH_SECONDS, Daemon
+from reaper.daemon import FLUSH_SECONDS, STOP_SECONDS, Daemon, leave_sweep_behind, publish
 from reaper.environment import schedule_warnings
 from reaper.settings import Settings, variables
 from reaper.signals import wait_for_stop_signal
@@ -82,11 +81,7 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
         publisher.publish_fault(error, None, is_denied=isinstance(error, AccessDenied))
         alerts.flush(FLUSH_SECONDS)
         return fail(str(error))
-    publisher.publish(result.report)
-    if result.fault is not None:
-        publisher.publish_fault(
-            result.fault, result.report, is_denied=isinstance(result.fault, AccessDenied)
-        )
+    publish(publisher, result)
     alerts.flush(FLUSH_SECONDS)
     worker.close()
     if as_json:
@@ -165,9 +160,8 @@ def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:
             if wait_for_stop_signal(SIGNAL_TICK_SECONDS) and not stopping.is_set():
                 stopping.set()
                 stopped_at = time.monotonic()
-            if stopping.is_set() and time.monotonic() - stopped_at > DRAIN_SECONDS:
-                log.warning("the sweep did not end in time and is left; the table tells the rest")
-                os._exit(DONE)
+            if stopping.is_set() and time.monotonic() - stopped_at > STOP_SECONDS:
+                leave_sweep_behind()
     return sweeping.result()
 
 

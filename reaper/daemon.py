@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import structlog
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
@@ -23,11 +24,27 @@ from reaper.worker import SweepResult, Worker
 
 log = structlog.get_logger()
 
-DRAIN_SECONDS = 8.0
+STOP_SECONDS = 8.0
 """How long a running sweep gets after a signal; with the flush that is within the 10 s."""
+
+RETRY_SECONDS = 15.0
+"""After a sweep that failed, the next one waits no longer than this."""
 
 FLUSH_SECONDS = 1.5
 TICK_SECONDS = 10.0
+
+
+def publish(publisher: Publisher, result: SweepResult) -> None:
+    """Tell of a sweep that reached its end, and of the evictions that failed in it."""
+    publisher.publish(result.report)
+    if result.fault is not None:
+        publisher.publish_fault(result.fault, result.report, is_denied=result.fault_is_denied)
+
+
+def leave_sweep_behind() -> NoReturn:
+    """Exit although the sweep has not ended. Nothing is lost: the table tells the rest."""
+    log.warning("the sweep did not end in time and is left; the table tells the rest")
+    os._exit(0)
 
 
 class Daemon:
@@ -53,7 +70,7 @@ class Daemon:
     def run(self) -> None:
         """Returns after a signal, when the running sweep has drained or its time was over."""
         scheduler = BackgroundScheduler(executors={"default": ThreadPoolExecutor(1)}, timezone=UTC)
-        scheduler.add_job(
+        self._job = scheduler.add_job(
             self._sweep,
             "interval",
             seconds=self._interval_seconds,
@@ -70,11 +87,10 @@ class Daemon:
         systemd.notify("STOPPING=1")
         self._stopping.set()
         scheduler.shutdown(wait=False)
-        drained = self._between_sweeps.wait(DRAIN_SECONDS)
+        drained = self._between_sweeps.wait(STOP_SECONDS)
         self._alerts.flush(FLUSH_SECONDS)
         if not drained:
-            log.warning("the sweep did not end in time and is left; the table tells the rest")
-            os._exit(0)
+            leave_sweep_behind()
 
     def _wait_for_signal(self) -> str:
         tick = systemd.watchdog_seconds() or TICK_SECONDS
@@ -98,7 +114,7 @@ class Daemon:
                 spread=True, is_stopping=self._stopping.is_set, on_progress=self._on_progress
             )
             finished = not self._stopping.is_set()
-            self._publish(result)
+            publish(self._publisher, result)
         except TableError as error:
             log.error("sweep failed", why=str(error))
             self._publisher.publish_fault(error, None, is_denied=isinstance(error, AccessDenied))
@@ -106,16 +122,21 @@ class Daemon:
             log.exception("sweep failed", why=repr(error))
             self._publisher.publish_fault(error, None, is_denied=False)
         finally:
-            self._alerts.sweep_ended(checkin, time.monotonic() - started, ok=finished)
+            took_seconds = time.monotonic() - started
+            self._alerts.sweep_ended(checkin, took_seconds, ok=finished)
             self._health.sweep_over(finished=finished)
             self._between_sweeps.set()
+            self._bring_forward(took_seconds, finished=finished)
 
-    def _publish(self, result: SweepResult) -> None:
-        self._publisher.publish(result.report)
-        if result.fault is not None:
-            self._publisher.publish_fault(
-                result.fault, result.report, is_denied=isinstance(result.fault, AccessDenied)
-            )
+    def _bring_forward(self, took_seconds: float, *, finished: bool) -> None:
+        """Do not wait a whole interval after a sweep that failed, or that was too long for it."""
+        if self._stopping.is_set():
+            return
+        if took_seconds > self._interval_seconds:
+            self._job.modify(next_run_time=datetime.now(UTC))
+        elif not finished:
+            wait_seconds = min(RETRY_SECONDS, self._interval_seconds)
+            self._job.modify(next_run_time=datetime.now(UTC) + timedelta(seconds=wait_seconds))
 
     def _on_progress(self, _: Progress) -> None:
         self._health.sweep_moves()

@@ -14,6 +14,7 @@ from environs import Env, EnvValidationError, ValidationError
 from reaper.core.endpoint import parse_endpoint
 from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.triage import HeartbeatMode
+from reaper.core.verdict import CONNECT_MAY_TAKE_SECONDS
 from reaper.settings import PREFIX, Settings, variables
 from reaper.values import Variable
 
@@ -58,7 +59,7 @@ def load_settings(region: str | None) -> Settings:
     except EnvValidationError as error:
         faults.update(cast("dict[str, list[str]]", error.error_messages))
     for name, why in _contradictions(values, region):
-        faults.setdefault(PREFIX + name, []).append(why)
+        faults.setdefault(name, []).append(why)
     if faults:
         raise SettingsError(faults)
     return Settings(**values)
@@ -83,13 +84,15 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
         try:
             parse_endpoint(endpoint, region)
         except ValueError as error:
-            yield "API_ENDPOINT", f"{error} (it is {endpoint!r})"
+            yield f"{PREFIX}API_ENDPOINT", f"{error} (it is {endpoint!r})"
     elif not values["endpoint_attribute"]:
         yield (
-            "API_ENDPOINT",
+            f"{PREFIX}API_ENDPOINT",
             "is required, unless REAPER_ENDPOINT_ATTRIBUTE says where rows carry it:"
             " https://{api}.execute-api.{region}.amazonaws.com/{stage}",
         )
+    elif not region:
+        yield "AWS_REGION", "is required where REAPER_API_ENDPOINT does not name the Region"
     heartbeat = values["heartbeat_interval_seconds"]
     if (
         heartbeat is not None
@@ -97,14 +100,14 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
         and values["heartbeat_mode"] is not HeartbeatMode.OFF
     ):
         yield (
-            "HEARTBEAT_INTERVAL_SECONDS",
+            f"{PREFIX}HEARTBEAT_INTERVAL_SECONDS",
             f"must be below {IDLE_TIMEOUT_SECONDS}, the silence after which API Gateway closes a"
             f" socket; or set REAPER_HEARTBEAT_MODE=off (it is {heartbeat:g})",
         )
     for name, only in NOT_YET.items():
         value = os.environ.get(PREFIX + name, "").strip()
         if value not in ("", only):
-            yield name, f"is not in this version yet: unset it (it is {value!r})"
+            yield PREFIX + name, f"is not in this version yet: unset it (it is {value!r})"
 
 
 def unknown_variables() -> Iterator[str]:
@@ -118,6 +121,16 @@ def unknown_variables() -> Iterator[str]:
                 f"did you mean {PREFIX}{near[0]}?" if near else "'reaper env' lists all there are"
             )
             yield f"{variable} is no variable of this program and has no effect: {hint}"
+
+
+def risk_warnings(settings: Settings) -> Iterator[str]:
+    """What the operator has made less safe than it could be."""
+    if settings.newborn_grace_seconds < CONNECT_MAY_TAKE_SECONDS:
+        yield (
+            f"REAPER_NEWBORN_GRACE_SECONDS={settings.newborn_grace_seconds:g} is shorter than a"
+            f" $connect integration may take: until that has returned a connection answers 410,"
+            f" so use at least {CONNECT_MAY_TAKE_SECONDS:g} where rows are written before it does"
+        )
 
 
 def schedule_warnings(settings: Settings) -> Iterator[str]:

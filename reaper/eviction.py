@@ -60,7 +60,10 @@ class Evictor:
         wall_clock: Callable[[], float],
         *,
         dry_run: bool,
+        on_batch: Callable[[], None] = lambda: None,
     ) -> None:
+        """``on_batch`` is called before each batch, as a sign of life."""
+        self._on_batch = on_batch
         self._table = table
         self._shape = shape
         self._audit = audit
@@ -73,6 +76,7 @@ class Evictor:
     def evict(self, zombies: Sequence[Zombie], is_stopping: Callable[[], bool]) -> None:
         """Evict each row that is still as it was read. What happens to it is in the tally."""
         for batch in _batches(zombies):
+            self._on_batch()
             if is_stopping():
                 self._tally.held += len(batch)
             elif isinstance(self.fault, OSError):
@@ -125,16 +129,32 @@ class Evictor:
                 self._tally.evicted += 1
                 _log_decision("evicted", zombie)
                 continue
-            kept.append(self._entry("kept", zombie, item))
+            kept.append((zombie, item))
             if isinstance(outcome, TableError):
                 self._fail([zombie], outcome)
             else:
                 self._keep(zombie)
         if kept:
-            try:
-                self._audit.write(kept)
-            except OSError as error:
-                self.fault = error
+            self._audit_kept(kept)
+
+    def _audit_kept(self, audited: Sequence[tuple[Zombie, Item]]) -> None:
+        """Take back the lines of rows that are still there.
+
+        A row that is not was deleted after all, by a request whose answer was lost or by the
+        application, and its line stays good.
+        """
+        try:
+            there = self._table.read([zombie.row.key for zombie, _ in audited])
+            keys = {self._key_of(item) for item in there}
+            self._audit.write(
+                [
+                    self._entry("kept", zombie, item)
+                    for zombie, item in audited
+                    if self._key_of(zombie.row.key) in keys
+                ]
+            )
+        except (TableError, OSError) as error:
+            self._fail([], error)
 
     def _keep(self, zombie: Zombie) -> None:
         self._tally.changed += 1

@@ -14,9 +14,6 @@ from reaper.eviction import Evictor, Zombie
 
 log = structlog.get_logger()
 
-MOST_WAITING = 20_000
-"""Zombies that may wait. When there are so many, the breaker judges on what there is."""
-
 
 @dataclass(slots=True)
 class Site:
@@ -62,9 +59,9 @@ class Judgement:
         return bool(self._sites) and all(one.learns_nothing for one in self.evidence)
 
     @property
-    def is_full(self) -> bool:
-        waiting = sum(len(site.gone) + len(site.expired) for site in self._sites.values())
-        return waiting >= MOST_WAITING
+    def waiting(self) -> int:
+        """Zombies that have not been judged yet."""
+        return sum(len(site.gone) + len(site.expired) for site in self._sites.values())
 
     def settle(self) -> None:
         """Judge what waits, then evict it or hold it. Told to stop, hold it without a verdict."""

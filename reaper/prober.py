@@ -16,7 +16,10 @@ from reaper.core.pacing import AdaptiveRate, TokenBucket, in_flight_limit
 log = structlog.get_logger()
 
 MOST_ATTEMPTS = 3
-"""How often a probe is sent that the account's throttle refuses."""
+"""How often a probe is sent in all, retries and follow-ups counted."""
+
+MOST_ATTEMPTS_UNTOLD = 2
+"""An answer that told nothing is asked for once more: a live socket may need its heartbeat."""
 
 RETRY_AFTER_SECONDS = 1.0
 """The throttle's bucket is filled by the second."""
@@ -65,6 +68,11 @@ class Prober:
     def backlog(self) -> int:
         """Probes that wait to be sent as soon as the pace allows."""
         return len(self._ready)
+
+    @property
+    def postponed(self) -> int:
+        """Probes that wait for a later moment."""
+        return len(self._later)
 
     @property
     def idle(self) -> bool:
@@ -128,6 +136,9 @@ class Prober:
         if sent_at is None:
             return False  # it answers to an earlier prober, whose sweep broke off
         self._latency_seconds += 0.1 * (now - sent_at - self._latency_seconds)
+        if answer.outcome is Outcome.UNKNOWN and probe.attempts < MOST_ATTEMPTS_UNTOLD:
+            self.ask_later(probe, RETRY_AFTER_SECONDS)
+            return False
         if answer.outcome is not Outcome.THROTTLED:
             return True
         if probe.ask is Ask.HEARTBEAT:

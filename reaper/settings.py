@@ -22,6 +22,7 @@ from reaper.values import (
     attribute_paths,
     boolean,
     bytes_of,
+    connection_age,
     count,
     fraction,
     host_and_port,
@@ -118,7 +119,7 @@ class Settings:
     max_connection_age_seconds: float = variable(
         "a row older than this is dead by age, because no socket lives longer than 2 h;"
         " 0 switches the rule off",
-        seconds(),
+        connection_age,
         "7500",
     )
     confirm_delay_seconds: float = variable(
@@ -214,9 +215,12 @@ class Settings:
     def endpoint_resolver(self, region: str | None) -> EndpointResolver:
         return EndpointResolver(self.endpoint(region), region, self.allowed_endpoint_hosts)
 
-    def row_shape(self, key_names: tuple[str, ...]) -> RowShape:
+    def row_shape(
+        self, key_names: tuple[str, ...], projected: frozenset[str] | None = None
+    ) -> RowShape:
         return RowShape(
             key_names=key_names,
+            projected=projected,
             connection_id=self.connection_id_attribute,
             connected_at=self.connected_at_attribute,
             last_seen_at=self.last_seen_attribute,

@@ -27,14 +27,17 @@ log = structlog.get_logger()
 MOST_BACKLOG = 500
 """Due rows that may wait for the pace before another page is taken from the scan."""
 
-AGE_SAMPLE_ALWAYS = 20
-AGE_SAMPLE_EVERY = 100
-"""Of the expired rows the first 20 are asked all the same, and then one in a hundred."""
+MOST_WAITING = 20_000
+"""Zombies, and suspects that wait for their second question, that may be held in memory."""
+
+AGE_SAMPLE_ALWAYS = 50
+AGE_SAMPLE_EVERY = 20
+"""Of the expired rows the first 50 are asked all the same, and then one in twenty."""
 
 LONGEST_NAP_SECONDS = 0.1
 """The loop looks at least this often whether it should stop."""
 
-DRAIN_SECONDS = 6.0
+LAST_ANSWERS_SECONDS = 6.0
 """When a sweep ends early, what is in flight gets this long."""
 
 
@@ -100,20 +103,31 @@ class Sweep:
                 return
             if self._clock() >= paced_until:
                 self._prober.set_rate(self._rules.budget_rps)
-            self._admit()
-            self._learn()
-            if self._judgement.is_full:
+            if self._is_full and self._prober.idle:
                 self._judgement.settle()
+            took_page = not self._is_full and self._admit()
+            self._learn(0 if took_page else LONGEST_NAP_SECONDS)
             on_progress()
         self.is_complete = True
 
-    def _admit(self) -> None:
-        """Take pages as long as the prober keeps up."""
-        while self._prober.backlog < MOST_BACKLOG and not self._scan.exhausted:
-            page = self._scan.next_page(0.02 if self._prober.idle else 0)
-            if page is None:
-                return
-            self._triage(self._reader.read_page(page.items, self._wall_clock()))
+    @property
+    def _is_full(self) -> bool:
+        """Whether so many rows wait that no more are taken in.
+
+        Then all questions that are open get their answers first: the breaker judges on whole
+        evidence, never on the answers that happened to come soonest.
+        """
+        return self._judgement.waiting + self._prober.postponed >= MOST_WAITING
+
+    def _admit(self) -> bool:
+        """Take a page if the prober keeps up. False when there was none to take."""
+        if self._prober.backlog >= MOST_BACKLOG or self._scan.exhausted:
+            return False
+        page = self._scan.next_page(0.02 if self._prober.idle else 0)
+        if page is None:
+            return False
+        self._triage(self._reader.read_page(page.items, self._wall_clock()))
+        return True
 
     def _triage(self, rows: Iterable[Row]) -> None:
         now = self._wall_clock()
@@ -125,6 +139,7 @@ class Sweep:
                 continue
             match kind:
                 case Triage.DUE:
+                    self._judgement.site(row.endpoint)
                     due.setdefault((row.endpoint, row.connection_id), []).append(row)
                 case Triage.EXPIRED:
                     self._take_expired(row, row.endpoint)
@@ -145,15 +160,14 @@ class Sweep:
         if site.expired_seen <= AGE_SAMPLE_ALWAYS or site.expired_seen % AGE_SAMPLE_EVERY == 0:
             self._questions.verify_age(endpoint, row)
 
-    def _learn(self) -> None:
-        nap_seconds = 0 if self._prober.idle else LONGEST_NAP_SECONDS
-        for answer in self._prober.poll(nap_seconds):
+    def _learn(self, wait_seconds: float) -> None:
+        for answer in self._prober.poll(0 if self._prober.idle else wait_seconds):
             self._verdicts.learn(answer)
 
     def _drain(self) -> None:
         """Send nothing more; what is in flight comes home. After a whole sweep that is nothing."""
-        give_up_at = self._clock() + DRAIN_SECONDS
+        give_up_at = self._clock() + LAST_ANSWERS_SECONDS
         self._prober.abandon()
         while not self._prober.idle and self._clock() < give_up_at:
-            self._learn()
+            self._learn(LONGEST_NAP_SECONDS)
             self._prober.abandon()

@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from reaper.core.ratio import LONGEST_LIFE_SECONDS
 from reaper.core.rows import AttributePath, attribute_path
+
+A_YEAR_SECONDS = 31_536_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,17 @@ def boolean(value: str) -> bool:
 
 
 def seconds(least: float = 0) -> Callable[[str], float]:
-    return _number(float, least, None, "a number of seconds")
+    return _number(float, least, A_YEAR_SECONDS, "a number of seconds")
+
+
+def connection_age(value: str) -> float:
+    """An age that proves death: none of a socket that may still live."""
+    age = float(seconds()(value))
+    if 0 < age < LONGEST_LIFE_SECONDS:
+        raise ValueError(
+            f"must be 0, or at least {LONGEST_LIFE_SECONDS:g}: until then a socket may live"
+        )
+    return age
 
 
 def count(least: int, at_most: int | None = None) -> Callable[[str], int]:

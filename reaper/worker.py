@@ -10,7 +10,7 @@ import boto3
 import structlog
 from botocore.exceptions import NoCredentialsError
 
-from reaper.aws.connections import ConnectionsTable
+from reaper.aws.connections import AccessDenied, ConnectionsTable
 from reaper.aws.gateway import Gateway
 from reaper.aws.http import HttpClient
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
@@ -37,6 +37,10 @@ class SweepResult:
     fault: Exception | None
     """What made evictions fail, if anything did."""
 
+    @property
+    def fault_is_denied(self) -> bool:
+        return isinstance(self.fault, AccessDenied)
+
 
 class Worker:
     """Sweeps one table, as often as it is told to."""
@@ -45,9 +49,9 @@ class Worker:
         """Raises NoCredentialsError when botocore's chain yields none."""
         self._settings = settings
         self._audit = audit
-        self._resolver = settings.endpoint_resolver(region_of(session))
         endpoint = settings.endpoint(region_of(session))
         self.region = region_of(session) or (endpoint.region if endpoint else "")
+        self.resolver = settings.endpoint_resolver(self.region)
         credentials = session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
@@ -80,14 +84,25 @@ class Worker:
         settings = self._settings
         started, started_at = time.monotonic(), time.time()
         self.table.describe()
-        shape = settings.row_shape(self.table.key_names)
+        shape = settings.row_shape(self.table.key_names, self.table.projected)
         tally = Tally(message_window_seconds=settings.sweep_interval_seconds)
         spread_seconds = settings.spread_window_seconds if spread else 0.0
         prober = Prober(
             self.gateway, self._first_rate(spread_seconds), settings.max_in_flight, time.monotonic
         )
+
+        def show_progress() -> None:
+            gone = sum(evidence.gone for evidence in judgement.evidence)
+            on_progress(Progress(tally.scanned, self.table.row_estimate, prober.calls, gone))
+
         evictor = Evictor(
-            self.table, shape, self._audit, tally, time.time, dry_run=settings.dry_run
+            self.table,
+            shape,
+            self._audit,
+            tally,
+            time.time,
+            dry_run=settings.dry_run,
+            on_batch=show_progress,
         )
         judgement = Judgement(settings.breaker_limits(trust_endpoint), evictor, tally, is_stopping)
         sweep = Sweep(
@@ -100,7 +115,7 @@ class Worker:
                 dry_run=settings.dry_run,
             ),
             ParallelScan(self.table, shape, settings.scan_segments, settings.scan_max_rcu),
-            RowReader(shape, self._resolver),
+            RowReader(shape, self.resolver),
             prober,
             judgement,
             tally,
@@ -108,18 +123,11 @@ class Worker:
             time.time,
             is_stopping,
         )
-        sweep.run(
-            lambda: on_progress(
-                Progress(
-                    tally.scanned,
-                    self.table.row_estimate,
-                    prober.calls,
-                    sum(evidence.gone for evidence in judgement.evidence),
-                )
-            )
-        )
+        sweep.run(show_progress)
         if sweep.is_complete:
             self._calls_last_time = prober.calls
+            if spread:
+                self._warn_of_budget(prober.calls)
         self._warn_of_shape(tally)
         report = make_report(
             tally,
@@ -129,7 +137,7 @@ class Worker:
             checks=prober.checks,
             api_calls=prober.calls,
             seconds=time.monotonic() - started,
-            messages=self._count_messages(judgement.endpoints, tally),
+            messages=None if is_stopping() else self._count_messages(judgement.endpoints, tally),
         )
         return SweepResult(report, evictor.fault)
 
@@ -154,6 +162,18 @@ class Worker:
         except MessagesUnknown as error:
             log.warning("messages are not counted", why=str(error))
             return None
+
+    def _warn_of_budget(self, calls: int) -> None:
+        """Whether so many calls fit into the window in which rows are to get their turn."""
+        window_seconds = self._settings.spread_window_seconds
+        if calls > self.budget_rps * window_seconds:
+            log.warning(
+                "the budget is too small for the population, so sockets may stay silent for longer"
+                " than REAPER_HEARTBEAT_INTERVAL_SECONDS: raise REAPER_QUOTA_SHARE",
+                calls=calls,
+                budget_rps=self.budget_rps,
+                window_seconds=window_seconds,
+            )
 
     def _warn_of_shape(self, tally: Tally) -> None:
         name = ".".join(self._settings.connection_id_attribute)

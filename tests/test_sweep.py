@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,8 @@ from reaper.core.breaker import BreakerLimits, HoldReason
 from reaper.core.model import Outcome
 from reaper.core.triage import HeartbeatMode
 from tests.world import World, rules
+
+sweep_module = sys.modules["reaper.sweep"]
 
 OFF = rules(heartbeat_mode=HeartbeatMode.OFF)
 
@@ -85,7 +89,7 @@ def test_a_suspect_that_answers_after_all_stays():
 @pytest.mark.parametrize("second", [Outcome.UNKNOWN, Outcome.DENIED])
 def test_a_suspect_whose_second_answer_tells_nothing_stays(second):
     world = a_world()
-    world.lies["zombie-0"] = [Outcome.GONE, second]
+    world.lies["zombie-0"] = [Outcome.GONE, second, second]
     report = world.sweep()
 
     assert "zombie-0" in world.rows
@@ -160,7 +164,42 @@ def test_only_a_sample_of_the_expired_is_asked():
     report = world.sweep()
 
     assert report.evicted == 500
-    assert sum(count for (name, _), count in world.asked.items() if name != "live") == 25
+    assert sum(count for (name, _), count in world.asked.items() if name != "live") == 73
+
+
+def test_no_expired_row_goes_before_the_whole_sample_has_answered(monkeypatch):
+    monkeypatch.setattr(sweep_module, "MOST_WAITING", 100)
+    world = World()
+    for n in range(1000):
+        world.add(f"old-{n:04}", alive=n == 40, age=7600)
+    report = world.sweep(rate=5)
+
+    assert (report.evicted, len(world.rows)) == (0, 1000)
+    assert report.hold_reason is HoldReason.AGE_CONTRADICTED
+
+
+@pytest.mark.parametrize("age", [600, None])
+def test_the_breaker_judges_a_large_table_on_whole_evidence(monkeypatch, age):
+    monkeypatch.setattr(sweep_module, "MOST_WAITING", 200)
+    world = World(page_every_seconds=0.01)
+    for n in range(2000):
+        world.add(f"c{n * 7919 % 2000:04}", alive=n % 5 == 0, age=age)
+    report = world.sweep(triage=OFF)
+
+    assert (report.hold_reason, report.evicted) == (HoldReason.TOO_MANY_GONE, 0)
+    assert len(world.rows) == 2000
+    assert adds_up(report)
+
+
+def test_a_large_table_is_swept_in_parts(monkeypatch):
+    monkeypatch.setattr(sweep_module, "MOST_WAITING", 50)
+    world = World(page_every_seconds=0.01)
+    for n in range(1000):
+        world.add(f"c{n * 7919 % 1000:04}", alive=n % 5 != 0)
+    report = world.sweep(triage=OFF)
+
+    assert (report.evicted, report.hold_reason) == (200, None)
+    assert set(world.rows) == world.alive
 
 
 def test_one_live_connection_among_the_expired_saves_them_all():
@@ -235,6 +274,22 @@ def test_a_full_disk_stops_evicting():
 
     assert (report.evicted, report.failed, len(world.rows)) == (0, 8, 18)
     assert adds_up(report)
+
+
+def test_a_row_that_was_gone_already_keeps_its_line():
+    """Its delete may have succeeded, and only the answer was lost."""
+    world = a_world()
+    delete = world.delete
+
+    def delete_twice(row, watched):
+        delete(row, watched)
+        return delete(row, watched)
+
+    world.delete = delete_twice
+    report = world.sweep()
+
+    assert report.changed == 5
+    assert {entry["audit"] for entry in world.audit} == {"evict"}
 
 
 def test_after_a_failed_write_nothing_more_is_evicted_in_this_sweep():
@@ -341,6 +396,42 @@ def test_the_mode_says_who_gets_a_heartbeat(mode, silent, active, heartbeats):
     report = world.sweep(triage=rules(heartbeat_mode=mode, fresh_seconds=0))
 
     assert report.heartbeats == world.heartbeats["client"] == heartbeats
+
+
+@pytest.mark.parametrize("silent", [470, None])
+def test_an_answer_that_is_lost_costs_nobody_the_heartbeat(silent):
+    world = World()
+    world.add("client", alive=True, silent=silent, active=470)
+    world.lies["client"] = [Outcome.UNKNOWN]
+    report = world.sweep()
+
+    assert (world.heartbeats["client"], report.unknown) == (1, 0)
+
+
+def test_one_blind_endpoint_does_not_cut_the_others_short():
+    world = World(page_size=50)
+    other = "xyz789.execute-api.eu-west-1.amazonaws.com/prod"
+    for n in range(40):
+        world.add(f"a-{n:02}", alive=True, endpoint={"S": other})
+        world.lies[f"a-{n:02}"] = [Outcome.DENIED]
+    for n in range(60):
+        world.add(f"b-{n:02}", alive=True)
+    report = world.sweep(rate=100, triage=OFF)
+
+    assert (report.alive, report.denied) == (60, 40)
+
+
+def test_one_lost_answer_is_one_however_many_rows_it_is_about():
+    world = World(page_size=100)
+    for n in range(25):
+        world.add(f"row-{n:02}", alive=True)
+        world.rows[f"row-{n:02}"]["connectionId"] = {"S": "shared"}
+    world.lies["shared"] = [Outcome.UNKNOWN] * 2
+    for n in range(30):
+        world.add(f"zz-{n:02}", alive=True)
+    report = world.sweep(rate=50, triage=OFF)
+
+    assert (report.alive, report.unknown) == (30, 25)
 
 
 def test_a_clients_full_buffer_is_not_the_accounts_throttle():

@@ -6,6 +6,7 @@ attribute's type beforehand, and would lose those that it does not know.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -19,6 +20,9 @@ from pynamodb.expressions.operand import Path
 
 from reaper.core.model import AttributeValue, Item, Row
 from reaper.core.rows import AttributePath, RowShape
+
+MOST_CONNECTIONS = 32
+"""Scan segments and deletes that run at once share them."""
 
 READ_BATCH = 100
 """The most keys that one BatchGetItem takes."""
@@ -48,9 +52,7 @@ class Page(NamedTuple):
 class ConnectionsTable:
     """A DynamoDB table, or one of its indexes, whose rows hold connections."""
 
-    def __init__(
-        self, name: str, index: str | None, region: str | None, max_connections: int = 32
-    ) -> None:
+    def __init__(self, name: str, index: str | None, region: str | None) -> None:
         self.name = name
         self.index = index
         self.region = region
@@ -59,7 +61,7 @@ class ConnectionsTable:
             connect_timeout_seconds=5,
             read_timeout_seconds=10,
             max_retry_attempts=4,
-            max_pool_connections=max_connections,
+            max_pool_connections=MOST_CONNECTIONS,
         )
         self._description: dict[str, Any] = {}
 
@@ -82,11 +84,26 @@ class ConnectionsTable:
 
     @property
     def index_names(self) -> list[str]:
-        indexes = [
+        return [index["IndexName"] for index in self._indexes]
+
+    @property
+    def _indexes(self) -> list[dict[str, Any]]:
+        return [
             *self._description.get("GlobalSecondaryIndexes", []),
             *self._description.get("LocalSecondaryIndexes", []),
         ]
-        return [index["IndexName"] for index in indexes]
+
+    @property
+    def projected(self) -> frozenset[str] | None:
+        """The attributes that the scanned index holds; None where it holds them all."""
+        if self.index is None:
+            return None
+        (index,) = (one for one in self._indexes if one["IndexName"] == self.index)
+        projection = index["Projection"]
+        if projection["ProjectionType"] == "ALL":
+            return None
+        keys = (key["AttributeName"] for key in index["KeySchema"])
+        return frozenset((*self.key_names, *keys, *projection.get("NonKeyAttributes", ())))
 
     @property
     def row_estimate(self) -> int:
@@ -121,7 +138,10 @@ class ConnectionsTable:
         items: list[Item] = []
         for start in range(0, len(keys), READ_BATCH):
             wanted = list(keys[start : start + READ_BATCH])
+            pause_seconds = 0.0
             while wanted:
+                time.sleep(pause_seconds)
+                pause_seconds = min(2.0, 2 * pause_seconds + 0.1)
                 with self._explained("BatchGetItem"):
                     data = self._connection.batch_get_item(
                         self.name, cast(Any, wanted), consistent_read=True
@@ -173,7 +193,8 @@ class ConnectionsTable:
             raise self._explain(operation, error) from None
 
     def _explain(self, operation: str, error: Exception) -> Exception:
-        response = getattr(error, "response", {}).get("Error", {})
+        # botocore's errors of the connection have a response too, and it is None.
+        response = (getattr(error, "response", None) or {}).get("Error", {})
         match response.get("Code"):
             case "ConditionalCheckFailedException":
                 return _ConditionFailed()

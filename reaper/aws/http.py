@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from awscrt.exceptions import AwsCrtError
 from awscrt.http import (
     HttpClientConnection,
     HttpRequest,
@@ -29,11 +27,13 @@ from awscrt.io import (
     TlsConnectionOptions,
     TlsContextOptions,
 )
-from botocore.exceptions import BotoCoreError
 
 from reaper.aws.session import proxy_for
 from reaper.aws.signing import Signer, signable_request
 from reaper.core.model import Endpoint
+
+MOST_IDLE_PER_HOST = 512
+"""As many as 10,000 requests a second need at 50 ms; more would only hold file descriptors."""
 
 
 class Response(NamedTuple):
@@ -72,11 +72,9 @@ class HttpClient:
         signer: Signer,
         timeout_seconds: float,
         ca_bundle: str,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._signer = signer
         self._timeout_seconds = timeout_seconds
-        self._clock = clock
         events = EventLoopGroup(num_threads=1)
         self._bootstrap = ClientBootstrap(events, DefaultHostResolver(events))
         tls = TlsContextOptions()
@@ -92,31 +90,34 @@ class HttpClient:
     def send(self, endpoint: Endpoint, method: str, path: str, body: bytes, tag: Any) -> None:
         """Start one request. Its response, marked with ``tag``, comes from a later ``poll``."""
         request = signable_request(endpoint, method, path, body)
-        exchange = _Exchange(endpoint, request, tag, self._clock() + self._timeout_seconds)
+        exchange = _Exchange(endpoint, request, tag, time.monotonic() + self._timeout_seconds)
         self.in_flight += 1
         self._by_deadline.append(exchange)
         try:
             self._signer.sign(request, endpoint.region)
-        except (BotoCoreError, AwsCrtError) as error:
+        except Exception as error:  # noqa: BLE001 - a refresh raises whatever a provider raises
             self._finish(exchange, None, f"cannot sign: {error}")
             return
         self._start(exchange)
 
     def poll(self, wait_seconds: float) -> list[Response]:
         """The responses that have come, waiting up to so long for the first."""
-        wait = 0.0 if self._responses else max(0.0, wait_seconds)
-        while True:
-            self._cut_overdue()
-            try:
-                exchange, future, is_connect = self._events.get(timeout=self._bounded(wait))
-            except Empty:
-                self._cut_overdue()
-                break
-            self._on_connected(exchange, future) if is_connect else self._on_done(exchange, future)
-            wait = 0.0
+        if self._events.empty() and not self._responses:
+            self._handle_event(self._bounded(max(0.0, wait_seconds)))
+        while not self._events.empty():
+            self._handle_event(0)
+        # Only now: what has come in time is an answer, however late it is looked at.
+        self._cut_overdue()
         responses, self._responses = self._responses, []
         self.in_flight -= len(responses)
         return responses
+
+    def _handle_event(self, wait_seconds: float) -> None:
+        try:
+            exchange, future, is_connect = self._events.get(timeout=wait_seconds)
+        except Empty:
+            return
+        self._on_connected(exchange, future) if is_connect else self._on_done(exchange, future)
 
     def close(self) -> None:
         """Cut everything that is open, under way or not."""
@@ -131,7 +132,7 @@ class HttpClient:
         """Do not wait beyond the next deadline."""
         if not self._by_deadline:
             return wait
-        return max(0.0, min(wait, self._by_deadline[0].deadline - self._clock()))
+        return max(0.0, min(wait, self._by_deadline[0].deadline - time.monotonic()))
 
     def _start(self, exchange: _Exchange) -> None:
         connection = self._take_idle(exchange.endpoint)
@@ -189,17 +190,19 @@ class HttpClient:
                 lambda done: self._events.put((exchange, done, False))
             )
             stream.activate()
-        except RuntimeError:
-            # The server closed it between the look at is_open() and now: nothing was sent.
-            self._connect(exchange)
+        except RuntimeError as error:
+            if exchange.reused:
+                # The server closed it between the look at is_open() and now: nothing was sent.
+                self._connect(exchange)
+            else:
+                self._finish(exchange, None, f"cannot send: {error}")
 
     def _on_done(self, exchange: _Exchange, future: Future[Any]) -> None:
         if exchange.over:
             return
         error = future.exception()
         if error is None:
-            if exchange.connection is not None and exchange.connection.is_open():
-                self._idle[exchange.endpoint[:3]].append(exchange.connection)
+            self._keep(exchange)
             self._finish(exchange, future.result(), "")
         elif exchange.reused and not exchange.headers and exchange.request.method == "GET":
             # A kept-alive connection was closed under the request. To ask again changes nothing.
@@ -207,8 +210,17 @@ class HttpClient:
         else:
             self._finish(exchange, None, f"connection broke: {_name(error)}")
 
+    def _keep(self, exchange: _Exchange) -> None:
+        """Put a connection aside for the next request, unless too many wait already."""
+        connection, idle = exchange.connection, self._idle[exchange.endpoint[:3]]
+        if connection is not None and connection.is_open():
+            if len(idle) < MOST_IDLE_PER_HOST:
+                idle.append(connection)
+            else:
+                connection.close()
+
     def _cut_overdue(self) -> None:
-        now = self._clock()
+        now = time.monotonic()
         while self._by_deadline and (
             self._by_deadline[0].over or self._by_deadline[0].deadline <= now
         ):

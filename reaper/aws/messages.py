@@ -49,33 +49,16 @@ class CloudWatchMessages:
         while self._own and self._own[0][0] < start:
             self._own.popleft()
         own = sum(count for at, count in self._own if at < end)
-        total = sum(self._message_count(endpoint, start, end) for endpoint in endpoints)
+        total = self._message_count(endpoints, start, end)
         return max(0, round(total) - own)
 
-    def _message_count(self, endpoint: Endpoint, start: float, end: float) -> float:
-        if endpoint.api_id is None or endpoint.stage is None:
-            raise MessagesUnknown(
-                f"{endpoint.host} does not tell its API id, by which CloudWatch counts messages:"
-                " set REAPER_MESSAGE_SOURCE=attribute or none"
-            )
-        query: Any = {
-            "Id": "messages",
-            "MetricStat": {
-                "Metric": {
-                    "Namespace": "AWS/ApiGateway",
-                    "MetricName": "MessageCount",
-                    "Dimensions": [
-                        {"Name": "ApiId", "Value": endpoint.api_id},
-                        {"Name": "Stage", "Value": endpoint.stage},
-                    ],
-                },
-                "Period": PERIOD_SECONDS,
-                "Stat": "Sum",
-            },
-        }
+    def _message_count(self, endpoints: Iterable[Endpoint], start: float, end: float) -> float:
+        queries = [_query(f"m{n}", endpoint) for n, endpoint in enumerate(endpoints)]
+        if not queries:
+            return 0
         try:
             pages = self._client.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=[query],
+                MetricDataQueries=queries,
                 StartTime=datetime.fromtimestamp(start, UTC),
                 EndTime=datetime.fromtimestamp(end, UTC),
             )
@@ -84,3 +67,26 @@ class CloudWatchMessages:
             )
         except (BotoCoreError, ClientError) as error:
             raise MessagesUnknown(f"CloudWatch GetMetricData failed: {error}") from None
+
+
+def _query(query_id: str, endpoint: Endpoint) -> Any:
+    if endpoint.api_id is None or endpoint.stage is None:
+        raise MessagesUnknown(
+            f"{endpoint.host} does not tell its API id, by which CloudWatch counts messages:"
+            " set REAPER_MESSAGE_SOURCE=attribute or none"
+        )
+    return {
+        "Id": query_id,
+        "MetricStat": {
+            "Metric": {
+                "Namespace": "AWS/ApiGateway",
+                "MetricName": "MessageCount",
+                "Dimensions": [
+                    {"Name": "ApiId", "Value": endpoint.api_id},
+                    {"Name": "Stage", "Value": endpoint.stage},
+                ],
+            },
+            "Period": PERIOD_SECONDS,
+            "Stat": "Sum",
+        },
+    }

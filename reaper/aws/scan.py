@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 
@@ -29,14 +28,12 @@ class ParallelScan:
         shape: RowShape,
         segments: int,
         max_rcu: float,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = table
         self._shape = shape
         self._segments = segments
-        self._clock = clock
         self._lock = Lock()
-        self._bucket = TokenBucket(max_rcu, clock()) if max_rcu else None
+        self._bucket = TokenBucket(max_rcu, time.monotonic()) if max_rcu else None
         self._pages: Queue[Page | Exception | None] = Queue(PAGES_AHEAD_PER_SEGMENT * segments)
         self._stop = Event()
         self._running = segments
@@ -97,7 +94,7 @@ class ParallelScan:
     def _wait_for_read_units(self) -> None:
         while self._bucket is not None and not self._stop.is_set():
             with self._lock:
-                wait = self._bucket.seconds_to_next(self._clock())
+                wait = self._bucket.seconds_to_next(time.monotonic())
             if wait == 0:
                 return
             self._stop.wait(min(wait, 0.2))
@@ -105,4 +102,4 @@ class ParallelScan:
     def _spend(self, units: float) -> None:
         if self._bucket is not None:
             with self._lock:
-                self._bucket.spend(units, self._clock())
+                self._bucket.spend(units, time.monotonic())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import ssl
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import boto3
@@ -28,15 +29,29 @@ API_CONFIG = Config(
 """For botocore's own clients, whose defaults wait for minutes."""
 
 
+class TrustStoreError(Exception):
+    """There are no trusted certificates to be had. The message names the variable."""
+
+
 def region_of(session: boto3.Session) -> str | None:
     """The configured Region: AWS_REGION as in AWS's other SDKs and on ECS, else as in boto3."""
     return os.environ.get("AWS_REGION") or session.region_name
 
 
 def ca_bundle(session: boto3.Session) -> str:
-    """Path of the trusted certificates: AWS_CA_BUNDLE or ``ca_bundle``, else botocore's own."""
+    """Path of the trusted certificates: AWS_CA_BUNDLE or ``ca_bundle``, else botocore's own.
+
+    Raises TrustStoreError when it cannot be read.
+    """
     configured = session._session.get_config_variable("ca_bundle")
-    return str(configured or get_cert_path(True))
+    path = Path(str(configured or get_cert_path(True)))
+    try:
+        ssl.create_default_context(cafile=path)
+    except OSError as error:
+        raise TrustStoreError(
+            f"AWS_CA_BUNDLE must be a file of certificates in PEM: {path}: {error}"
+        ) from None
+    return str(path)
 
 
 def proxy_for(endpoint: Endpoint) -> HttpProxyOptions | None:

@@ -53,6 +53,8 @@ class Evidence:
     """Expired rows that answered 200: their timestamps do not mean what the rule assumes."""
     expired_unknown: int = 0
     expired_denied: int = 0
+    untold_answers: int = 0
+    """Answers, not rows, that were neither 200 nor 410."""
 
     @property
     def known(self) -> int:
@@ -62,9 +64,10 @@ class Evidence:
     @property
     def learns_nothing(self) -> bool:
         """Whether it is time to stop asking: all was denied, throttled or unknown so far."""
-        return self.known == 0 and self.unknown + self.expired_unknown >= LEARNS_NOTHING_AFTER
+        return self.known == 0 and self.untold_answers >= LEARNS_NOTHING_AFTER
 
     def count_unknown(self, outcome: Outcome, rows: int) -> None:
+        self.untold_answers += 1
         self.unknown += rows
         if outcome is Outcome.DENIED:
             self.denied += rows
@@ -78,16 +81,22 @@ class Evidence:
             case Outcome.GONE:
                 self.expired_gone += rows
             case _:
+                self.untold_answers += 1
                 self.expired_unknown += rows
                 self.expired_denied += rows if outcome is Outcome.DENIED else 0
 
 
 def judge(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
-    """Why nothing may be evicted on this endpoint's word, or None when its word is good."""
+    """Why nothing may be evicted on this endpoint's word, or None when its word is good.
+
+    A few unknown answers where there is no zombie anyway are nobody's concern; refusals are.
+    """
     decided = evidence.alive + evidence.confirmed + evidence.unknown
     if decided and evidence.unknown / decided > limits.max_unknown_fraction:
-        mostly_denied = evidence.denied * 2 > evidence.unknown
-        return HoldReason.DENIED if mostly_denied else HoldReason.TOO_MANY_UNKNOWN
+        if evidence.denied * 2 > evidence.unknown:
+            return HoldReason.DENIED
+        if evidence.confirmed or not evidence.known:
+            return HoldReason.TOO_MANY_UNKNOWN
     if limits.trust_endpoint or not evidence.confirmed:
         return None
     if not evidence.alive:

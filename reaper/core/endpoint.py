@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from reaper.core.model import AttributeValue, Endpoint
@@ -12,6 +13,7 @@ _EXECUTE_API = re.compile(
     r"(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
 )
 _LOCAL_PATH = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)")
+_URL_PATH = re.compile(r"[A-Za-z0-9/._~$@%-]*")
 _SCHEMES = {"https": "https", "wss": "https", "http": "http", "ws": "http"}
 
 
@@ -34,6 +36,8 @@ def parse_endpoint(text: str, region: str | None) -> Endpoint:
         )
     if url.username or url.query or url.fragment:
         raise ValueError("must hold neither credentials, nor a query, nor a fragment")
+    if not _URL_PATH.fullmatch(url.path):
+        raise ValueError("must have a path of plain URL characters")
     path = url.path.rstrip("/").removesuffix("/@connections").rstrip("/")
     host = url.hostname
     if aws := _EXECUTE_API.fullmatch(host):
@@ -56,6 +60,10 @@ def parse_endpoint(text: str, region: str | None) -> Endpoint:
     )
 
 
+MOST_KNOWN_TEXTS = 1024
+"""Rows of one table name few endpoints, unless they name a URL of their own each."""
+
+
 class EndpointResolver:
     """Which endpoint a row belongs to.
 
@@ -73,7 +81,7 @@ class EndpointResolver:
         self._configured = configured
         self._region = region
         self._allowed = {host.lower() for host in allowed_hosts}
-        self._known: dict[str, Endpoint | None] = {}
+        self._resolve_once = lru_cache(MOST_KNOWN_TEXTS)(self._resolve)
 
     def of_row(self, values: Sequence[AttributeValue | None]) -> Endpoint | None:
         """The endpoint that these attribute values name, or the configured one if none do.
@@ -81,12 +89,9 @@ class EndpointResolver:
         None means foreign. ``values`` is a URL, a ``domain/stage``, a map that holds
         ``domainName`` and ``stage``, or two values that do.
         """
-        text = _endpoint_text(values)
-        if text is None:
+        if all(value is None for value in values):
             return self._configured
-        if text not in self._known:
-            self._known[text] = self._resolve(text)
-        return self._known[text]
+        return self._resolve_once(_endpoint_text(values))
 
     def _resolve(self, text: str) -> Endpoint | None:
         url = text if "://" in text else f"{self._scheme_of(text.split('/')[0])}://{text}"
@@ -109,12 +114,12 @@ class EndpointResolver:
         return endpoint.host in self._allowed and endpoint.scheme == "https"
 
 
-def _endpoint_text(values: Sequence[AttributeValue | None]) -> str | None:
-    present = [value for value in values if value is not None]
-    if not present:
-        return None
-    if len(values) == 1 and "M" in present[0]:
-        held = present[0]["M"]
-        return _endpoint_text([held.get("domainName"), held.get("stage")])
-    parts = [value["S"] for value in present if isinstance(value.get("S"), str)]
-    return "/".join(part.strip("/") if len(parts) > 1 else part for part in parts) or None
+def _endpoint_text(values: Sequence[AttributeValue | None]) -> str:
+    """What the values spell; empty, which is no endpoint, where they are not all text."""
+    if len(values) == 1 and values[0] is not None and "M" in values[0]:
+        held = values[0]["M"]
+        values = [held.get("domainName"), held.get("stage")]
+    parts = [value.get("S") if value is not None else None for value in values]
+    if not all(isinstance(part, str) and part for part in parts):
+        return ""
+    return "/".join(str(part).strip("/") for part in parts)

@@ -10,6 +10,9 @@ from reaper.core.endpoint import EndpointResolver
 from reaper.core.model import AttributeValue, Item, Row
 from reaper.core.times import epoch_seconds
 
+LARGEST_COUNT = 10**12
+"""More messages than any connection can carry."""
+
 AttributePath = tuple[str, ...]
 """An attribute's name, or the names that lead through maps to it."""
 
@@ -45,23 +48,29 @@ class RowShape:
     endpoint: tuple[AttributePath, ...] = ()
     id_pattern: re.Pattern[str] | None = None
     row_filter: tuple[AttributePath, re.Pattern[str]] | None = None
+    projected: frozenset[str] | None = None
+    """The attributes that a scan can bring, where an index does not hold them all."""
 
     @property
     def watched(self) -> tuple[AttributePath, ...]:
         """What shows that a row has been touched: compared again when the row is deleted."""
-        return (
+        paths = (
             self.connection_id,
             self.connected_at,
             self.last_seen_at,
             self.message_count,
             *self.endpoint,
         )
+        return tuple(path for path in paths if self.can_bring(path))
+
+    def can_bring(self, path: AttributePath) -> bool:
+        return self.projected is None or path[0] in self.projected
 
     @property
     def needed(self) -> list[AttributePath]:
         """Everything that a scan has to bring, each path once and none inside another."""
         paths = {*((name,) for name in self.key_names), *self.watched}
-        if self.row_filter:
+        if self.row_filter and self.can_bring(self.row_filter[0]):
             paths.add(self.row_filter[0])
         return sorted(
             path for path in paths if not any(path[:n] in paths for n in range(1, len(path)))
@@ -125,6 +134,6 @@ def _is_usable(connection_id: str) -> bool:
 def _count(value: AttributeValue | None) -> int:
     """A message counter; what is absent, negative or no number counts nothing."""
     try:
-        return max(0, int(_text(value) or 0))
+        return min(max(0, int(_text(value) or 0)), LARGEST_COUNT)
     except ValueError:
         return 0

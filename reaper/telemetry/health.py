@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -83,7 +84,10 @@ class HealthServer:
             def log_message(self, *_: Any) -> None:
                 """Requests are not logged: they would carry the client's address."""
 
-        self._server = ThreadingHTTPServer(address, Handler)
+        class Server(ThreadingHTTPServer):
+            address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+
+        self._server = Server(address, Handler)
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from botocore.credentials import Credentials
-from botocore.exceptions import CredentialRetrievalError
+from botocore.exceptions import ClientError, CredentialRetrievalError
 from botocore.httpsession import get_cert_path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -161,10 +161,18 @@ def test_a_check_tells_when_the_client_was_last_active(gateway):
     assert answers["silent"].last_active_at is None
 
 
-def test_credentials_that_cannot_be_refreshed_make_the_answer_unknown():
+@pytest.mark.parametrize(
+    "error",
+    [
+        CredentialRetrievalError(provider="task-role", error_msg="the agent is away"),
+        ClientError({"Error": {"Message": "the agent is away"}}, "AssumeRole"),
+        RuntimeError("the agent is away"),
+    ],
+)
+def test_credentials_that_cannot_be_refreshed_make_the_answer_unknown(error):
     class Broken:
         def get_frozen_credentials(self):
-            raise CredentialRetrievalError(provider="task-role", error_msg="the agent is away")
+            raise error
 
     gateway = make_gateway(get_cert_path(True), Broken())
     with FaultyGateway() as server:
@@ -196,6 +204,26 @@ def test_a_certificate_of_nobody_we_trust_is_refused(tmp_path, gateway):
 
     assert answer.outcome is Outcome.UNKNOWN
     assert "CERTIFICATE_VERIFY_FAILED" in fault
+
+
+def test_an_answer_that_came_in_time_counts_however_late_it_is_looked_at(gateway):
+    with FaultyGateway() as server:
+        ask(gateway, server.endpoint, *(f"warm{n}" for n in range(20)))
+        for n in range(20):
+            gateway.start(Probe(server.endpoint, f"c{n}", Ask.CHECK, Purpose.DUE))
+        time.sleep(TIMEOUT_SECONDS * 1.5)
+        outcomes = [answer.outcome for answer in gateway.poll(0)]
+
+    assert outcomes == [Outcome.ALIVE] * 20
+
+
+def test_a_request_that_cannot_be_sent_is_given_up_at_once(gateway):
+    with FaultyGateway() as server:
+        endpoint = server.endpoint._replace(path="/not a path")
+        answer = ask(gateway, endpoint, "abc=")["abc="]
+
+        assert "cannot send" in answer.detail
+        assert server.connections_opened <= 1
 
 
 def test_the_proxy_variables_are_honoured(monkeypatch):

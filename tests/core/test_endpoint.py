@@ -58,6 +58,8 @@ def test_the_stand_ins_path_form_tells_api_and_stage():
         (f"https://{HOST}/prod?x=1", "query"),
         ("https://[::1/prod", "URL"),
         (f"https://{HOST}:99999/prod", "URL"),
+        (f"https://{HOST}/pr od", "plain URL characters"),
+        (f"https://{HOST}/a\0b", "plain URL characters"),
     ],
 )
 def test_what_cannot_be_an_endpoint_is_refused_with_the_cure(text, cure):
@@ -90,6 +92,23 @@ def test_a_row_that_names_none_belongs_to_the_configured_endpoint(resolver):
     assert resolver.of_row([None]) == OURS
     assert resolver.of_row([]) == OURS
     assert EndpointResolver(None, "eu-west-1").of_row([None]) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [{"NULL": True}],
+        [{"N": "5"}],
+        [{"S": ""}],
+        [{"L": []}],
+        [{"M": {}}],
+        [{"M": {"domainName": {"S": OTHER}}}],
+        [{"S": OTHER}, None],
+        [{"NULL": True}, {"NULL": True}],
+    ],
+)
+def test_an_endpoint_that_cannot_be_read_is_not_ours(resolver, values):
+    assert resolver.of_row(values) is None
 
 
 @pytest.mark.parametrize(

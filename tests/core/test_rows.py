@@ -115,6 +115,16 @@ def test_a_scan_brings_only_what_is_needed_and_nothing_twice():
     ]
 
 
+def test_an_absurd_counter_is_capped():
+    assert read({"messageCount": {"S": "9" * 400}}).message_count == 10**12
+
+
+def test_what_an_index_does_not_hold_is_neither_read_nor_watched():
+    shape = replace(SHAPE, projected=frozenset({"pk", "sk", "connectionId", "lastSeenAt"}))
+    assert shape.needed == [("connectionId",), ("lastSeenAt",), ("pk",), ("sk",)]
+    assert shape.watched == (("connectionId",), ("lastSeenAt",))
+
+
 @pytest.mark.parametrize("value", [{"S": "many"}, {"N": "-3"}, {"BOOL": True}, {"N": "1.5"}])
 def test_a_counter_that_is_no_count_counts_nothing(value):
     assert read({"messageCount": value}).message_count == 0

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+
 import pytest
 
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.conftest import eventually
 from tests.integration.test_sweep import zombie
 
 
@@ -26,6 +33,8 @@ def test_every_fault_is_told_at_once(cloud):
         REAPER_LAST_SEEN_ATTRIBUTE="a..b",
         REAPER_HEARTBEAT_PAYLOAD="x" * 40_000,
         REAPER_EVICT_ACTION="clear",
+        REAPER_MAX_CONNECTION_AGE_SECONDS="3600",
+        REAPER_FRESH_SECONDS="1e18",
     )
     done = cloud.reaper("run", environment=environment)
 
@@ -44,6 +53,8 @@ def test_every_fault_is_told_at_once(cloud):
         "REAPER_LAST_SEEN_ATTRIBUTE": "single dots",
         "REAPER_HEARTBEAT_PAYLOAD": "32768 bytes",
         "REAPER_EVICT_ACTION": "not in this version",
+        "REAPER_MAX_CONNECTION_AGE_SECONDS": "at least 7200",
+        "REAPER_FRESH_SECONDS": "from 0 to",
     }.items():
         assert cure in lines_about(done, variable), variable
 
@@ -148,6 +159,54 @@ def test_an_audit_log_that_cannot_be_opened(cloud, lone_api):
 
     assert done.code == 2
     assert "No such file" in lines_about(done, "REAPER_AUDIT_LOG")
+
+
+@pytest.mark.parametrize("content", [None, "not a certificate"])
+def test_a_trust_store_that_cannot_be_read(cloud, lone_api, tmp_path, content):
+    bundle = tmp_path / "bundle.pem"
+    if content is not None:
+        bundle.write_text(content)
+    environment = cloud.environment("any", lone_api, AWS_CA_BUNDLE=str(bundle))
+    done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 1
+    assert "AWS_CA_BUNDLE" in done.stderr
+
+
+def test_rows_that_carry_the_endpoint_still_need_a_region(cloud):
+    environment = cloud.environment("any", "", REAPER_ENDPOINT_ATTRIBUTE="endpoint")
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        del environment[name]
+    done = cloud.reaper("check", environment=environment | {"HOME": "/nonexistent"})
+
+    assert done.code == 2
+    assert "is required" in lines_about(done, "AWS_REGION")
+
+
+def test_a_terminal_that_knows_no_check_mark_gets_its_lines(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    environment = cloud.environment(table, lone_api, PYTHONIOENCODING="ascii")
+    done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 0
+    assert "? table" in done.stdout
+
+
+def test_ctrl_c_ends_a_check(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    with FaultyGateway(default=faults.hangs) as server:
+        environment = cloud.environment(table, server.url, REAPER_PROBE_TIMEOUT_SECONDS="20")
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reaper", "check"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        eventually(lambda: server.requests)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=10)
+
+    assert (process.returncode, errors) == (130, b"")
 
 
 def test_check_changes_nothing(cloud, chat):

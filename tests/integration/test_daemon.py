@@ -194,6 +194,19 @@ def test_a_sweep_that_overruns_is_reported_and_not_doubled(cloud, tmp_path):
     assert "REAPER_SWEEP_INTERVAL_SECONDS" in overrun["why"]
 
 
+def test_after_a_failed_or_an_overlong_sweep_it_does_not_wait_a_whole_interval(
+    cloud, lone_api, tmp_path
+):
+    log = tmp_path / "log"
+    environment = cloud.environment("nowhere", lone_api, REAPER_SWEEP_INTERVAL_SECONDS="300")
+    with daemon(environment, log):
+        eventually(lambda: [e for e in log_of(log) if e["event"] == "sweep failed"])
+        started = time.monotonic()
+        eventually(lambda: len([e for e in log_of(log) if e["event"] == "sweep failed"]) > 1, 30)
+
+    assert 10 < time.monotonic() - started < 25
+
+
 def test_ctrl_c_during_a_single_sweep_is_no_surprise(cloud, tmp_path):
     table = cloud.make_table(("connectionId", "S"))
     cloud.put(table, *(zombie(f"c{n:03}") for n in range(100)))

@@ -113,7 +113,8 @@ def test_a_table_with_a_range_key(cloud, lone_api, range_key):
     assert cloud.rows(table) == []
 
 
-def test_an_index_is_scanned_and_the_row_behind_it_evicted(cloud, lone_api):
+@pytest.mark.parametrize("projection", ["ALL", "KEYS_ONLY"])
+def test_an_index_is_scanned_and_the_row_behind_it_evicted(cloud, lone_api, projection):
     table = cloud.make_table(
         ("pk", "S"),
         AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
@@ -121,7 +122,7 @@ def test_an_index_is_scanned_and_the_row_behind_it_evicted(cloud, lone_api):
             {
                 "IndexName": "by-connection",
                 "KeySchema": [{"AttributeName": "connectionId", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "ALL"},
+                "Projection": {"ProjectionType": projection},
             }
         ],
     )

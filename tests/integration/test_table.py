@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from reaper.aws.connections import ConnectionsTable, Deletion, TableError
 from reaper.core.endpoint import EndpointResolver
@@ -100,6 +101,44 @@ def test_whole_rows_are_read_by_the_hundred(cloud, table):
 def test_nothing_has_the_impossible_key(table):
     table.try_delete(table.impossible_key())
     assert table.read([table.impossible_key()]) == []
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ReadTimeoutError(endpoint_url="http://t"),
+        ConnectionClosedError(endpoint_url="http://t"),
+        EndpointConnectionError(endpoint_url="http://t"),
+    ],
+)
+def test_a_connection_that_breaks_is_an_error_of_the_table(table, monkeypatch, error):
+    def breaks(*_, **__):
+        raise error
+
+    monkeypatch.setattr(table._connection.client, "_make_api_call", breaks)
+    for use in (table.describe, lambda: table.scan_page(SHAPE), lambda: table.read([{}])):
+        with pytest.raises(TableError, match="failed"):
+            use()
+
+
+def test_an_index_with_a_projection_is_scanned_for_what_it_holds(cloud, monkeypatch):
+    for name, value in cloud.standin.environment.items():
+        monkeypatch.setenv(name, value)
+    name = cloud.make_table(
+        ("pk", "S"),
+        AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-connection",
+                "KeySchema": [{"AttributeName": "connectionId", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lastSeenAt"]},
+            }
+        ],
+    )
+    indexed = ConnectionsTable(name, "by-connection", cloud.session.region_name)
+    indexed.describe()
+
+    assert indexed.projected == {"pk", "connectionId", "lastSeenAt"}
 
 
 def test_a_table_that_does_not_exist_is_named(table):
