@@ -56,11 +56,11 @@ def check(settings: Settings, worker: Worker, session: boto3.Session) -> Iterato
     if configured := settings.endpoint(worker.region):
         endpoints.add(configured)
     for endpoint in sorted(endpoints):
-        yield from _check_endpoint(endpoint, worker.gateway, settings, ca_bundle(session))
-        yield from _check_sample(
-            [row for row in rows if row.endpoint == endpoint][:SAMPLE_PROBES],
-            worker.gateway,
-        )
+        findings = list(_check_endpoint(endpoint, worker.gateway, settings, ca_bundle(session)))
+        yield from findings
+        if all(finding.ok for finding in findings):
+            sample = [row for row in rows if row.endpoint == endpoint][:SAMPLE_PROBES]
+            yield from _check_sample(sample, worker.gateway)
     if settings.message_source == "cloudwatch":
         yield _check_messages(session, worker.region, settings, endpoints)
 
@@ -87,6 +87,7 @@ def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator
             f"{name}: no connection id in any of {len(items)} sampled rows, which hold {held}:"
             " correct REAPER_CONNECTION_ID_ATTRIBUTE (or _PATTERN, or REAPER_ROW_FILTER)",
         )
+    yield from _check_endpoints(items, rows, shape)
     for variable, path in (
         ("REAPER_CONNECTED_AT_ATTRIBUTE", shape.connected_at),
         ("REAPER_LAST_SEEN_ATTRIBUTE", shape.last_seen_at),
@@ -96,6 +97,23 @@ def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator
         else:
             name = ".".join(path)
             yield Finding(True, f"{name}: not in the index, so the rules that need it do not apply")
+
+
+def _check_endpoints(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator[Finding]:
+    """Rows without the endpoint that they should name would be taken for our own."""
+    if not shape.endpoint:
+        return
+    name = ", ".join(".".join(path) for path in shape.endpoint)
+    naming = sum(
+        any(attribute(item, path) is not None for path in shape.endpoint) for item in items
+    )
+    foreign = sum(row.endpoint is None for row in rows)
+    yield Finding(
+        naming == len(items),
+        f"{name}: an endpoint in {naming} of {len(items)} sampled rows, {foreign} of them foreign"
+        + ("" if naming == len(items) else "; the rest counts as REAPER_API_ENDPOINT's own")
+        + " (REAPER_ENDPOINT_ATTRIBUTE)",
+    )
 
 
 def _check_time(items: list[Item], path: AttributePath, variable: str) -> Finding:
@@ -165,8 +183,10 @@ def _check_sample(rows: list[Row], gateway: Gateway) -> Iterator[Finding]:
     alive = sum(answer.outcome is Outcome.ALIVE for answer in answers)
     gone = sum(answer.outcome is Outcome.GONE for answer in answers)
     text = f"of {len(probes)} sampled connections {alive} are alive and {gone} are gone"
+    if untold := len(probes) - alive - gone:
+        text += f"; {untold} answers told nothing"
     if alive or not gone:
-        yield Finding(True, text)
+        yield Finding(not untold, text)
     else:
         yield Finding(
             False,

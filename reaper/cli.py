@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 
 import boto3
 import structlog
@@ -56,6 +58,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return commands.fail(str(error))
     except KeyboardInterrupt:
         return commands.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more
+        return commands.FAILED
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -64,11 +69,12 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.command in ("run", "sweep"):
         block_stop_signals()
     session = boto3.Session()
-    settings = load_settings(region_of(session))
+    region = region_of(session)
+    settings = load_settings(region)
     configure_logs(settings.log_format, settings.log_level)
     if arguments.command == "health":
         return commands.ask_health(settings)
-    for warning in (*unknown_variables(), *risk_warnings(settings)):
+    for warning in (*unknown_variables(), *risk_warnings(settings, region)):
         log.warning(warning)
     return _with_worker(arguments, settings, session)
 
@@ -76,25 +82,28 @@ def _run(arguments: argparse.Namespace) -> int:
 def _with_worker(arguments: argparse.Namespace, settings: Settings, session: boto3.Session) -> int:
     if getattr(arguments, "dry_run", False):
         settings = settings.as_dry_run()
+    with closing(Worker(settings, _audit_log(arguments, settings), session)) as worker:
+        match arguments.command:
+            case "run":
+                return commands.run(settings, worker)
+            case "sweep":
+                return commands.sweep(
+                    settings,
+                    worker,
+                    as_json=arguments.json,
+                    trust_endpoint=arguments.trust_endpoint,
+                )
+            case _:
+                return commands.show_check(settings, worker, session)
+
+
+def _audit_log(arguments: argparse.Namespace, settings: Settings) -> AuditLog:
+    """Opened at once where rows may be evicted, so that a fault shows before that."""
     try:
-        audit = AuditLog(settings.audit_log)
+        return AuditLog("stdout" if arguments.command == "check" else settings.audit_log)
     except OSError as error:
-        raise SettingsError(
-            {"REAPER_AUDIT_LOG": [f"must be a file that can be written to: {error}"]}
-        ) from None
-    worker = Worker(settings, audit, session)
-    match arguments.command:
-        case "run":
-            return commands.run(settings, worker)
-        case "sweep":
-            return commands.sweep(
-                settings,
-                worker,
-                as_json=arguments.json,
-                trust_endpoint=arguments.trust_endpoint,
-            )
-        case _:
-            return commands.show_check(settings, worker, session)
+        fault = f"must be a file that can be written to, in a directory that exists: {error}"
+        raise SettingsError({"REAPER_AUDIT_LOG": [fault]}) from None
 
 
 def _parser() -> argparse.ArgumentParser:

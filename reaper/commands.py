@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import textwrap
 import threading
 import time
 import urllib.error
@@ -57,7 +59,6 @@ def run(settings: Settings, worker: Worker) -> int:
     )
     publisher = _publisher(settings, worker, alerts, settings.metrics)
     Daemon(worker, publisher, alerts, health, settings.sweep_interval_seconds).run()
-    worker.close()
     if server is not None:
         server.close()
     log.info("reaper has stopped")
@@ -69,9 +70,10 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
     alerts = _alerts(settings)
     if trust_endpoint:
         log.warning(
-            "the endpoint is trusted by --trust-endpoint: rows that answer 410 twice are evicted"
-            " although nothing may prove that they belong to it",
+            "the endpoint is trusted by --trust-endpoint: rows that answer 410 twice count as"
+            " zombies although nothing may prove that they belong to it",
             endpoint=settings.api_endpoint,
+            dry_run=settings.dry_run,
         )
     is_for_a_person = sys.stdout.isatty() and not as_json
     publisher = _publisher(settings, worker, alerts, () if is_for_a_person else settings.metrics)
@@ -83,7 +85,6 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
         return fail(str(error))
     publish(publisher, result)
     alerts.flush(FLUSH_SECONDS)
-    worker.close()
     if as_json:
         print(json.dumps(result.report.to_dict()))
     elif is_for_a_person:
@@ -99,7 +100,6 @@ def show_check(settings: Settings, worker: Worker, session: boto3.Session) -> in
     for finding in check(settings, worker, session):
         print(("✓ " if finding.ok else "✗ ") + finding.text, flush=True)
         ok = ok and finding.ok
-    worker.close()
     return DONE if ok else FAILED
 
 
@@ -127,13 +127,13 @@ def show_variables(*, markdown: bool) -> int:
             meaning = variable.meaning.replace("|", "\\|")
             print(f"| `{name}` | {variable.shown_default} | {meaning} |")
         return DONE
-    table = Table(box=None, pad_edge=False)
-    table.add_column("variable", no_wrap=True)
-    table.add_column("default", max_width=24)
-    table.add_column("meaning")
+    width = shutil.get_terminal_size().columns
     for name, variable in variables().items():
-        table.add_row(name, variable.shown_default, variable.meaning)
-    Console(highlight=False, markup=False).print(table)
+        default = "" if variable.required else "default: "
+        print(f"{name}  ({default}{variable.shown_default})")
+        print(
+            textwrap.fill(variable.meaning, width, initial_indent="    ", subsequent_indent="    ")
+        )
     return DONE
 
 
@@ -180,7 +180,9 @@ def _serve_health(settings: Settings, health: Health) -> HealthServer | None:
 
 
 def _show_report(report: Report) -> None:
-    table = Table("", "rows, calls", title="dry run" if report.dry_run else "sweep")
+    table = Table(show_header=False, title="sweep")
+    if report.dry_run:
+        table.title = "dry run: nothing was changed, 'evicted' is what would have been"
     for name, value in report.to_dict().items():
         table.add_row(name, "–" if value is None else str(value))
     Console().print(table)

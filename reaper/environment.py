@@ -123,8 +123,14 @@ def unknown_variables() -> Iterator[str]:
             yield f"{variable} is no variable of this program and has no effect: {hint}"
 
 
-def risk_warnings(settings: Settings) -> Iterator[str]:
-    """What the operator has made less safe than it could be."""
+def risk_warnings(settings: Settings, region: str | None) -> Iterator[str]:
+    """What is legal but hardly meant, or less safe than it could be."""
+    endpoint = settings.endpoint(region)
+    if endpoint is not None and region and endpoint.region != region:
+        yield (
+            f"REAPER_API_ENDPOINT is in {endpoint.region} and the table in {region}: correct"
+            " AWS_REGION if that is not meant"
+        )
     if settings.newborn_grace_seconds < CONNECT_MAY_TAKE_SECONDS:
         yield (
             f"REAPER_NEWBORN_GRACE_SECONDS={settings.newborn_grace_seconds:g} is shorter than a"

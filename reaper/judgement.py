@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from reaper.core.breaker import BreakerLimits, Evidence, HoldReason, explain, judge, judge_age
-from reaper.core.model import Endpoint
+from reaper.core.model import Endpoint, Row
 from reaper.core.report import Tally
 from reaper.eviction import Evictor, Zombie
 
@@ -23,6 +23,11 @@ class Site:
     gone: list[Zombie] = field(default_factory=list)
     expired: list[Zombie] = field(default_factory=list)
     expired_seen: int = 0
+    controls: list[Row] = field(default_factory=list)
+    """Rows that were left alone, kept as witnesses in case the evidence needs some."""
+
+
+_CURED_BY_WITNESSES = (HoldReason.UNPROVEN_ENDPOINT, HoldReason.TOO_MANY_GONE)
 
 
 class Judgement:
@@ -62,6 +67,19 @@ class Judgement:
     def waiting(self) -> int:
         """Zombies that have not been judged yet."""
         return sum(len(site.gone) + len(site.expired) for site in self._sites.values())
+
+    def call_witnesses(self) -> list[tuple[Endpoint, Row]]:
+        """Rows to be asked because the evidence against the zombies lacks living witnesses.
+
+        Where all who live are young or fresh nobody of them is asked, and an endpoint that
+        answers truly looks like another API's. Each witness is called once.
+        """
+        called: list[tuple[Endpoint, Row]] = []
+        for endpoint, site in self._sites.items():
+            if judge(site.evidence, self._limits) in _CURED_BY_WITNESSES:
+                called += [(endpoint, row) for row in site.controls]
+                site.controls = []
+        return called
 
     def settle(self) -> None:
         """Judge what waits, then evict it or hold it. Told to stop, hold it without a verdict."""

@@ -70,6 +70,11 @@ class Prober:
         return len(self._ready)
 
     @property
+    def open(self) -> int:
+        """Questions without a final answer."""
+        return len(self._ready) + len(self._later) + self._gateway.in_flight
+
+    @property
     def postponed(self) -> int:
         """Probes that wait for a later moment."""
         return len(self._later)
@@ -77,7 +82,7 @@ class Prober:
     @property
     def idle(self) -> bool:
         """Whether nothing is under way and nothing waits."""
-        return not self._ready and not self._later and not self._gateway.in_flight
+        return self.open == 0
 
     def set_rate(self, rate_rps: float) -> None:
         """Change the pace that is kept when nobody complains."""

@@ -31,6 +31,10 @@ class Questions:
         """Ask after a row that is dead by age, to see whether age means what it should."""
         self._prober.ask(Probe(endpoint, row.connection_id, Ask.CHECK, Purpose.AGE_SAMPLE, [row]))
 
+    def call_witness(self, endpoint: Endpoint, row: Row) -> None:
+        """Ask after a row that was left alone."""
+        self._prober.ask(Probe(endpoint, row.connection_id, Ask.CHECK, Purpose.CONTROL, [row]))
+
     def confirm(self, suspect: Probe) -> None:
         """Ask again after a first 410, when enough time has passed for it to mean something."""
         delay = confirm_delay_seconds(

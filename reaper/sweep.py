@@ -30,6 +30,9 @@ MOST_BACKLOG = 500
 MOST_WAITING = 20_000
 """Zombies, and suspects that wait for their second question, that may be held in memory."""
 
+MOST_CONTROLS = 100
+"""Of the rows that are left alone, so many are remembered as possible witnesses."""
+
 AGE_SAMPLE_ALWAYS = 50
 AGE_SAMPLE_EVERY = 20
 """Of the expired rows the first 50 are asked all the same, and then one in twenty."""
@@ -94,7 +97,7 @@ class Sweep:
 
     def _ask_all(self, on_progress: Callable[[], None]) -> None:
         paced_until = self._clock() + self._rules.spread_seconds
-        while not (self._scan.exhausted and self._prober.idle):
+        while not self._is_over():
             if self._is_stopping():
                 log.info("stopping: the sweep ends with what is in flight")
                 return
@@ -103,12 +106,22 @@ class Sweep:
                 return
             if self._clock() >= paced_until:
                 self._prober.set_rate(self._rules.budget_rps)
-            if self._is_full and self._prober.idle:
+            if self._is_full and self._prober.idle and not self._call_witnesses():
                 self._judgement.settle()
             took_page = not self._is_full and self._admit()
             self._learn(0 if took_page else LONGEST_NAP_SECONDS)
             on_progress()
         self.is_complete = True
+
+    def _is_over(self) -> bool:
+        return self._scan.exhausted and self._prober.idle and not self._call_witnesses()
+
+    def _call_witnesses(self) -> bool:
+        """Whether there is somebody left to ask before the evidence is judged."""
+        witnesses = self._judgement.call_witnesses()
+        for endpoint, row in witnesses:
+            self._questions.call_witness(endpoint, row)
+        return bool(witnesses)
 
     @property
     def _is_full(self) -> bool:
@@ -145,6 +158,9 @@ class Sweep:
                     self._take_expired(row, row.endpoint)
                 case Triage.NEWBORN | Triage.FRESH:
                     self._tally.count_messages([row], now)
+                    controls = self._judgement.site(row.endpoint).controls
+                    if len(controls) < MOST_CONTROLS:
+                        controls.append(row)
         for (endpoint, connection_id), same in due.items():
             self._questions.ask_due(endpoint, connection_id, same)
 

@@ -43,6 +43,8 @@ class Verdicts:
                 self._learn_second(answer, evidence)
             case Purpose.AGE_SAMPLE:
                 self._learn_age(answer, evidence)
+            case Purpose.CONTROL if answer.outcome is Outcome.ALIVE:
+                evidence.controls_alive += len(probe.rows)
         if answer.outcome is not Outcome.ALIVE:
             return
         if probe.ask is Ask.HEARTBEAT:

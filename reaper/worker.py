@@ -93,7 +93,7 @@ class Worker:
 
         def show_progress() -> None:
             gone = sum(evidence.gone for evidence in judgement.evidence)
-            on_progress(Progress(tally.scanned, self.table.row_estimate, prober.calls, gone))
+            on_progress(Progress(tally.scanned, self.table.row_estimate, prober.open, gone))
 
         evictor = Evictor(
             self.table,

@@ -119,6 +119,35 @@ def test_another_apis_endpoint_evicts_nothing():
     assert adds_up(report)
 
 
+@pytest.mark.parametrize("where", ["newborn", "fresh"])
+def test_rows_that_were_left_alone_are_witnesses_where_there_is_no_other(where):
+    world = a_world(live=0, zombies=5)
+    world.add("calm", alive=True, age=10 if where == "newborn" else 600, silent=10)
+    report = world.sweep()
+
+    assert (report.evicted, report.hold_reason) == (5, None)
+    assert (getattr(report, where), report.alive) == (1, 0)
+    assert world.asked["calm", "GET"] == 1
+    assert adds_up(report)
+
+
+def test_witnesses_are_not_called_where_nothing_hangs_on_them():
+    world = a_world(live=10, zombies=5)
+    world.add("calm", alive=True, silent=10)
+    world.sweep()
+
+    assert world.asked["calm", "GET"] == 0
+
+
+def test_the_wrong_api_has_no_witnesses():
+    world = a_world(live=0, zombies=5, answers_all=Outcome.GONE)
+    world.add("calm", alive=True, silent=10)
+    report = world.sweep()
+
+    assert (report.hold_reason, report.evicted) == (HoldReason.UNPROVEN_ENDPOINT, 0)
+    assert "calm" in world.rows
+
+
 def test_trust_lifts_that_hold():
     world = a_world(live=0, zombies=3)
     report = world.sweep(limits=BreakerLimits(0.5, 20, 0.2, trust_endpoint=True))
@@ -347,7 +376,9 @@ def test_a_dry_run_changes_nothing_and_tells_what_it_would_do():
     world.add("old", alive=True, age=99_999)
     report = world.sweep(dry_run=True)
 
-    assert len(world.rows) == 17
+    assert set(world.rows) == {f"live-{n}" for n in range(10)} | {"silent", "old"} | {
+        f"zombie-{n}" for n in range(5)
+    }
     assert not world.heartbeats
     assert not world.audit
     assert (report.evicted, report.heartbeats, report.dry_run) == (5, 0, True)

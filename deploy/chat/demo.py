@@ -137,7 +137,7 @@ async def demo(directory: Path) -> dict[str, Any]:
         planted = len(await asyncio.to_thread(_rows, standin, chat)) - len(staying)
         live_before = sum(client.is_open for client in staying)
         _say("clients vanished and $disconnect never came", f"{planted} rows are zombies now")
-        _say("reaper run starts", "its sweeps:")
+        _say("reaper run starts", "its sweeps (messages of the last 5 s, by the rows' counters):")
         async with reaper_running(standin, chat, directory) as reaper:
             await _watch(reaper, staying, planted)
         await asyncio.sleep(1)
@@ -262,7 +262,7 @@ def _show_sweep(number: int, report: dict[str, Any]) -> None:
         f"  [green]alive {report['alive']:>3}[/]"
         f"  [red]zombies {report['confirmed']:>3}  evicted {report['evicted']:>3}[/]"
         f"  [cyan]heartbeats {report['heartbeats']:>3}[/]"
-        f"  [dim]messages[/] {report['messages']:>3}"
+        f"  [dim]messages ≈[/] {report['messages']:>3}"
         f"  [bold]ratio {'–' if ratio is None else f'{ratio:.2f}'}[/]",
         soft_wrap=True,
     )
@@ -280,7 +280,8 @@ def main() -> int:
     parser.add_argument("--svg", help="save what was shown as a picture")
     arguments = parser.parse_args()
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, lambda *_: signal.raise_signal(signal.SIGINT))
     with tempfile.TemporaryDirectory(prefix="reaper-demo-") as directory:
         try:
             summary = asyncio.run(asyncio.wait_for(demo(Path(directory)), SLOWEST_SECONDS))

@@ -47,6 +47,8 @@ class Evidence:
     unknown: int = 0
     denied: int = 0
     throttled: int = 0
+    controls_alive: int = 0
+    """Rows that were left alone as young or fresh, asked as witnesses, that answered 200."""
     expired_gone: int = 0
     """Expired rows that were asked all the same and answered 410, as they should."""
     expired_alive: int = 0
@@ -59,7 +61,12 @@ class Evidence:
     @property
     def known(self) -> int:
         """Answers that told something, whatever the question was."""
-        return self.alive + self.gone + self.expired_gone + self.expired_alive
+        return self.witnesses + self.gone + self.expired_gone + self.expired_alive
+
+    @property
+    def witnesses(self) -> int:
+        """Rows that answered 200: what proves an endpoint."""
+        return self.alive + self.controls_alive
 
     @property
     def learns_nothing(self) -> bool:
@@ -99,9 +106,9 @@ def judge(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
             return HoldReason.TOO_MANY_UNKNOWN
     if limits.trust_endpoint or not evidence.confirmed:
         return None
-    if not evidence.alive:
+    if not evidence.witnesses:
         return HoldReason.UNPROVEN_ENDPOINT
-    answered = evidence.alive + evidence.confirmed
+    answered = evidence.witnesses + evidence.confirmed
     if (
         evidence.confirmed >= limits.min_gone_rows
         and evidence.confirmed / answered > limits.max_gone_fraction
@@ -125,7 +132,7 @@ def judge_age(evidence: Evidence) -> HoldReason | None:
 
 def explain(reason: HoldReason, evidence: Evidence, limits: BreakerLimits) -> str:
     """The numbers that led to a hold, and what to look at, in one sentence for an operator."""
-    answered = evidence.alive + evidence.confirmed
+    answered = evidence.witnesses + evidence.confirmed
     denied = evidence.denied + evidence.expired_denied
     unknown = evidence.unknown + evidence.expired_unknown
     match reason:
@@ -139,13 +146,16 @@ def explain(reason: HoldReason, evidence: Evidence, limits: BreakerLimits) -> st
             return (
                 f"{evidence.confirmed} of {answered} answering rows are zombies, more than"
                 f" REAPER_MAX_GONE_FRACTION={limits.max_gone_fraction:g} allows: check that no"
-                " other API's rows share this table"
+                " other API's rows share this table; if they are zombies, evict them once with"
+                " 'reaper sweep --trust-endpoint', or wait: those with a time of connection go by"
+                " age within about two hours"
             )
         case HoldReason.TOO_MANY_UNKNOWN:
             return (
                 f"{unknown} of {evidence.known + unknown} answers were neither 200 nor 410"
                 f" ({evidence.throttled} throttled, {denied} denied), more than"
-                f" REAPER_MAX_UNKNOWN_FRACTION={limits.max_unknown_fraction:g} allows"
+                f" REAPER_MAX_UNKNOWN_FRACTION={limits.max_unknown_fraction:g} allows: the log"
+                " line 'answers that told nothing' says what they were"
             )
         case HoldReason.DENIED:
             return (

@@ -46,6 +46,8 @@ def parse_endpoint(text: str, region: str | None) -> Endpoint:
         if scheme != "https":
             raise ValueError("must use https:// (or wss://): API Gateway speaks nothing else")
         return Endpoint(scheme, host, port or 443, path, aws["region"], aws["api"], path[1:])
+    if scheme == "http" and not _is_local(host):
+        raise ValueError("must use https:// (or wss://): plain HTTP is for this machine only")
     if not region:
         raise ValueError("names no Region to sign for: set AWS_REGION")
     local = _LOCAL_PATH.fullmatch(path)
@@ -62,6 +64,11 @@ def parse_endpoint(text: str, region: str | None) -> Endpoint:
 
 MOST_KNOWN_TEXTS = 1024
 """Rows of one table name few endpoints, unless they name a URL of their own each."""
+
+
+def _is_local(host: str) -> bool:
+    """This machine, or a name without a domain, as containers have."""
+    return "." not in host or host.startswith("127.")
 
 
 class EndpointResolver:

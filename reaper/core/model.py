@@ -84,6 +84,8 @@ class Purpose(Enum):
     CONFIRM = "confirm"
     KEEPALIVE = "keepalive"
     """A heartbeat that follows a check: the check proved life and showed the socket idle."""
+    CONTROL = "control"
+    """A row that was left alone, asked after all, because the evidence needs a living witness."""
     AGE_SAMPLE = "age-sample"
     """An expired row asked all the same, to verify the expired rule."""
 

@@ -53,7 +53,8 @@ class Progress:
     scanned: int
     row_estimate: int
     """DynamoDB's own count, up to six hours old."""
-    asked: int
+    waiting: int
+    """Rows that were scanned and have no verdict yet."""
     gone: int
 
 

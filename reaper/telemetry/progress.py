@@ -51,7 +51,7 @@ class ProgressBar:
             self._bar.start()
         self._bar.update(
             self._task,
-            completed=progress.scanned,
+            completed=max(0, progress.scanned - progress.waiting),
             total=max(progress.row_estimate, progress.scanned) or None,
-            note=f"{progress.scanned} rows, {progress.asked} asked, {progress.gone} gone",
+            note=f"{progress.scanned} rows, {progress.waiting} waiting, {progress.gone} gone",
         )

@@ -55,7 +55,7 @@ def test_the_evidence_decides(evidence, reason):
 @given(evidence)
 def test_without_a_live_connection_nothing_is_evicted_on_the_gateways_word(evidence):
     if judge(evidence, LIMITS) is None and evidence.confirmed:
-        assert evidence.alive > 0
+        assert evidence.witnesses > 0
 
 
 @given(evidence, st.integers(1, 100))

@@ -54,6 +54,8 @@ def test_the_stand_ins_path_form_tells_api_and_stage():
         (f"https://{HOST}/", "stage"),
         (f"https://{HOST}/prod/extra", "stage"),
         (f"http://{HOST}/prod", "https"),
+        ("http://chat.example.com/prod", "this machine only"),
+        ("ws://10.0.0.7/prod", "this machine only"),
         (f"https://user:pass@{HOST}/prod", "credentials"),
         (f"https://{HOST}/prod?x=1", "query"),
         ("https://[::1/prod", "URL"),

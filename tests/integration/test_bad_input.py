@@ -201,12 +201,49 @@ def test_ctrl_c_ends_a_check(cloud):
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
+            # A shell that starts us in the background makes its children ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         eventually(lambda: server.requests)
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=10)
 
-    assert (process.returncode, errors) == (130, b"")
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+
+
+def test_a_row_that_does_not_name_its_endpoint_is_found_by_check(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"))
+    environment = cloud.environment(table, lone_api, REAPER_ENDPOINT_ATTRIBUTE="endpont")
+    done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 1
+    assert "endpont: an endpoint in 0 of 1 sampled rows" in done.stdout
+
+
+def test_a_table_in_another_region_than_the_api_is_warned_of(cloud, lone_api):
+    environment = cloud.environment("any", "wss://abc.execute-api.eu-west-1.amazonaws.com/prod")
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert "AWS_REGION" in lines_about(done, "in eu-west-1 and the table in us-east-1")
+
+
+def test_a_pipe_that_is_closed_is_no_traceback(cloud):
+    command = f"{sys.executable} -m reaper env --markdown | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True)
+
+    assert done.stderr == ""
+
+
+def test_check_makes_no_audit_log(cloud, lone_api, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    audit = tmp_path / "audit.jsonl"
+    cloud.reaper(
+        "check", environment=cloud.environment(table, lone_api, REAPER_AUDIT_LOG=str(audit))
+    )
+
+    assert not audit.exists()
 
 
 def test_check_changes_nothing(cloud, chat):
