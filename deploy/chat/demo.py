@@ -72,7 +72,7 @@ class Reaper:
                 self.reports.append(entry)
                 _show_sweep(len(self.reports), entry)
                 self._news.set()
-            elif entry["level"] in ("warning", "error"):
+            elif entry["level"] == "error":
                 console.print(f"[yellow]  reaper says: {entry['event']}[/]", soft_wrap=True)
 
     def total(self, counter: str) -> int:

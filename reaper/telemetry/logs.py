@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 
 import structlog
+
+
+class _CurrentStderr(io.TextIOBase):
+    """Whatever sys.stderr is at the moment: a progress bar puts itself in its place."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 def configure_logs(log_format: str, level: str) -> None:
@@ -24,7 +35,7 @@ def configure_logs(log_format: str, level: str) -> None:
     )
     if console:
         shared.remove(structlog.processors.format_exc_info)
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(_CurrentStderr())
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
