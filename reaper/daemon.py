@@ -30,6 +30,9 @@ STOP_SECONDS = 8.0
 RETRY_SECONDS = 15.0
 """After a sweep that failed, the next one waits no longer than this."""
 
+BREATH_SECONDS = 1.0
+"""After a sweep that was too long, the next one waits this long, so that its job has ended."""
+
 FLUSH_SECONDS = 1.5
 TICK_SECONDS = 10.0
 
@@ -133,10 +136,12 @@ class Daemon:
         if self._stopping.is_set():
             return
         if took_seconds > self._interval_seconds:
-            self._job.modify(next_run_time=datetime.now(UTC))
+            wait_seconds = BREATH_SECONDS
         elif not finished:
             wait_seconds = min(RETRY_SECONDS, self._interval_seconds)
-            self._job.modify(next_run_time=datetime.now(UTC) + timedelta(seconds=wait_seconds))
+        else:
+            return
+        self._job.modify(next_run_time=datetime.now(UTC) + timedelta(seconds=wait_seconds))
 
     def _on_progress(self, _: Progress) -> None:
         self._health.sweep_moves()

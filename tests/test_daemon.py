@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reaper.daemon import RETRY_SECONDS, Daemon
+from reaper.daemon import BREATH_SECONDS, RETRY_SECONDS, Daemon
 
 
 class Job:
@@ -21,8 +21,8 @@ class Job:
     ("interval", "took", "finished", "again_in"),
     [
         (300, 100, True, None),
-        (300, 301, True, 0),
-        (300, 301, False, 0),
+        (300, 301, True, BREATH_SECONDS),
+        (300, 301, False, BREATH_SECONDS),
         (300, 1, False, RETRY_SECONDS),
         (5, 1, False, 5),
     ],
@@ -39,7 +39,7 @@ def test_a_sweep_that_failed_or_was_too_long_costs_no_whole_interval(
     if again_in is None:
         assert daemon._job.next_run_time is None
     else:
-        assert (daemon._job.next_run_time - now).total_seconds() == pytest.approx(again_in, abs=1)
+        assert (daemon._job.next_run_time - now).total_seconds() == pytest.approx(again_in, abs=0.5)
 
 
 def test_told_to_stop_it_does_not_sweep_again():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import signal
@@ -182,14 +183,18 @@ def test_a_sweep_that_overruns_is_reported_and_not_doubled(cloud, tmp_path):
         environment = cloud.environment(
             table,
             server.url,
-            REAPER_SWEEP_INTERVAL_SECONDS="1",
+            REAPER_SWEEP_INTERVAL_SECONDS="2.5",
             REAPER_QUOTA_RPS="20",
             REAPER_QUOTA_SHARE="1",
             REAPER_HEARTBEAT_MODE="off",
         )
         with daemon(environment, log):
-            eventually(lambda: sweeps(log))
-        assert max(server.asked().values()) <= 2
+            eventually(lambda: len(sweeps(log)) >= 2)
+        moments = sorted(moment for moment, _, _ in server.requests)
+        assert max(server.asked().values()) <= 3
+
+    pauses = [later - sooner for sooner, later in itertools.pairwise(moments)]
+    assert 0.8 < max(pauses) < 2
 
     (overrun, *_) = [entry for entry in log_of(log) if entry["event"] == "sweep overrun"]
     assert "REAPER_SWEEP_INTERVAL_SECONDS" in overrun["why"]
