@@ -112,16 +112,16 @@ class Evictor:
             outcomes = list(pool.map(self._delete, [zombie for zombie, _ in untouched]))
         self._settle(untouched, outcomes)
 
-    def _delete(self, zombie: Zombie) -> Deletion | TableError:
+    def _delete(self, zombie: Zombie) -> Deletion | Exception:
         try:
             return self._table.delete(zombie.row, self._shape.watched)
-        except TableError as error:
+        except Exception as error:  # noqa: BLE001 - the others of its batch must still be counted
             return error
 
     def _settle(
         self,
         audited: Sequence[tuple[Zombie, Item]],
-        outcomes: Iterable[Deletion | TableError],
+        outcomes: Iterable[Deletion | Exception],
     ) -> None:
         kept = []
         for (zombie, item), outcome in zip(audited, outcomes, strict=True):
@@ -130,7 +130,7 @@ class Evictor:
                 _log_decision("evicted", zombie)
                 continue
             kept.append((zombie, item))
-            if isinstance(outcome, TableError):
+            if isinstance(outcome, Exception):
                 self._fail([zombie], outcome)
             else:
                 self._keep(zombie)

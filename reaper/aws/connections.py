@@ -136,8 +136,10 @@ class ConnectionsTable:
     def read(self, keys: Sequence[Item]) -> list[Item]:
         """The whole rows with these keys as they are now; those that are gone are left out."""
         items: list[Item] = []
-        for start in range(0, len(keys), READ_BATCH):
-            wanted = list(keys[start : start + READ_BATCH])
+        # A scan may show a row twice that moves meanwhile; a batch may not name a key twice.
+        unique = list({str(key): key for key in keys}.values())
+        for start in range(0, len(unique), READ_BATCH):
+            wanted = unique[start : start + READ_BATCH]
             pause_seconds = 0.0
             while wanted:
                 time.sleep(pause_seconds)

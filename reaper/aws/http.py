@@ -171,7 +171,7 @@ class HttpClient:
         if error := future.exception():
             self._finish(exchange, None, f"cannot connect: {_name(error)}")
         elif exchange.over:
-            self._idle[exchange.endpoint[:3]].append(future.result())
+            self._keep(exchange.endpoint, future.result())
         else:
             self._transmit(exchange, future.result())
 
@@ -201,23 +201,27 @@ class HttpClient:
         if exchange.over:
             return
         error = future.exception()
-        if error is None:
-            self._keep(exchange)
-            self._finish(exchange, future.result(), "")
-        elif exchange.reused and not exchange.headers and exchange.request.method == "GET":
+        if error is not None:
+            self._on_broken(exchange, error)
+            return
+        if exchange.connection is not None:
+            self._keep(exchange.endpoint, exchange.connection)
+        self._finish(exchange, future.result(), "")
+
+    def _on_broken(self, exchange: _Exchange, error: BaseException) -> None:
+        if exchange.reused and not exchange.headers and exchange.request.method == "GET":
             # A kept-alive connection was closed under the request. To ask again changes nothing.
             self._connect(exchange)
         else:
             self._finish(exchange, None, f"connection broke: {_name(error)}")
 
-    def _keep(self, exchange: _Exchange) -> None:
+    def _keep(self, endpoint: Endpoint, connection: HttpClientConnection) -> None:
         """Put a connection aside for the next request, unless too many wait already."""
-        connection, idle = exchange.connection, self._idle[exchange.endpoint[:3]]
-        if connection is not None and connection.is_open():
-            if len(idle) < MOST_IDLE_PER_HOST:
-                idle.append(connection)
-            else:
-                connection.close()
+        idle = self._idle[endpoint[:3]]
+        if len(idle) >= MOST_IDLE_PER_HOST:
+            connection.close()
+        elif connection.is_open():
+            idle.append(connection)
 
     def _cut_overdue(self) -> None:
         now = time.monotonic()
