@@ -19,7 +19,7 @@ from reaper.core.rows import AttributePath, RowReader, RowShape, attribute
 from reaper.core.times import epoch_seconds
 from reaper.core.triage import HeartbeatMode
 from reaper.settings import Settings
-from reaper.worker import Worker
+from reaper.worker import Worker, require_projection
 
 SAMPLE_ROWS = 100
 SAMPLE_PROBES = 20
@@ -42,6 +42,11 @@ def check(settings: Settings, worker: Worker, session: boto3.Session) -> Iterato
     where = f", index {table.index}" if table.index else ""
     yield Finding(True, f"table {table.name} in {table.region}{where}: key {keys}")
     shape = settings.row_shape(table.key_names, table.projected)
+    try:
+        require_projection(shape)
+    except TableError as error:
+        yield Finding(False, str(error))
+        return
     reader = RowReader(shape, worker.resolver)
     rows: list[Row] = []
     try:
@@ -71,13 +76,6 @@ def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator
         return
     usable = sum(row.connection_id != "" for row in rows)
     name = ".".join(shape.connection_id)
-    for path in (shape.connection_id, *((shape.row_filter[0],) if shape.row_filter else ())):
-        if not shape.can_bring(path):
-            yield Finding(
-                False,
-                f"{'.'.join(path)}: not in the index of REAPER_TABLE_INDEX: add it to the index's"
-                " projection",
-            )
     if usable:
         yield Finding(True, f"{name}: a connection id in {usable} of {len(items)} sampled rows")
     else:

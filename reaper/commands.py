@@ -91,7 +91,7 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
         _show_report(result.report)
     if result.report.hold_reason is not None:
         return HELD
-    return FAILED if result.report.failed else DONE
+    return FAILED if result.fault is not None else DONE
 
 
 def show_check(settings: Settings, worker: Worker, session: boto3.Session) -> int:

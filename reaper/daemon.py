@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NoReturn
 
 import structlog
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reaper.aws.connections import AccessDenied, TableError
@@ -141,7 +143,8 @@ class Daemon:
             wait_seconds = min(RETRY_SECONDS, self._interval_seconds)
         else:
             return
-        self._job.modify(next_run_time=datetime.now(UTC) + timedelta(seconds=wait_seconds))
+        with suppress(JobLookupError):  # a signal has just ended the schedule
+            self._job.modify(next_run_time=datetime.now(UTC) + timedelta(seconds=wait_seconds))
 
     def _on_progress(self, _: Progress) -> None:
         self._health.sweep_moves()

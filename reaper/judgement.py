@@ -23,6 +23,8 @@ class Site:
     gone: list[Zombie] = field(default_factory=list)
     expired: list[Zombie] = field(default_factory=list)
     expired_seen: int = 0
+    is_asked: bool = False
+    """Whether there is a question to it; the rows of some endpoints are all left alone."""
     controls: list[Row] = field(default_factory=list)
     """Rows that were left alone, kept as witnesses in case the evidence needs some."""
 
@@ -61,7 +63,8 @@ class Judgement:
     @property
     def is_blind(self) -> bool:
         """Whether no endpoint tells anything: all was denied, throttled or unknown."""
-        return bool(self._sites) and all(one.learns_nothing for one in self.evidence)
+        asked = [site.evidence for site in self._sites.values() if site.is_asked]
+        return bool(asked) and all(one.learns_nothing for one in asked)
 
     @property
     def waiting(self) -> int:

@@ -16,7 +16,7 @@ from reaper.core.pacing import AdaptiveRate, TokenBucket, in_flight_limit
 log = structlog.get_logger()
 
 MOST_ATTEMPTS = 3
-"""How often a probe is sent in all, retries and follow-ups counted."""
+"""How often a probe is sent that the account's throttle refuses."""
 
 MOST_ATTEMPTS_UNTOLD = 2
 """An answer that told nothing is asked for once more: a live socket may need its heartbeat."""

@@ -10,7 +10,7 @@ from reaper.core.model import Answer, Ask, Endpoint, Probe, Purpose, Row
 from reaper.core.rules import SweepRules
 from reaper.core.triage import HeartbeatMode, how_to_ask, may_stay_silent
 from reaper.core.verdict import confirm_delay_seconds
-from reaper.prober import MOST_ATTEMPTS, Prober
+from reaper.prober import Prober
 
 log = structlog.get_logger()
 
@@ -66,9 +66,17 @@ class Questions:
         is_awake = last_active_at is not None and may_stay_silent(
             now - last_active_at, now, self._rules.next_turn_at, rules
         )
-        if not is_awake and probe.attempts < MOST_ATTEMPTS:
-            probe.ask, probe.purpose = Ask.HEARTBEAT, Purpose.KEEPALIVE
-            self._prober.ask(probe)
+        if not is_awake and not probe.is_follow_up:
+            self._prober.ask(
+                Probe(
+                    probe.endpoint,
+                    probe.connection_id,
+                    Ask.HEARTBEAT,
+                    Purpose.KEEPALIVE,
+                    probe.rows,
+                    is_follow_up=True,
+                )
+            )
 
     @property
     def _sends_heartbeats(self) -> bool:

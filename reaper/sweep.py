@@ -152,7 +152,7 @@ class Sweep:
                 continue
             match kind:
                 case Triage.DUE:
-                    self._judgement.site(row.endpoint)
+                    self._judgement.site(row.endpoint).is_asked = True
                     due.setdefault((row.endpoint, row.connection_id), []).append(row)
                 case Triage.EXPIRED:
                     self._take_expired(row, row.endpoint)
@@ -171,6 +171,7 @@ class Sweep:
             self._tally.held += 1
             self._questions.keep_awake(endpoint, row)
             return
+        site.is_asked = True
         site.expired.append(Zombie(row, Reason.EXPIRED))
         site.expired_seen += 1
         if site.expired_seen <= AGE_SAMPLE_ALWAYS or site.expired_seen % AGE_SAMPLE_EVERY == 0:

@@ -43,13 +43,16 @@ class Verdicts:
                 self._learn_second(answer, evidence)
             case Purpose.AGE_SAMPLE:
                 self._learn_age(answer, evidence)
+            case Purpose.KEEPALIVE if answer.outcome not in (Outcome.ALIVE, Outcome.GONE):
+                self._untold[f"heartbeat: {answer.detail}"] += 1
+                self._tally.heartbeats_refused += answer.outcome is Outcome.DENIED
             case Purpose.CONTROL if answer.outcome is Outcome.ALIVE:
                 evidence.controls_alive += len(probe.rows)
         if answer.outcome is not Outcome.ALIVE:
             return
         if probe.ask is Ask.HEARTBEAT:
             self._tally.heartbeats += 1
-        elif probe.purpose in (Purpose.DUE, Purpose.KEEPALIVE):
+        elif probe.purpose in (Purpose.DUE, Purpose.CONFIRM, Purpose.KEEPALIVE):
             self._questions.follow_up(answer)
 
     def log_untold(self) -> None:
@@ -79,6 +82,7 @@ class Verdicts:
                 site.gone += [Zombie(row, Reason.GONE) for row in probe.rows]
             case Outcome.ALIVE:
                 evidence.alive += len(probe.rows)
+                self._tally.count_messages(probe.rows, self._wall_clock())
                 log.info("suspect is alive after all", connection_id=probe.connection_id)
             case _:
                 self._learn_nothing(answer, evidence)

@@ -10,7 +10,7 @@ import boto3
 import structlog
 from botocore.exceptions import NoCredentialsError
 
-from reaper.aws.connections import AccessDenied, ConnectionsTable
+from reaper.aws.connections import AccessDenied, ConnectionsTable, TableError
 from reaper.aws.gateway import Gateway
 from reaper.aws.http import HttpClient
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
@@ -20,7 +20,7 @@ from reaper.aws.signing import Signer
 from reaper.core.model import Endpoint
 from reaper.core.pacing import spread_rate
 from reaper.core.report import Progress, Report, Tally, make_report
-from reaper.core.rows import RowReader
+from reaper.core.rows import RowReader, RowShape
 from reaper.core.rules import SweepRules
 from reaper.eviction import Audit, Evictor
 from reaper.judgement import Judgement
@@ -35,7 +35,7 @@ log = structlog.get_logger()
 class SweepResult:
     report: Report
     fault: Exception | None
-    """What made evictions fail, if anything did."""
+    """What made evictions or heartbeats fail, if anything did."""
 
     @property
     def fault_is_denied(self) -> bool:
@@ -79,12 +79,14 @@ class Worker:
     ) -> SweepResult:
         """Run one sweep; ``spread`` paces its calls over the interval, else they go at the budget.
 
-        Raises TableError when the table cannot be described or scanned.
+        Raises TableError when the table cannot be described or scanned, or does not bring what
+        rows cannot be understood without.
         """
         settings = self._settings
         started, started_at = time.monotonic(), time.time()
         self.table.describe()
         shape = settings.row_shape(self.table.key_names, self.table.projected)
+        require_projection(shape)
         tally = Tally(message_window_seconds=settings.sweep_interval_seconds)
         spread_seconds = settings.spread_window_seconds if spread else 0.0
         prober = Prober(
@@ -139,7 +141,7 @@ class Worker:
             seconds=time.monotonic() - started,
             messages=None if is_stopping() else self._count_messages(judgement.endpoints, tally),
         )
-        return SweepResult(report, evictor.fault)
+        return SweepResult(report, evictor.fault or _heartbeat_fault(tally))
 
     def close(self) -> None:
         self.gateway.close()
@@ -190,3 +192,22 @@ class Worker:
                 attribute=name,
                 rows=tally.malformed,
             )
+
+
+def require_projection(shape: RowShape) -> None:
+    """Raise TableError where an index hides what tells connection rows, and whose they are."""
+    if shape.missing:
+        names = ", ".join(".".join(path) for path in shape.missing)
+        raise TableError(
+            f"the index of REAPER_TABLE_INDEX does not hold {names}: add it to the projection"
+        )
+
+
+def _heartbeat_fault(tally: Tally) -> AccessDenied | None:
+    if tally.heartbeats_refused <= tally.heartbeats:
+        return None
+    return AccessDenied(
+        f"the gateway refused {tally.heartbeats_refused} heartbeats: grant"
+        " execute-api:ManageConnections for POST on @connections/*, or set"
+        " REAPER_HEARTBEAT_MODE=off"
+    )

@@ -439,6 +439,52 @@ def test_an_answer_that_is_lost_costs_nobody_the_heartbeat(silent):
     assert (world.heartbeats["client"], report.unknown) == (1, 0)
 
 
+@pytest.mark.parametrize(
+    "lies",
+    [
+        [Outcome.THROTTLED, Outcome.THROTTLED, Outcome.ALIVE],
+        [Outcome.ALIVE, Outcome.UNKNOWN],
+        [Outcome.ALIVE, Outcome.THROTTLED],
+        [Outcome.UNKNOWN, Outcome.ALIVE, Outcome.UNKNOWN],
+        [Outcome.GONE, Outcome.ALIVE],
+    ],
+)
+def test_no_trouble_on_the_way_costs_a_silent_socket_its_heartbeat(lies):
+    world = World()
+    world.add("silent", alive=True, active=470)
+    world.lies["silent"] = list(lies)
+    report = world.sweep()
+
+    wanted = 0 if lies == [Outcome.ALIVE, Outcome.THROTTLED] else 1
+    assert world.heartbeats["silent"] == report.heartbeats == wanted
+
+
+def test_a_suspect_that_turns_out_alive_gets_its_heartbeat():
+    world = World()
+    world.add("silent", alive=True, silent=400, active=400)
+    world.lies["silent"] = [Outcome.GONE]
+    world.sweep()
+
+    assert world.heartbeats["silent"] == 1
+
+
+def test_heartbeats_that_are_refused_are_counted():
+    world = a_world(live=30, zombies=0, answers_posts=Outcome.DENIED)
+    report = world.sweep()
+
+    assert (report.alive, report.heartbeats, report.unknown) == (30, 0, 0)
+    assert world.tally.heartbeats_refused == 30
+
+
+def test_an_endpoint_that_was_not_asked_does_not_keep_a_blind_sweep_going():
+    world = a_world(live=2000, zombies=0, answers_all=Outcome.DENIED)
+    other = "xyz789.execute-api.eu-west-1.amazonaws.com/prod"
+    world.add("a-newborn", alive=True, age=5, endpoint={"S": other})
+    report = world.sweep()
+
+    assert report.api_calls < 300
+
+
 def test_one_blind_endpoint_does_not_cut_the_others_short():
     world = World(page_size=50)
     other = "xyz789.execute-api.eu-west-1.amazonaws.com/prod"

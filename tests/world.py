@@ -48,6 +48,7 @@ class World:
     born_at: dict[str, float] = field(default_factory=dict)
     """When an id becomes alive."""
     answers_all: Outcome | None = None
+    answers_posts: Outcome | None = None
     on_answer: Callable[[Probe, float], None] = lambda probe, now: None
     page_size: int = 10
     page_every_seconds: float = 0.0
@@ -60,6 +61,8 @@ class World:
     delete_fails: TableError | None = None
     scan_fails_after: int | None = None
     stop_at: float = float("inf")
+    tally: Tally = field(default_factory=Tally)
+    """The counters of the last sweep."""
 
     def add(
         self,
@@ -101,8 +104,8 @@ class World:
         until_next_turn: float = 300,
         spread_seconds: float = 0,
     ) -> Report:
-        tally, started = Tally(message_window_seconds=300), self.moment
-        gateway = FakeGateway(self)
+        self.tally, started = Tally(message_window_seconds=300), self.moment
+        tally, gateway = self.tally, FakeGateway(self)
         prober = Prober(gateway, rate, None, self.clock)
         evictor = Evictor(self, SHAPE, self, tally, self.wall_clock, dry_run=dry_run)
         judgement = Judgement(
@@ -226,6 +229,8 @@ class FakeGateway:
         truth = Outcome.ALIVE if name in world.alive or is_born else Outcome.GONE
         lies = world.lies.get(name)
         outcome = lies.pop(0) if lies else world.answers_all or truth
+        if world.answers_posts is not None and probe.ask is Ask.HEARTBEAT:
+            outcome = world.answers_posts
         last_active = world.last_active.get(name) if probe.ask is Ask.CHECK else None
         if outcome is Outcome.ALIVE and probe.ask is Ask.HEARTBEAT:
             world.heartbeats[name] += 1

@@ -100,6 +100,8 @@ class Probe:
     purpose: Purpose
     rows: list[Row] = field(default_factory=list)
     attempts: int = 0
+    is_follow_up: bool = False
+    """Whether it is the heartbeat that a check called for, which calls for no other."""
 
 
 class Answer(NamedTuple):

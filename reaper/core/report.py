@@ -22,6 +22,8 @@ class Tally:
     malformed: int = 0
     due: int = 0
     heartbeats: int = 0
+    heartbeats_refused: int = 0
+    """POSTs to sockets that a check had found alive, answered 403."""
     evicted: int = 0
     changed: int = 0
     held: int = 0

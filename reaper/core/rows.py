@@ -63,6 +63,14 @@ class RowShape:
         )
         return tuple(path for path in paths if self.can_bring(path))
 
+    @property
+    def missing(self) -> list[AttributePath]:
+        """What the index does not hold although no row can be understood without it."""
+        indispensable = [self.connection_id, *self.endpoint]
+        if self.row_filter:
+            indispensable.append(self.row_filter[0])
+        return [path for path in indispensable if not self.can_bring(path)]
+
     def can_bring(self, path: AttributePath) -> bool:
         return self.projected is None or path[0] in self.projected
 
@@ -70,7 +78,7 @@ class RowShape:
     def needed(self) -> list[AttributePath]:
         """Everything that a scan has to bring, each path once and none inside another."""
         paths = {*((name,) for name in self.key_names), *self.watched}
-        if self.row_filter and self.can_bring(self.row_filter[0]):
+        if self.row_filter:
             paths.add(self.row_filter[0])
         return sorted(
             path for path in paths if not any(path[:n] in paths for n in range(1, len(path)))

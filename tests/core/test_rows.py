@@ -123,6 +123,17 @@ def test_what_an_index_does_not_hold_is_neither_read_nor_watched():
     shape = replace(SHAPE, projected=frozenset({"pk", "sk", "connectionId", "lastSeenAt"}))
     assert shape.needed == [("connectionId",), ("lastSeenAt",), ("pk",), ("sk",)]
     assert shape.watched == (("connectionId",), ("lastSeenAt",))
+    assert shape.missing == []
+
+
+def test_an_index_must_hold_what_tells_whose_a_row_is():
+    shape = replace(
+        SHAPE,
+        projected=frozenset({"pk", "sk"}),
+        endpoint=(("domainName",), ("stage",)),
+        row_filter=(("kind",), re.compile("META")),
+    )
+    assert shape.missing == [("connectionId",), ("domainName",), ("stage",), ("kind",)]
 
 
 @pytest.mark.parametrize("value", [{"S": "many"}, {"N": "-3"}, {"BOOL": True}, {"N": "1.5"}])

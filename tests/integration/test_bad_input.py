@@ -93,6 +93,31 @@ def test_an_index_that_does_not_exist(cloud, lone_api):
     assert "REAPER_TABLE_INDEX" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["sweep", "check"])
+def test_an_index_that_hides_whose_a_row_is(cloud, lone_api, command):
+    table = cloud.make_table(
+        ("pk", "S"),
+        AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "by-connection",
+                "KeySchema": [{"AttributeName": "connectionId", "KeyType": "HASH"}],
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
+    environment = cloud.environment(
+        table,
+        lone_api,
+        REAPER_TABLE_INDEX="by-connection",
+        REAPER_ENDPOINT_ATTRIBUTE="requestContext",
+    )
+    done = cloud.reaper(command, environment=environment)
+
+    assert done.code == 1
+    assert "does not hold requestContext" in done.stdout + done.stderr
+
+
 def test_an_attribute_that_no_row_has(cloud, lone_api):
     table = cloud.make_table(("pk", "S"))
     cloud.put(table, {"pk": {"S": "a"}, "connId": {"S": "R0oXAdfD0kwCH6w="}})

@@ -157,6 +157,17 @@ def test_a_revoked_permission_evicts_nothing(strict, api, action, resource, code
     assert len(strict.rows(table)) == 5
 
 
+def test_a_missing_grant_for_post_is_told_although_checks_are_answered(strict, api, tmp_path):
+    """Heartbeats that follow a check are refused: the sweep says so and does not exit with 0."""
+    table = strict.make_table(("connectionId", "S"))
+    strict.put(table, zombie("z"))
+    policy = without(task_policy(table, api), "execute-api:ManageConnections", "/POST/")
+    environment = as_user(strict, policy, table, api, REAPER_HEARTBEAT_MODE="always")
+    done = strict.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["hold_reason"], done.report["denied"]) == (3, "denied", 1)
+
+
 def test_a_scan_that_is_not_granted_fails_with_the_name_of_the_permission(strict, api):
     table = strict.make_table(("connectionId", "S"))
     policy = without(task_policy(table, api), "dynamodb:Scan")
