@@ -1,5 +1,17 @@
+"""Entry point. It holds stop signals back before the slow imports, so that none is lost."""
+
 import sys
 
-from reaper.cli import main
+from reaper.signals import block_stop_signals
 
-sys.exit(main())
+
+def main() -> int:
+    if {"run", "sweep"} & set(sys.argv[1:]):
+        block_stop_signals()
+    from reaper import cli
+
+    return cli.main()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

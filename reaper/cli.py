@@ -18,7 +18,6 @@ from reaper.aws.connections import TableError
 from reaper.aws.session import TrustStoreError, region_of
 from reaper.environment import SettingsError, load_settings, risk_warnings, unknown_variables
 from reaper.settings import Settings
-from reaper.signals import block_stop_signals
 from reaper.telemetry.audit import AuditLog
 from reaper.telemetry.logs import configure_logs
 from reaper.worker import Worker
@@ -66,8 +65,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "env":
         return commands.show_variables(markdown=arguments.markdown)
-    if arguments.command in ("run", "sweep"):
-        block_stop_signals()
     session = boto3.Session()
     region = region_of(session)
     settings = load_settings(region)

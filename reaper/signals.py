@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT, blocked before the first thread starts and awaited in the main thread.
+"""SIGTERM and SIGINT, blocked before anything else happens and awaited in the main thread.
 
 A handler would run in the middle of anything, and an Event set from one can deadlock.
 """

@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from deploy.chat.standin import free_port
 from tests import faulty_gateway as faults
 from tests.faulty_gateway import FaultyGateway
@@ -67,6 +69,15 @@ def test_sigterm_under_load_ends_it_within_ten_seconds_and_loses_nothing(cloud, 
     assert (code, len(cloud.rows(table))) == (0, 300)
     assert took < 10
     assert asked < 330
+
+
+@pytest.mark.parametrize("delay", [0.2, 0.5, 0.8, 1.2])
+def test_sigterm_while_it_starts_is_not_lost(cloud, lone_api, tmp_path, delay):
+    table = cloud.make_table(("connectionId", "S"))
+    with daemon(cloud.environment(table, lone_api), tmp_path / "log") as process:
+        time.sleep(delay)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
 
 
 def test_killed_at_any_moment_and_started_again_it_loses_no_live_row_and_leaves_no_zombie(
