@@ -82,6 +82,20 @@ class Cloud:
         )
         return name
 
+    def make_indexed_table(self, projection: dict[str, Any]) -> str:
+        """A table keyed by ``pk`` with a sparse index ``by-connection``."""
+        return self.make_table(
+            ("pk", "S"),
+            AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "by-connection",
+                    "KeySchema": [{"AttributeName": "connectionId", "KeyType": "HASH"}],
+                    "Projection": projection,
+                }
+            ],
+        )
+
     def put(self, table: str, *items: dict[str, Any]) -> None:
         for start in range(0, len(items), 25):
             requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]

@@ -95,17 +95,7 @@ def test_an_index_that_does_not_exist(cloud, lone_api):
 
 @pytest.mark.parametrize("command", ["sweep", "check"])
 def test_an_index_that_hides_whose_a_row_is(cloud, lone_api, command):
-    table = cloud.make_table(
-        ("pk", "S"),
-        AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-connection",
-                "KeySchema": [{"AttributeName": "connectionId", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "KEYS_ONLY"},
-            }
-        ],
-    )
+    table = cloud.make_indexed_table({"ProjectionType": "KEYS_ONLY"})
     environment = cloud.environment(
         table,
         lone_api,

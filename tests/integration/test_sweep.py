@@ -123,17 +123,7 @@ def test_a_table_with_a_range_key(cloud, lone_api, range_key):
     ],
 )
 def test_an_index_is_scanned_and_the_row_behind_it_evicted(cloud, lone_api, projection):
-    table = cloud.make_table(
-        ("pk", "S"),
-        AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-connection",
-                "KeySchema": [{"AttributeName": "connectionId", "KeyType": "HASH"}],
-                "Projection": projection,
-            }
-        ],
-    )
+    table = cloud.make_indexed_table(projection)
     cloud.put(table, zombie("a", pk={"S": "USER#1"}), {"pk": {"S": "USER#2"}})
     environment = cloud.environment(table, lone_api, REAPER_TABLE_INDEX="by-connection")
     done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)

@@ -125,16 +125,8 @@ def test_a_connection_that_breaks_is_an_error_of_the_table(table, monkeypatch, e
 def test_an_index_with_a_projection_is_scanned_for_what_it_holds(cloud, monkeypatch):
     for name, value in cloud.standin.environment.items():
         monkeypatch.setenv(name, value)
-    name = cloud.make_table(
-        ("pk", "S"),
-        AttributeDefinitions=[{"AttributeName": "connectionId", "AttributeType": "S"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "by-connection",
-                "KeySchema": [{"AttributeName": "connectionId", "KeyType": "HASH"}],
-                "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lastSeenAt"]},
-            }
-        ],
+    name = cloud.make_indexed_table(
+        {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lastSeenAt"]}
     )
     indexed = ConnectionsTable(name, "by-connection", cloud.session.region_name)
     indexed.describe()
