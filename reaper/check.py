@@ -8,12 +8,10 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import boto3
-
 from reaper.aws.connections import ConnectionsTable, TableError
 from reaper.aws.gateway import Gateway
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
-from reaper.aws.session import ca_bundle, tls_fault
+from reaper.aws.session import tls_fault
 from reaper.core.model import Answer, Ask, Endpoint, Item, Outcome, Probe, Purpose, Row
 from reaper.core.rows import AttributePath, RowReader, RowShape, attribute
 from reaper.core.times import epoch_seconds
@@ -30,7 +28,7 @@ class Finding(NamedTuple):
     text: str
 
 
-def check(settings: Settings, worker: Worker, session: boto3.Session) -> Iterator[Finding]:
+def check(settings: Settings, worker: Worker) -> Iterator[Finding]:
     """Try each thing in turn. What a failed one makes impossible is left out."""
     table = worker.table
     try:
@@ -61,13 +59,13 @@ def check(settings: Settings, worker: Worker, session: boto3.Session) -> Iterato
     if configured := settings.endpoint(worker.region):
         endpoints.add(configured)
     for endpoint in sorted(endpoints):
-        findings = list(_check_endpoint(endpoint, worker.gateway, settings, ca_bundle(session)))
+        findings = list(_check_endpoint(endpoint, worker.gateway, settings, worker.ca_file))
         yield from findings
         if all(finding.ok for finding in findings):
             sample = [row for row in rows if row.endpoint == endpoint][:SAMPLE_PROBES]
             yield from _check_sample(sample, worker.gateway)
-    if settings.message_source == "cloudwatch":
-        yield _check_messages(session, worker.region, settings, endpoints)
+    if worker.messages is not None:
+        yield _check_messages(worker.messages, endpoints)
 
 
 def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator[Finding]:
@@ -192,10 +190,7 @@ def _check_sample(rows: list[Row], gateway: Gateway) -> Iterator[Finding]:
         )
 
 
-def _check_messages(
-    session: boto3.Session, region: str, settings: Settings, endpoints: set[Endpoint]
-) -> Finding:
-    source = CloudWatchMessages(session, region, settings.sweep_interval_seconds)
+def _check_messages(source: CloudWatchMessages, endpoints: set[Endpoint]) -> Finding:
     try:
         count = source.count(endpoints, time.time())
     except MessagesUnknown as error:

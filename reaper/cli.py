@@ -91,7 +91,7 @@ def _with_worker(arguments: argparse.Namespace, settings: Settings, session: bot
                     trust_endpoint=arguments.trust_endpoint,
                 )
             case _:
-                return commands.show_check(settings, worker, session)
+                return commands.show_check(settings, worker)
 
 
 def _audit_log(arguments: argparse.Namespace, settings: Settings) -> AuditLog:

@@ -12,16 +12,22 @@ import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 
-import boto3
 import structlog
 from rich.console import Console
 from rich.table import Table
 
 from reaper import __version__
-from reaper.aws.connections import AccessDenied, TableError
+from reaper.aws.connections import TableError
 from reaper.check import check
 from reaper.core.report import Report
-from reaper.daemon import FLUSH_SECONDS, STOP_SECONDS, Daemon, leave_sweep_behind, publish
+from reaper.daemon import (
+    FLUSH_SECONDS,
+    STOP_SECONDS,
+    Daemon,
+    leave_sweep_behind,
+    publish,
+    publish_fault,
+)
 from reaper.environment import schedule_warnings
 from reaper.settings import Settings, variables
 from reaper.signals import wait_for_stop_signal
@@ -80,7 +86,7 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
     try:
         result = _sweep_until_signal(worker, trust_endpoint=trust_endpoint)
     except TableError as error:
-        publisher.publish_fault(error, None, is_denied=isinstance(error, AccessDenied))
+        publish_fault(publisher, error)
         alerts.flush(FLUSH_SECONDS)
         return fail(str(error))
     publish(publisher, result)
@@ -94,10 +100,10 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
     return FAILED if result.fault is not None else DONE
 
 
-def show_check(settings: Settings, worker: Worker, session: boto3.Session) -> int:
+def show_check(settings: Settings, worker: Worker) -> int:
     print("✓ settings are complete and credentials are found")
     ok = True
-    for finding in check(settings, worker, session):
+    for finding in check(settings, worker):
         print(("✓ " if finding.ok else "✗ ") + finding.text, flush=True)
         ok = ok and finding.ok
     return DONE if ok else FAILED

@@ -16,7 +16,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reaper.aws.connections import AccessDenied, TableError
-from reaper.core.report import Progress
+from reaper.core.report import Progress, Report
 from reaper.signals import wait_for_stop_signal
 from reaper.telemetry import systemd
 from reaper.telemetry.alerts import Alerts, Kind
@@ -40,10 +40,15 @@ TICK_SECONDS = 10.0
 
 
 def publish(publisher: Publisher, result: SweepResult) -> None:
-    """Tell of a sweep that reached its end, and of the evictions that failed in it."""
+    """Tell of a sweep that reached its end, and of what failed in it."""
     publisher.publish(result.report)
     if result.fault is not None:
-        publisher.publish_fault(result.fault, result.report, is_denied=result.fault_is_denied)
+        publish_fault(publisher, result.fault, result.report)
+
+
+def publish_fault(publisher: Publisher, fault: Exception, report: Report | None = None) -> None:
+    """Tell of a fault; without a report the whole sweep broke off."""
+    publisher.publish_fault(fault, report, is_denied=isinstance(fault, AccessDenied))
 
 
 def leave_sweep_behind() -> NoReturn:
@@ -122,10 +127,10 @@ class Daemon:
             publish(self._publisher, result)
         except TableError as error:
             log.error("sweep failed", why=str(error))
-            self._publisher.publish_fault(error, None, is_denied=isinstance(error, AccessDenied))
+            publish_fault(self._publisher, error)
         except Exception as error:
             log.exception("sweep failed", why=repr(error))
-            self._publisher.publish_fault(error, None, is_denied=False)
+            publish_fault(self._publisher, error)
         finally:
             took_seconds = time.monotonic() - started
             self._alerts.sweep_ended(checkin, took_seconds, ok=finished)

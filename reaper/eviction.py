@@ -65,7 +65,8 @@ class Evictor:
         """``on_batch`` is called before each batch, as a sign of life."""
         self._on_batch = on_batch
         self._table = table
-        self._shape = shape
+        self._key_names = shape.key_names
+        self._watched = shape.watched
         self._audit = audit
         self._tally = tally
         self._wall_clock = wall_clock
@@ -114,7 +115,7 @@ class Evictor:
 
     def _delete(self, zombie: Zombie) -> Deletion | Exception:
         try:
-            return self._table.delete(zombie.row, self._shape.watched)
+            return self._table.delete(zombie.row, self._watched)
         except Exception as error:  # noqa: BLE001 - the others of its batch must still be counted
             return error
 
@@ -166,10 +167,10 @@ class Evictor:
         log.error("evictions failed", rows=len(zombies), error=str(error))
 
     def _is_untouched(self, row: Row, item: Item) -> bool:
-        return row.watched == tuple(attribute(item, path) for path in self._shape.watched)
+        return row.watched == tuple(attribute(item, path) for path in self._watched)
 
     def _key_of(self, item: Item) -> tuple[str, ...]:
-        return tuple(str(item[name]) for name in self._shape.key_names)
+        return tuple(str(item[name]) for name in self._key_names)
 
     def _entry(self, action: str, zombie: Zombie, item: Item) -> dict[str, Any]:
         row = zombie.row

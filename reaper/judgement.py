@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -46,11 +47,11 @@ class Judgement:
         self._evictor = evictor
         self._tally = tally
         self._is_stopping = is_stopping
-        self._sites: dict[Endpoint, Site] = {}
+        self._sites: defaultdict[Endpoint, Site] = defaultdict(Site)
         self.hold_reason: HoldReason | None = None
 
     def site(self, endpoint: Endpoint) -> Site:
-        return self._sites.setdefault(endpoint, Site())
+        return self._sites[endpoint]
 
     @property
     def endpoints(self) -> list[Endpoint]:

@@ -37,10 +37,6 @@ class SweepResult:
     fault: Exception | None
     """What made evictions or heartbeats fail, if anything did."""
 
-    @property
-    def fault_is_denied(self) -> bool:
-        return isinstance(self.fault, AccessDenied)
-
 
 class Worker:
     """Sweeps one table, as often as it is told to."""
@@ -55,10 +51,11 @@ class Worker:
         credentials = session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
-        client = HttpClient(Signer(credentials), settings.probe_timeout_seconds, ca_bundle(session))
+        self.ca_file = ca_bundle(session)
+        client = HttpClient(Signer(credentials), settings.probe_timeout_seconds, self.ca_file)
         self.gateway = Gateway(client, settings.heartbeat_payload)
         self.table = ConnectionsTable(settings.table_name, settings.table_index, self.region)
-        self._messages = (
+        self.messages = (
             CloudWatchMessages(session, self.region, settings.sweep_interval_seconds)
             if settings.message_source == "cloudwatch"
             else None
@@ -155,12 +152,12 @@ class Worker:
     def _count_messages(self, endpoints: list[Endpoint], tally: Tally) -> int | None:
         if self._settings.message_source == "attribute":
             return round(tally.counted_messages)
-        if self._messages is None:
+        if self.messages is None:
             return None
         now = time.time()
-        self._messages.record_heartbeats(now, tally.heartbeats)
+        self.messages.record_heartbeats(now, tally.heartbeats)
         try:
-            return self._messages.count(endpoints, now)
+            return self.messages.count(endpoints, now)
         except MessagesUnknown as error:
             log.warning("messages are not counted", why=str(error))
             return None

@@ -89,7 +89,8 @@ class RowReader:
     """Reads items into rows; items that are no connection rows are passed over."""
 
     def __init__(self, shape: RowShape, resolver: EndpointResolver) -> None:
-        self.shape = shape
+        self._shape = shape
+        self._watched = shape.watched
         self._resolver = resolver
 
     def read_page(self, items: Sequence[Item], now: float) -> list[Row]:
@@ -98,7 +99,7 @@ class RowReader:
 
     def read(self, item: Item, now: float) -> Row | None:
         """One row, or None for an item that is some other kind of row."""
-        shape = self.shape
+        shape = self._shape
         if shape.row_filter and not _matches(item, *shape.row_filter):
             return None
         stored_id = _text(attribute(item, shape.connection_id))
@@ -115,7 +116,7 @@ class RowReader:
             connected_at=epoch_seconds(attribute(item, shape.connected_at), now),
             last_seen_at=epoch_seconds(attribute(item, shape.last_seen_at), now),
             message_count=_count(attribute(item, shape.message_count)),
-            watched=tuple(attribute(item, path) for path in shape.watched),
+            watched=tuple(attribute(item, path) for path in self._watched),
         )
 
 
