@@ -8,7 +8,8 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from reaper.aws.connections import ConnectionsTable, TableError
+from reaper.aws.connections import ConnectionsTable
+from reaper.aws.errors import TableError
 from reaper.aws.gateway import Gateway
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
 from reaper.aws.session import tls_fault
@@ -16,8 +17,9 @@ from reaper.core.model import Answer, Ask, Endpoint, Item, Outcome, Probe, Purpo
 from reaper.core.rows import AttributePath, RowReader, RowShape, attribute
 from reaper.core.times import epoch_seconds
 from reaper.core.triage import HeartbeatMode
+from reaper.rulebook import row_shape
 from reaper.settings import Settings
-from reaper.worker import Worker, require_projection
+from reaper.worker import Worker
 
 SAMPLE_ROWS = 100
 SAMPLE_PROBES = 20
@@ -39,9 +41,8 @@ def check(settings: Settings, worker: Worker) -> Iterator[Finding]:
     keys = " and ".join(table.key_names)
     where = f", index {table.index}" if table.index else ""
     yield Finding(True, f"table {table.name} in {table.region}{where}: key {keys}")
-    shape = settings.row_shape(table.key_names, table.projected)
     try:
-        require_projection(shape)
+        shape = row_shape(settings, table)
     except TableError as error:
         yield Finding(False, str(error))
         return
@@ -130,7 +131,7 @@ def _check_writes(table: ConnectionsTable) -> Iterator[Finding]:
     key = table.impossible_key()
     for what, try_it in (
         ("dynamodb:BatchGetItem", lambda: table.read([key])),
-        ("dynamodb:DeleteItem", lambda: table.try_delete(key)),
+        ("dynamodb:DeleteItem", table.try_delete),
     ):
         try:
             try_it()

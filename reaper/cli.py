@@ -14,7 +14,7 @@ import structlog
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from reaper import __version__, commands
-from reaper.aws.connections import TableError
+from reaper.aws.errors import TableError
 from reaper.aws.session import TrustStoreError, region_of
 from reaper.environment import SettingsError, load_settings, risk_warnings, unknown_variables
 from reaper.settings import Settings

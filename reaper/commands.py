@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from reaper import __version__
-from reaper.aws.connections import TableError
+from reaper.aws.errors import TableError
 from reaper.check import check
 from reaper.core.report import Report
 from reaper.daemon import (

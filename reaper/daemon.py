@@ -15,7 +15,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from reaper.aws.connections import AccessDenied, TableError
+from reaper.aws.errors import AccessDenied, TableError
 from reaper.core.report import Progress, Report
 from reaper.signals import wait_for_stop_signal
 from reaper.telemetry import systemd

@@ -13,6 +13,7 @@ from environs import Env, EnvValidationError, ValidationError
 
 from reaper.core.endpoint import parse_endpoint
 from reaper.core.pacing import SPREAD_FRACTION
+from reaper.core.rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
 from reaper.core.verdict import CONNECT_MAY_TAKE_SECONDS
 from reaper.settings import PREFIX, Settings, variables
@@ -21,16 +22,7 @@ from reaper.values import Variable
 IDLE_TIMEOUT_SECONDS = 600
 """API Gateway closes a socket that was silent for this long, and no setting of its raises it."""
 
-NOT_YET = {
-    "PONG_TIMEOUT_SECONDS": "0",
-    "MAX_MISSED_PONGS": "3",
-    "MAX_HEARTBEAT_RATIO": "0",
-    "EVICT_ACTION": "delete",
-    "EVICT_SCOPE": "row",
-    "ON_EVICT_LAMBDA": "",
-    "ON_EVICT_EVENT_BUS": "",
-    "QUEUE_URL": "",
-}
+NOT_YET = {"MAX_HEARTBEAT_RATIO": "0", "QUEUE_URL": ""}
 """Names kept for coming versions, and the only value that means what this version does."""
 
 
@@ -104,10 +96,33 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
             f"must be below {IDLE_TIMEOUT_SECONDS}, the silence after which API Gateway closes a"
             f" socket; or set REAPER_HEARTBEAT_MODE=off (it is {heartbeat:g})",
         )
+    yield from _eviction_contradictions(values)
     for name, only in NOT_YET.items():
         value = os.environ.get(PREFIX + name, "").strip()
         if value not in ("", only):
             yield PREFIX + name, f"is not in this version yet: unset it (it is {value!r})"
+
+
+def _eviction_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if values["pong_timeout_seconds"] and values["heartbeat_mode"] is HeartbeatMode.OFF:
+        yield (
+            f"{PREFIX}PONG_TIMEOUT_SECONDS",
+            "expects answers to heartbeats, of which REAPER_HEARTBEAT_MODE=off sends none",
+        )
+    has_hook = values["on_evict_lambda"] or values["on_evict_event_bus"]
+    if values["evict_action"] is EvictAction.HOOK and not has_hook:
+        yield (
+            f"{PREFIX}EVICT_ACTION",
+            "is hook, but there is none: set REAPER_ON_EVICT_LAMBDA or REAPER_ON_EVICT_EVENT_BUS",
+        )
+    if (
+        values["evict_scope"] is EvictScope.PARTITION
+        and values["evict_action"] is not EvictAction.DELETE
+    ):
+        yield (
+            f"{PREFIX}EVICT_SCOPE",
+            "is partition, whose rows can only be deleted: set REAPER_EVICT_ACTION=delete",
+        )
 
 
 def unknown_variables() -> Iterator[str]:
@@ -143,6 +158,13 @@ def schedule_warnings(settings: Settings) -> Iterator[str]:
     """What ``reaper run`` cannot keep at these intervals, with the cure."""
     if settings.heartbeat_mode is HeartbeatMode.OFF:
         return
+    pause = settings.sweep_interval_seconds - settings.spread_window_seconds
+    if settings.pong_timeout_seconds > pause:
+        yield (
+            f"REAPER_PONG_TIMEOUT_SECONDS={settings.pong_timeout_seconds:g} is longer than the"
+            f" {pause:g} s between the last heartbeat of a sweep and the next sweep, which will"
+            " come late: shorten it, or sweep less often"
+        )
     longest_wait = settings.sweep_interval_seconds + settings.spread_window_seconds
     if longest_wait > settings.heartbeat_interval_seconds:
         yield (

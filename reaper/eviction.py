@@ -1,34 +1,41 @@
-"""Eviction: read the whole row, write it down, and only then delete it, if it is untouched."""
+"""Eviction: read the whole row, write it down, tell the hooks, and only then let it go.
+
+Each step takes what the one before it let pass. At every moment a zombie's row is either still in
+the table or has its audit line; a line whose row stayed after all is followed by one that says so.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import Any, Protocol
 
 import structlog
 
-from reaper.aws.connections import READ_BATCH, Deletion, TableError
-from reaper.core.model import Item, Row
-from reaper.core.report import Tally
-from reaper.core.rows import AttributePath, RowShape, attribute
+from reaper.aws.connections import Change
+from reaper.aws.dynamodb import READ_BATCH
+from reaper.aws.errors import TableError
+from reaper.aws.hooks import TOLD_AT_ONCE
+from reaper.context import SweepContext
+from reaper.core.audit import EVICT, KEPT, audit_entry
+from reaper.core.model import Item, Zombie
+from reaper.core.rows import RowShape, attribute
+from reaper.removal import Eviction, Removal, Table
 
 log = structlog.get_logger()
 
-DELETES_AT_ONCE = 16
+REMOVED_AT_ONCE = 16
+
+Step = Callable[[Sequence[Zombie]], list[Exception | None]]
+"""Does something about zombies, at most ``TOLD_AT_ONCE``, before their rows go.
+
+Returns for each what went wrong, or None. What went wrong keeps its rows in the table.
+"""
 
 
-class Reason(StrEnum):
-    GONE = "gone"
-    """The gateway answered 410 twice."""
-    EXPIRED = "expired"
-    """Older than the platform lets a socket live."""
-
-
-class Zombie(NamedTuple):
-    row: Row
-    reason: Reason
+_Act = Callable[[Sequence[Eviction]], list[Exception | None]]
 
 
 class Audit(Protocol):
@@ -37,161 +44,209 @@ class Audit(Protocol):
     def write(self, entries: Sequence[dict[str, Any]]) -> None: ...
 
 
-class Table(Protocol):
-    name: str
+class _Touched(Exception):
+    """A row was touched since it was read."""
 
-    def read(self, keys: Sequence[Item]) -> list[Item]: ...
-    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Deletion: ...
+
+class _Stopped(Exception):
+    """The reaper was told to stop before it was this one's turn."""
 
 
 class Evictor:
-    """Evicts zombies in batches.
-
-    At every moment a zombie's row is either still in the table or has its audit line. A line
-    whose row was kept after all is followed by one that says so.
-    """
+    """Evicts zombies in batches. What becomes of each is in the tally."""
 
     def __init__(
         self,
+        context: SweepContext,
         table: Table,
         shape: RowShape,
         audit: Audit,
-        tally: Tally,
-        wall_clock: Callable[[], float],
-        *,
-        dry_run: bool,
-        on_batch: Callable[[], None] = lambda: None,
+        steps: Sequence[Step],
     ) -> None:
-        """``on_batch`` is called before each batch, as a sign of life."""
-        self._on_batch = on_batch
+        """``steps`` are taken in order, between the audit line and the removal."""
+        self._context = context
+        self._tally = context.tally
         self._table = table
-        self._key_names = shape.key_names
         self._watched = shape.watched
+        self._removal = Removal(table, shape, context.rules.evict_action, context.rules.evict_scope)
         self._audit = audit
-        self._tally = tally
-        self._wall_clock = wall_clock
-        self._dry_run = dry_run
+        self._steps = steps
         self.fault: Exception | None = None
-        """What made evictions fail; after an audit log that cannot be written, all of them."""
+        """What made evictions fail, if anything did."""
+        self._has_given_up = False
 
-    def evict(self, zombies: Sequence[Zombie], is_stopping: Callable[[], bool]) -> None:
-        """Evict each row that is still as it was read. What happens to it is in the tally."""
-        for batch in _batches(zombies):
-            self._on_batch()
-            if is_stopping():
-                self._tally.held += len(batch)
-            elif isinstance(self.fault, OSError):
-                self._tally.failed += len(batch)
+    def evict(self, zombies: Iterable[Zombie]) -> None:
+        """Evict each row that is still as it was read.
+
+        Where the audit log cannot be written, or a whole batch fails, the rest of this sweep's
+        zombies are not tried any more, and fail with it.
+        """
+        for batch in self._batches(zombies):
+            self._context.on_progress()
+            if self._context.is_stopping():
+                self._tally.held += sum(len(group) for group in batch)
+            elif self._has_given_up:
+                self._tally.failed += sum(len(group) for group in batch)
             else:
                 self._evict_batch(batch)
 
-    def _evict_batch(self, batch: Sequence[Zombie]) -> None:
-        try:
-            found = self._table.read([zombie.row.key for zombie in batch])
-        except TableError as error:
-            self._fail(batch, error)
-            return
-        by_key = {self._key_of(item): item for item in found}
-        untouched = []
-        for zombie in batch:
-            item = by_key.get(self._key_of(zombie.row.key))
-            if item is not None and self._is_untouched(zombie.row, item):
-                untouched.append((zombie, item))
-            else:
-                self._keep(zombie)
-        if self._dry_run:
-            self._tally.evicted += len(untouched)
-            for zombie, _ in untouched:
-                _log_decision("would evict", zombie)
-            return
-        try:
-            self._audit.write([self._entry("evict", zombie, item) for zombie, item in untouched])
-        except OSError as error:
-            self._fail([zombie for zombie, _ in untouched], error)
-            return
-        with ThreadPoolExecutor(DELETES_AT_ONCE, thread_name_prefix="evict") as pool:
-            outcomes = list(pool.map(self._delete, [zombie for zombie, _ in untouched]))
-        self._settle(untouched, outcomes)
+    def _batches(self, zombies: Iterable[Zombie]) -> Iterator[list[list[Zombie]]]:
+        """Zombies grouped by connection, about as many as one read brings."""
+        groups: dict[object, list[Zombie]] = {}
+        for zombie in zombies:
+            groups.setdefault(self._removal.group(zombie.row), []).append(zombie)
+        waiting = iter(groups.values())
+        while batch := list(itertools.islice(waiting, READ_BATCH)):
+            yield batch
 
-    def _delete(self, zombie: Zombie) -> Deletion | Exception:
+    def _evict_batch(self, batch: Sequence[Sequence[Zombie]]) -> None:
         try:
-            return self._table.delete(zombie.row, self._watched)
+            evictions = self._still_dead(batch)
+            if self._context.rules.dry_run:
+                for eviction in evictions:
+                    self._count_evicted("would evict", eviction.zombies, eviction.along)
+                return
+            self._write_down(EVICT, evictions)
+        except (TableError, OSError) as error:
+            self._fail([zombie for group in batch for zombie in group], error)
+            self._has_given_up = True
+            return
+        self._carry_out(evictions)
+
+    # What is still as it was read
+
+    def _still_dead(self, batch: Sequence[Sequence[Zombie]]) -> list[Eviction]:
+        """Leaves out what was touched, and counts it. Raises TableError, then counting nothing."""
+        found = self._table.read([zombie.row.key for group in batch for zombie in group])
+        by_key = {str(self._table.key_of(item)): item for item in found}
+        evictions, touched = [], []
+        for group in batch:
+            dead = [
+                (zombie, item)
+                for zombie in group
+                if (item := by_key.get(str(zombie.row.key))) and self._is_untouched(zombie, item)
+            ]
+            if len(dead) < len(group) and self._removal.takes_partition:
+                dead = []  # one row that was touched saves them all
+            if dead:
+                along = self._removal.goes_along([zombie.row for zombie, _ in dead])
+                evictions.append(Eviction(dead[0][0], dead, along))
+            untouched = [zombie for zombie, _ in dead]
+            touched += [zombie for zombie in group if zombie not in untouched]
+        self._count_kept(touched)
+        return evictions
+
+    def _is_untouched(self, zombie: Zombie, item: Item) -> bool:
+        return zombie.row.watched == tuple(attribute(item, path) for path in self._watched)
+
+    # The audit log
+
+    def _write_down(self, says: str, evictions: Iterable[Eviction]) -> None:
+        """Raises OSError."""
+        entries = []
+        for eviction in evictions:
+            entries += [self._entry(says, *dead, goes_along=False) for dead in eviction.dead]
+            for item in eviction.along:
+                entries.append(self._entry(says, eviction.whose, item, goes_along=True))
+        self._audit.write(entries)
+
+    def _entry(self, says: str, zombie: Zombie, item: Item, *, goes_along: bool) -> dict[str, Any]:
+        return audit_entry(
+            says,
+            zombie,
+            item,
+            at=self._context.wall_clock(),
+            table=self._table.name,
+            key=self._table.key_of(item),
+            action=self._removal.action,
+            cleared=self._removal.cleared,
+            goes_along=goes_along,
+        )
+
+    # The steps, and the removal
+
+    def _carry_out(self, evictions: list[Eviction]) -> None:
+        """Each step narrows down what goes; what stays is accounted for at the end."""
+        evicted_before = self._tally.evicted
+        stays: list[tuple[Eviction, Exception]] = []
+        acts: list[_Act] = [*(partial(self._take, step) for step in self._steps), self._remove]
+        for act in acts:
+            results = list(zip(evictions, act(evictions), strict=True))
+            evictions = [eviction for eviction, why in results if why is None]
+            stays += [(eviction, why) for eviction, why in results if why is not None]
+        for eviction in evictions:
+            self._count_evicted("evicted", eviction.zombies, eviction.along)
+        if stays:
+            self._settle(stays)
+        if self.fault is not None and self._tally.evicted == evicted_before:
+            self._has_given_up = True
+
+    def _take(self, step: Step, evictions: Sequence[Eviction]) -> list[Exception | None]:
+        results: list[Exception | None] = []
+        for start in range(0, len(evictions), TOLD_AT_ONCE):
+            some = evictions[start : start + TOLD_AT_ONCE]
+            self._context.on_progress()
+            if self._context.is_stopping():
+                results += [_Stopped()] * len(some)
+            else:
+                results += step([eviction.whose for eviction in some])
+        return results
+
+    def _remove(self, evictions: Sequence[Eviction]) -> list[Exception | None]:
+        with ThreadPoolExecutor(REMOVED_AT_ONCE, thread_name_prefix="evict") as pool:
+            return list(pool.map(self._remove_one, evictions))
+
+    def _remove_one(self, eviction: Eviction) -> Exception | None:
+        try:
+            change = self._removal.remove(eviction)
         except Exception as error:  # noqa: BLE001 - the others of its batch must still be counted
             return error
+        return None if change is Change.DONE else _Touched()
 
-    def _settle(
-        self,
-        audited: Sequence[tuple[Zombie, Item]],
-        outcomes: Iterable[Deletion | Exception],
-    ) -> None:
-        kept = []
-        for (zombie, item), outcome in zip(audited, outcomes, strict=True):
-            if outcome is Deletion.DONE:
-                self._tally.evicted += 1
-                _log_decision("evicted", zombie)
-                continue
-            kept.append((zombie, item))
-            if isinstance(outcome, Exception):
-                self._fail([zombie], outcome)
-            else:
-                self._keep(zombie)
-        if kept:
-            self._audit_kept(kept)
+    # What stays
 
-    def _audit_kept(self, audited: Sequence[tuple[Zombie, Item]]) -> None:
-        """Take back the lines of rows that are still there.
+    def _settle(self, stays: Sequence[tuple[Eviction, Exception]]) -> None:
+        """Count what was not removed, and take back the lines of rows that are still there.
 
-        A row that is not was deleted after all, by a request whose answer was lost or by the
-        application, and its line stays good.
+        A row that is not there was removed after all: by a hook, by a request whose answer was
+        lost, or by the application. Its line stays good.
         """
+        remaining = [eviction for eviction, _ in stays]
         try:
-            there = self._table.read([zombie.row.key for zombie, _ in audited])
-            keys = {self._key_of(item) for item in there}
-            self._audit.write(
-                [
-                    self._entry("kept", zombie, item)
-                    for zombie, item in audited
-                    if self._key_of(zombie.row.key) in keys
-                ]
-            )
+            there = self._removal.still_there([item for one, _ in stays for item in one.items])
+            remaining = [one.reduced_to(there) for one, _ in stays]
+            self._write_down(KEPT, remaining)
         except (TableError, OSError) as error:
             self._fail([], error)
+        for (eviction, why), remains in zip(stays, remaining, strict=True):
+            staying = remains.zombies
+            gone = [zombie for zombie in eviction.zombies if zombie not in staying]
+            self._count_evicted("evicted", gone)
+            if isinstance(why, _Touched):
+                self._count_kept(staying)
+            elif isinstance(why, _Stopped):
+                self._tally.held += len(staying)
+            elif staying:
+                self._fail(staying, why)
 
-    def _keep(self, zombie: Zombie) -> None:
-        self._tally.changed += 1
-        _log_decision("kept: the row changed since it was read", zombie)
+    def _count_evicted(
+        self, event: str, zombies: Sequence[Zombie], along: Sequence[Item] = ()
+    ) -> None:
+        self._tally.evicted += len(zombies)
+        for zombie in zombies:
+            log.info(event, **_said_of(zombie), rows_along=len(along))
+
+    def _count_kept(self, zombies: Sequence[Zombie]) -> None:
+        self._tally.changed += len(zombies)
+        for zombie in zombies:
+            log.info("kept: the row changed since it was read", **_said_of(zombie))
 
     def _fail(self, zombies: Sequence[Zombie], error: Exception) -> None:
         self._tally.failed += len(zombies)
         self.fault = error
+        self._has_given_up |= isinstance(error, OSError)
         log.error("evictions failed", rows=len(zombies), error=str(error))
 
-    def _is_untouched(self, row: Row, item: Item) -> bool:
-        return row.watched == tuple(attribute(item, path) for path in self._watched)
 
-    def _key_of(self, item: Item) -> tuple[str, ...]:
-        return tuple(str(item[name]) for name in self._key_names)
-
-    def _entry(self, action: str, zombie: Zombie, item: Item) -> dict[str, Any]:
-        row = zombie.row
-        return {
-            "audit": action,
-            "at": self._wall_clock(),
-            "table": self._table.name,
-            "reason": zombie.reason.value,
-            "connection_id": row.connection_id,
-            "endpoint": str(row.endpoint),
-            "connected_at": row.connected_at,
-            "last_seen_at": row.last_seen_at,
-            "key": row.key,
-            "item": item,
-        }
-
-
-def _log_decision(event: str, zombie: Zombie) -> None:
-    log.info(event, connection_id=zombie.row.connection_id, reason=zombie.reason.value)
-
-
-def _batches(zombies: Sequence[Zombie]) -> Iterator[Sequence[Zombie]]:
-    for start in range(0, len(zombies), READ_BATCH):
-        yield zombies[start : start + READ_BATCH]
+def _said_of(zombie: Zombie) -> dict[str, Any]:
+    return {"connection_id": zombie.row.connection_id, "reason": zombie.reason.value}

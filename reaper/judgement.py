@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
-from reaper.core.breaker import BreakerLimits, Evidence, HoldReason, explain, judge, judge_age
-from reaper.core.model import Endpoint, Row
-from reaper.core.report import Tally
-from reaper.eviction import Evictor, Zombie
+from reaper.context import SweepContext
+from reaper.core.breaker import (
+    Evidence,
+    HoldReason,
+    explain,
+    explain_deaf,
+    judge,
+    judge_age,
+    judge_deaf,
+)
+from reaper.core.model import Endpoint, Row, Zombie
+from reaper.eviction import Evictor
 
 log = structlog.get_logger()
 
@@ -23,6 +30,7 @@ class Site:
     evidence: Evidence = field(default_factory=Evidence)
     gone: list[Zombie] = field(default_factory=list)
     expired: list[Zombie] = field(default_factory=list)
+    deaf: list[Zombie] = field(default_factory=list)
     expired_seen: int = 0
     is_asked: bool = False
     """Whether there is a question to it; the rows of some endpoints are all left alone."""
@@ -36,17 +44,11 @@ _CURED_BY_WITNESSES = (HoldReason.UNPROVEN_ENDPOINT, HoldReason.TOO_MANY_GONE)
 class Judgement:
     """Evicts or holds what waits: every endpoint by its own evidence."""
 
-    def __init__(
-        self,
-        limits: BreakerLimits,
-        evictor: Evictor,
-        tally: Tally,
-        is_stopping: Callable[[], bool],
-    ) -> None:
-        self._limits = limits
+    def __init__(self, context: SweepContext, evictor: Evictor) -> None:
+        self._limits = context.rules.breaker
+        self._tally = context.tally
+        self._is_stopping = context.is_stopping
         self._evictor = evictor
-        self._tally = tally
-        self._is_stopping = is_stopping
         self._sites: defaultdict[Endpoint, Site] = defaultdict(Site)
         self.hold_reason: HoldReason | None = None
 
@@ -70,7 +72,9 @@ class Judgement:
     @property
     def waiting(self) -> int:
         """Zombies that have not been judged yet."""
-        return sum(len(site.gone) + len(site.expired) for site in self._sites.values())
+        return sum(
+            len(site.gone) + len(site.expired) + len(site.deaf) for site in self._sites.values()
+        )
 
     def call_witnesses(self) -> list[tuple[Endpoint, Row]]:
         """Rows to be asked because the evidence against the zombies lacks living witnesses.
@@ -87,29 +91,63 @@ class Judgement:
 
     def settle(self) -> None:
         """Judge what waits, then evict it or hold it. Told to stop, hold it without a verdict."""
-        for site in self._sites.values():
+        for endpoint, site in self._sites.items():
             gone, site.gone = site.gone, []
             expired, site.expired = site.expired, []
+            deaf, site.deaf = site.deaf, []
             if self._is_stopping():
                 self._tally.held += len(gone) + len(expired)
                 continue
-            self._act(gone, judge(site.evidence, self._limits), site.evidence)
+            self._act(endpoint, gone, judge(site.evidence, self._limits), site.evidence)
             if expired:
-                self._act(expired, judge_age(site.evidence), site.evidence)
+                self._act(endpoint, expired, judge_age(site.evidence), site.evidence)
+            if deaf:
+                self._act_on_deaf(endpoint, deaf, site.evidence)
 
-    def revoke_age(self, site: Site) -> list[Zombie]:
+    def revoke_age(self, endpoint: Endpoint) -> list[Zombie]:
         """Age has turned out to prove nothing here: hold the rows that were dead by age alone."""
+        site = self._sites[endpoint]
         expired, site.expired = site.expired, []
-        self._hold(expired, HoldReason.AGE_CONTRADICTED, site.evidence)
+        self._hold(endpoint, expired, HoldReason.AGE_CONTRADICTED, site.evidence)
         return expired
 
-    def _act(self, zombies: list[Zombie], reason: HoldReason | None, evidence: Evidence) -> None:
-        if reason is None:
-            self._evictor.evict(zombies, self._is_stopping)
-        else:
-            self._hold(zombies, reason, evidence)
+    def _act(
+        self,
+        endpoint: Endpoint,
+        zombies: list[Zombie],
+        reason: HoldReason | None,
+        evidence: Evidence,
+    ) -> None:
+        if reason is not None:
+            self._hold(endpoint, zombies, reason, evidence)
+        elif zombies:
+            self._say_what_is_trusted(endpoint, evidence)
+            log.info("evictions may go", rows=len(zombies), **_numbers(endpoint, evidence))
+            self._evictor.evict(zombies)
 
-    def _hold(self, zombies: list[Zombie], reason: HoldReason, evidence: Evidence) -> None:
+    def _act_on_deaf(self, endpoint: Endpoint, deaf: list[Zombie], evidence: Evidence) -> None:
+        """Close the sockets of the deaf and evict them, if the pongs of others bear that out.
+
+        Else they are no zombies: they stay alive, and are not counted as held.
+        """
+        reason = judge_deaf(evidence, replace(self._limits, trust_endpoint=False))
+        if reason is None:
+            evidence.convict_deaf(len(deaf))
+            log.info("deaf clients may go", rows=len(deaf), **_numbers(endpoint, evidence))
+            self._evictor.evict(deaf)
+            return
+        self.hold_reason = reason
+        log.error(
+            "deaf clients are left alone",
+            hold_reason=reason.value,
+            rows=len(deaf),
+            why=explain_deaf(evidence),
+            **_numbers(endpoint, evidence),
+        )
+
+    def _hold(
+        self, endpoint: Endpoint, zombies: list[Zombie], reason: HoldReason, evidence: Evidence
+    ) -> None:
         is_news = zombies or self.hold_reason is not reason
         self.hold_reason = reason
         self._tally.held += len(zombies)
@@ -120,4 +158,30 @@ class Judgement:
             hold_reason=reason.value,
             rows=len(zombies),
             why=explain(reason, evidence, self._limits),
+            **_numbers(endpoint, evidence),
         )
+
+    def _say_what_is_trusted(self, endpoint: Endpoint, evidence: Evidence) -> None:
+        untrusting = replace(self._limits, trust_endpoint=False)
+        if self._limits.trust_endpoint and (reason := judge(evidence, untrusting)):
+            log.warning(
+                "evicting on your word: without --trust-endpoint these rows would be held",
+                hold_reason=reason.value,
+                why=explain(reason, evidence, untrusting),
+                **_numbers(endpoint, evidence),
+            )
+
+
+def _numbers(endpoint: Endpoint, evidence: Evidence) -> dict[str, object]:
+    """What a decision of the breaker rests on, counted in rows."""
+    return {
+        "endpoint": str(endpoint),
+        "alive": evidence.alive,
+        "witnesses": evidence.controls_alive,
+        "zombies": evidence.confirmed,
+        "unknown": evidence.unknown,
+        "expired_gone": evidence.expired_gone,
+        "expired_alive": evidence.expired_alive,
+        "pongs": evidence.pongs,
+        "deaf": evidence.deaf,
+    }

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import structlog
 
+from reaper.context import SweepContext
 from reaper.core.model import Answer, Ask, Endpoint, Probe, Purpose, Row
-from reaper.core.rules import SweepRules
 from reaper.core.triage import HeartbeatMode, how_to_ask, may_stay_silent
 from reaper.core.verdict import confirm_delay_seconds
 from reaper.prober import Prober
@@ -18,10 +16,10 @@ log = structlog.get_logger()
 class Questions:
     """Hands the prober what there is to ask. In a dry run that is checks only."""
 
-    def __init__(self, rules: SweepRules, prober: Prober, wall_clock: Callable[[], float]) -> None:
-        self._rules = rules
+    def __init__(self, context: SweepContext, prober: Prober) -> None:
+        self._rules = context.rules
+        self._wall_clock = context.wall_clock
         self._prober = prober
-        self._wall_clock = wall_clock
 
     def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
         """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
@@ -37,19 +35,23 @@ class Questions:
 
     def confirm(self, suspect: Probe) -> None:
         """Ask again after a first 410, when enough time has passed for it to mean something."""
+        now = self._wall_clock()
         delay = confirm_delay_seconds(
             suspect.rows,
-            self._wall_clock(),
+            now,
             self._rules.confirm_delay_seconds,
             self._rules.triage.newborn_grace_seconds,
         )
         log.debug("suspect", connection_id=suspect.connection_id, asked_again_in=delay)
-        self._prober.ask_later(
-            Probe(
-                suspect.endpoint, suspect.connection_id, Ask.CHECK, Purpose.CONFIRM, suspect.rows
-            ),
-            delay,
+        second = Probe(
+            suspect.endpoint,
+            suspect.connection_id,
+            Ask.CHECK,
+            Purpose.CONFIRM,
+            suspect.rows,
+            suspect_since=now,
         )
+        self._prober.ask_later(second, delay)
 
     def keep_awake(self, endpoint: Endpoint, row: Row) -> None:
         """See to it that a socket whose row gets no verdict does not fall silent."""

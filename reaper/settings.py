@@ -9,13 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields, replace
 
-from reaper.core.breaker import BreakerLimits
 from reaper.core.endpoint import EndpointResolver, parse_endpoint
 from reaper.core.model import Endpoint
 from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.quota import default_quota_rps
-from reaper.core.rows import AttributePath, RowShape, attribute_path
-from reaper.core.triage import HeartbeatMode, TriageRules
+from reaper.core.rows import AttributePath, attribute_path
+from reaper.core.rules import EvictAction, EvictScope
+from reaper.core.triage import HeartbeatMode
 from reaper.values import (
     Variable,
     any_of,
@@ -108,6 +108,18 @@ class Settings:
     heartbeat_payload: bytes = variable(
         "what a heartbeat says, at most 32 KB", bytes_of(at_most=32 * 1024), '{"type":"ping"}'
     )
+    pong_timeout_seconds: float = variable(
+        "a client that took a heartbeat must have been heard of after so long, which its row shows;"
+        " 0 expects no pongs",
+        seconds(),
+        "0",
+    )
+    max_missed_pongs: int = variable(
+        "so many unanswered heartbeats in a row, and a client is deaf: its socket is closed and its"
+        " row evicted",
+        count(least=1),
+        "3",
+    )
     fresh_seconds_or_default: float | None = variable(
         "a client seen this recently is left alone",
         seconds(),
@@ -152,6 +164,24 @@ class Settings:
     max_unknown_fraction: float = variable(
         "hold all evictions when a larger part of the answers tells nothing", fraction(), "0.2"
     )
+    evict_action: EvictAction = variable(
+        "delete the row; clear the id and keep the row; or leave it to the on-evict hook",
+        one_of(EvictAction),
+        "delete",
+    )
+    evict_scope: EvictScope = variable(
+        "row, or partition: all rows under the connection's partition key go with it",
+        one_of(EvictScope),
+        "row",
+    )
+    on_evict_lambda: str | None = variable(
+        "your $disconnect function, name or ARN: invoked before a row goes, which it does only if"
+        " that succeeded",
+        text,
+    )
+    on_evict_event_bus: str | None = variable(
+        "EventBridge bus, name or ARN, that gets an event before a row goes", text
+    )
     dry_run: bool = variable(
         "change nothing anywhere: ask by GET only and report what would be done", boolean, "false"
     )
@@ -193,6 +223,10 @@ class Settings:
         return replace(self, dry_run=True)
 
     @property
+    def expects_pongs(self) -> bool:
+        return self.pong_timeout_seconds > 0
+
+    @property
     def fresh_seconds(self) -> float:
         if self.fresh_seconds_or_default is not None:
             return self.fresh_seconds_or_default
@@ -214,38 +248,6 @@ class Settings:
 
     def endpoint_resolver(self, region: str | None) -> EndpointResolver:
         return EndpointResolver(self.endpoint(region), region, self.allowed_endpoint_hosts)
-
-    def row_shape(
-        self, key_names: tuple[str, ...], projected: frozenset[str] | None = None
-    ) -> RowShape:
-        return RowShape(
-            key_names=key_names,
-            projected=projected,
-            connection_id=self.connection_id_attribute,
-            connected_at=self.connected_at_attribute,
-            last_seen_at=self.last_seen_attribute,
-            message_count=self.message_count_attribute,
-            endpoint=self.endpoint_attribute,
-            id_pattern=self.connection_id_pattern,
-            row_filter=self.row_filter,
-        )
-
-    def triage_rules(self) -> TriageRules:
-        return TriageRules(
-            newborn_grace_seconds=self.newborn_grace_seconds,
-            max_connection_age_seconds=self.max_connection_age_seconds,
-            fresh_seconds=self.fresh_seconds,
-            heartbeat_mode=self.heartbeat_mode,
-            heartbeat_interval_seconds=self.heartbeat_interval_seconds,
-        )
-
-    def breaker_limits(self, trust_endpoint: bool = False) -> BreakerLimits:
-        return BreakerLimits(
-            max_gone_fraction=self.max_gone_fraction,
-            min_gone_rows=self.min_gone_rows,
-            max_unknown_fraction=self.max_unknown_fraction,
-            trust_endpoint=trust_endpoint,
-        )
 
 
 def variables() -> dict[str, Variable]:

@@ -1,24 +1,29 @@
 """One sweep: rows in, verdicts out. The only place where the core meets the outside.
 
-scan ── rows ─▶ triage ── due ─▶ questions ─▶ prober ── answers ─▶ verdicts ─▶ judgement
+scan ── rows ─▶ triage ── due ─▶ questions ─▶ prober ── answers ─▶ verdicts ─▶ judgement ─▶ eviction
+                                                           heartbeats ─▶ pongs ─┘
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import structlog
 
+from reaper import pongs, removal
 from reaper.aws.connections import Page
-from reaper.core.model import Endpoint, Row
-from reaper.core.report import Tally
-from reaper.core.rows import RowReader
-from reaper.core.rules import SweepRules
+from reaper.closing import SocketCloser
+from reaper.context import SweepContext
+from reaper.core.breaker import HoldReason
+from reaper.core.model import Endpoint, Reason, Row, Zombie
+from reaper.core.report import Progress, Report, make_report
+from reaper.core.rows import RowReader, RowShape
 from reaper.core.triage import Triage, triage
-from reaper.eviction import Reason, Zombie
+from reaper.eviction import Audit, Evictor, Step
 from reaper.judgement import Judgement
-from reaper.prober import Prober
+from reaper.pongs import Pongs
+from reaper.prober import Gateway, Prober
 from reaper.questions import Questions
 from reaper.verdicts import Verdicts
 
@@ -28,7 +33,8 @@ MOST_BACKLOG = 500
 """Due rows that may wait for the pace before another page is taken from the scan."""
 
 MOST_WAITING = 20_000
-"""Zombies, and suspects that wait for their second question, that may be held in memory."""
+"""Zombies, suspects that wait for their second question, and clients whose pong is awaited, that
+may be held in memory."""
 
 MOST_CONTROLS = 100
 """Of the rows that are left alone, so many are remembered as possible witnesses."""
@@ -53,49 +59,90 @@ class Scan(Protocol):
     def stop(self) -> None: ...
 
 
+class Table(removal.Table, pongs.Table, Protocol):
+    """What a sweep changes."""
+
+
 class Sweep:
     """Sees to it that every row of a table gets its verdict."""
 
     def __init__(
         self,
-        rules: SweepRules,
-        scan: Scan,
+        context: SweepContext,
+        shape: RowShape,
         reader: RowReader,
-        prober: Prober,
-        judgement: Judgement,
-        tally: Tally,
-        clock: Callable[[], float],
-        wall_clock: Callable[[], float],
-        is_stopping: Callable[[], bool],
+        scan: Scan,
+        gateway: Gateway,
+        table: Table,
+        audit: Audit,
+        hooks: Sequence[Step],
     ) -> None:
+        rules = context.rules
         self._rules = rules
-        self._scan = scan
+        self._tally = context.tally
+        self._clock = context.clock
+        self._wall_clock = context.wall_clock
+        self._is_stopping = context.is_stopping
+        self._on_progress = context.on_progress
         self._reader = reader
-        self._prober = prober
-        self._judgement = judgement
-        self._tally = tally
-        self._clock = clock
-        self._wall_clock = wall_clock
-        self._is_stopping = is_stopping
-        self._questions = Questions(rules, prober, wall_clock)
-        self._verdicts = Verdicts(self._questions, judgement, tally, wall_clock)
+        self._scan = scan
+        self._prober = Prober(gateway, rules.first_rate_rps, rules.max_in_flight, context.clock)
+        self._evictor = Evictor(context, table, shape, audit, [SocketCloser(self._prober), *hooks])
+        self._judgement = Judgement(context, self._evictor)
+        self._pongs = Pongs(context, table, shape, self._judgement)
+        self._questions = Questions(context, self._prober)
+        self._verdicts = Verdicts(context, self._questions, self._judgement, self._pongs)
         self.is_complete = False
         """Whether every row got its turn: the sweep was neither stopped nor cut short."""
 
-    def run(self, on_progress: Callable[[], None]) -> None:
+    @property
+    def fault(self) -> Exception | None:
+        """What made evictions, heartbeats or pongs fail, if anything did."""
+        return self._evictor.fault or self._pongs.fault or self._verdicts.fault
+
+    @property
+    def hold_reason(self) -> HoldReason | None:
+        return self._judgement.hold_reason
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        return self._judgement.endpoints
+
+    @property
+    def calls(self) -> int:
+        """Requests sent to the gateway."""
+        return self._prober.calls
+
+    def progress(self, row_estimate: int) -> Progress:
+        gone = sum(evidence.gone for evidence in self._judgement.evidence)
+        return Progress(self._tally.scanned, row_estimate, self._prober.open, gone)
+
+    def report(self, *, seconds: float, messages: int | None) -> Report:
+        return make_report(
+            self._tally,
+            self._judgement.evidence,
+            hold_reason=self.hold_reason,
+            dry_run=self._rules.dry_run,
+            checks=self._prober.checks,
+            api_calls=self._prober.calls,
+            seconds=seconds,
+            messages=messages,
+        )
+
+    def run(self) -> None:
         """Sweep until every row has its verdict, or until told to stop.
 
-        ``on_progress`` is called often. Raises TableError when the table cannot be scanned.
+        Raises TableError when the table cannot be scanned.
         """
         try:
-            self._ask_all(on_progress)
+            self._ask_all()
         finally:
             self._scan.stop()
             self._drain()
         self._verdicts.log_untold()
         self._judgement.settle()
 
-    def _ask_all(self, on_progress: Callable[[], None]) -> None:
+    def _ask_all(self) -> None:
         paced_until = self._clock() + self._rules.spread_seconds
         while not self._is_over():
             if self._is_stopping():
@@ -110,11 +157,13 @@ class Sweep:
                 self._judgement.settle()
             took_page = not self._is_full and self._admit()
             self._learn(0 if took_page else LONGEST_NAP_SECONDS)
-            on_progress()
+            self._pongs.collect()
+            self._on_progress()
         self.is_complete = True
 
     def _is_over(self) -> bool:
-        return self._scan.exhausted and self._prober.idle and not self._call_witnesses()
+        is_answered = self._prober.idle and not self._pongs.awaited
+        return self._scan.exhausted and is_answered and not self._call_witnesses()
 
     def _call_witnesses(self) -> bool:
         """Whether there is somebody left to ask before the evidence is judged."""
@@ -130,7 +179,8 @@ class Sweep:
         Then all questions that are open get their answers first: the breaker judges on whole
         evidence, never on the answers that happened to come soonest.
         """
-        return self._judgement.waiting + self._prober.postponed >= MOST_WAITING
+        waiting = self._judgement.waiting + self._prober.postponed + self._pongs.awaited
+        return waiting >= MOST_WAITING
 
     def _admit(self) -> bool:
         """Take a page if the prober keeps up. False when there was none to take."""
@@ -172,19 +222,22 @@ class Sweep:
             self._questions.keep_awake(endpoint, row)
             return
         site.is_asked = True
-        site.expired.append(Zombie(row, Reason.EXPIRED))
+        age = self._wall_clock() - (row.connected_at or 0)
+        site.expired.append(Zombie(row, Reason.EXPIRED, {"age_seconds": round(age)}))
         site.expired_seen += 1
         if site.expired_seen <= AGE_SAMPLE_ALWAYS or site.expired_seen % AGE_SAMPLE_EVERY == 0:
             self._questions.verify_age(endpoint, row)
 
     def _learn(self, wait_seconds: float) -> None:
-        for answer in self._prober.poll(0 if self._prober.idle else wait_seconds):
+        is_waiting = self._pongs.awaited or not self._prober.idle
+        for answer in self._prober.poll(wait_seconds if is_waiting else 0):
             self._verdicts.learn(answer)
 
     def _drain(self) -> None:
         """Send nothing more; what is in flight comes home. After a whole sweep that is nothing."""
         give_up_at = self._clock() + LAST_ANSWERS_SECONDS
         self._prober.abandon()
+        self._pongs.abandon()
         while not self._prober.idle and self._clock() < give_up_at:
             self._learn(LONGEST_NAP_SECONDS)
             self._prober.abandon()

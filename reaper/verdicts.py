@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 import structlog
 
+from reaper.aws.errors import AccessDenied
+from reaper.context import SweepContext
 from reaper.core.breaker import Evidence
-from reaper.core.model import Answer, Ask, Outcome, Purpose
-from reaper.core.report import Tally
-from reaper.eviction import Reason, Zombie
+from reaper.core.model import Answer, Ask, Outcome, Purpose, Reason, Zombie
 from reaper.judgement import Judgement
+from reaper.pongs import Pongs
 from reaper.questions import Questions
 
 log = structlog.get_logger()
@@ -21,16 +21,13 @@ class Verdicts:
     """Takes answers; passes suspects on to a second question and zombies on to judgement."""
 
     def __init__(
-        self,
-        questions: Questions,
-        judgement: Judgement,
-        tally: Tally,
-        wall_clock: Callable[[], float],
+        self, context: SweepContext, questions: Questions, judgement: Judgement, pongs: Pongs
     ) -> None:
+        self._tally = context.tally
+        self._wall_clock = context.wall_clock
         self._questions = questions
         self._judgement = judgement
-        self._tally = tally
-        self._wall_clock = wall_clock
+        self._pongs = pongs
         self._untold: Counter[str] = Counter()
 
     def learn(self, answer: Answer) -> None:
@@ -52,8 +49,20 @@ class Verdicts:
             return
         if probe.ask is Ask.HEARTBEAT:
             self._tally.heartbeats += 1
+            self._pongs.expect(probe)
         elif probe.purpose in (Purpose.DUE, Purpose.CONFIRM, Purpose.KEEPALIVE):
             self._questions.follow_up(answer)
+
+    @property
+    def fault(self) -> AccessDenied | None:
+        """What kept heartbeats from being sent, if most of them were refused."""
+        refused = self._tally.heartbeats_refused
+        if refused <= self._tally.heartbeats:
+            return None
+        return AccessDenied(
+            f"the gateway refused {refused} heartbeats: grant execute-api:ManageConnections for"
+            " POST on @connections/*, or set REAPER_HEARTBEAT_MODE=off"
+        )
 
     def log_untold(self) -> None:
         """Say once per sweep what the answers were that told nothing."""
@@ -79,7 +88,11 @@ class Verdicts:
             case Outcome.GONE:
                 evidence.confirmed += len(probe.rows)
                 site = self._judgement.site(probe.endpoint)
-                site.gone += [Zombie(row, Reason.GONE) for row in probe.rows]
+                evidence_of_death = {
+                    "first_410_at": probe.suspect_since,
+                    "second_410_at": self._wall_clock(),
+                }
+                site.gone += [Zombie(row, Reason.GONE, evidence_of_death) for row in probe.rows]
             case Outcome.ALIVE:
                 evidence.alive += len(probe.rows)
                 self._tally.count_messages(probe.rows, self._wall_clock())
@@ -96,7 +109,7 @@ class Verdicts:
         match answer.outcome:
             case Outcome.ALIVE:
                 endpoint = answer.probe.endpoint
-                for spared in self._judgement.revoke_age(self._judgement.site(endpoint)):
+                for spared in self._judgement.revoke_age(endpoint):
                     self._questions.keep_awake(endpoint, spared.row)
             case Outcome.GONE:
                 pass

@@ -10,21 +10,23 @@ import boto3
 import structlog
 from botocore.exceptions import NoCredentialsError
 
-from reaper.aws.connections import AccessDenied, ConnectionsTable, TableError
+from reaper.aws.connections import ConnectionsTable
 from reaper.aws.gateway import Gateway
+from reaper.aws.hooks import EventBusHook, Hook, LambdaHook
 from reaper.aws.http import HttpClient
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
 from reaper.aws.scan import ParallelScan
 from reaper.aws.session import ca_bundle, region_of
 from reaper.aws.signing import Signer
+from reaper.context import SweepContext
+from reaper.core.breaker import HoldReason
 from reaper.core.model import Endpoint
 from reaper.core.pacing import spread_rate
-from reaper.core.report import Progress, Report, Tally, make_report
-from reaper.core.rows import RowReader, RowShape
-from reaper.core.rules import SweepRules
-from reaper.eviction import Audit, Evictor
-from reaper.judgement import Judgement
-from reaper.prober import Prober
+from reaper.core.report import Progress, Report, Tally
+from reaper.core.rows import RowReader
+from reaper.core.rules import EvictAction
+from reaper.eviction import Audit
+from reaper.rulebook import row_shape, sweep_rules
 from reaper.settings import Settings
 from reaper.sweep import Sweep
 
@@ -60,7 +62,9 @@ class Worker:
             if settings.message_source == "cloudwatch"
             else None
         )
+        self.hooks = _hooks(settings, session, self.region)
         self._calls_last_time: int | None = None
+        self._held_last_time: HoldReason | None = None
 
     @property
     def budget_rps(self) -> float:
@@ -79,66 +83,50 @@ class Worker:
         Raises TableError when the table cannot be described or scanned, or does not bring what
         rows cannot be understood without.
         """
-        settings = self._settings
         started, started_at = time.monotonic(), time.time()
         self.table.describe()
-        shape = settings.row_shape(self.table.key_names, self.table.projected)
-        require_projection(shape)
-        tally = Tally(message_window_seconds=settings.sweep_interval_seconds)
-        spread_seconds = settings.spread_window_seconds if spread else 0.0
-        prober = Prober(
-            self.gateway, self._first_rate(spread_seconds), settings.max_in_flight, time.monotonic
+        shape = row_shape(self._settings, self.table)
+        spread_seconds = self._settings.spread_window_seconds if spread else 0.0
+        rules = sweep_rules(
+            self._settings,
+            started_at=started_at,
+            budget_rps=self.budget_rps,
+            first_rate_rps=self._first_rate(spread_seconds),
+            spread_seconds=spread_seconds,
+            trust_endpoint=trust_endpoint,
         )
-
-        def show_progress() -> None:
-            gone = sum(evidence.gone for evidence in judgement.evidence)
-            on_progress(Progress(tally.scanned, self.table.row_estimate, prober.open, gone))
-
-        evictor = Evictor(
-            self.table,
-            shape,
-            self._audit,
-            tally,
-            time.time,
-            dry_run=settings.dry_run,
-            on_batch=show_progress,
-        )
-        judgement = Judgement(settings.breaker_limits(trust_endpoint), evictor, tally, is_stopping)
+        tally = Tally(message_window_seconds=self._settings.sweep_interval_seconds)
         sweep = Sweep(
-            SweepRules(
-                triage=settings.triage_rules(),
-                confirm_delay_seconds=settings.confirm_delay_seconds,
-                next_turn_at=started_at + settings.sweep_interval_seconds + spread_seconds,
-                budget_rps=self.budget_rps,
-                spread_seconds=spread_seconds,
-                dry_run=settings.dry_run,
+            SweepContext(
+                rules,
+                tally,
+                time.monotonic,
+                time.time,
+                is_stopping,
+                lambda: on_progress(sweep.progress(self.table.row_estimate)),
             ),
-            ParallelScan(self.table, shape, settings.scan_segments, settings.scan_max_rcu),
+            shape,
             RowReader(shape, self.resolver),
-            prober,
-            judgement,
-            tally,
-            time.monotonic,
-            time.time,
-            is_stopping,
+            ParallelScan(
+                self.table, shape, self._settings.scan_segments, self._settings.scan_max_rcu
+            ),
+            self.gateway,
+            self.table,
+            self._audit,
+            self.hooks,
         )
-        sweep.run(show_progress)
+        sweep.run()
         if sweep.is_complete:
-            self._calls_last_time = prober.calls
+            self._calls_last_time = sweep.calls
             if spread:
-                self._warn_of_budget(prober.calls)
+                self._warn_of_budget(sweep.calls)
         self._warn_of_shape(tally)
-        report = make_report(
-            tally,
-            judgement.evidence,
-            hold_reason=judgement.hold_reason,
-            dry_run=settings.dry_run,
-            checks=prober.checks,
-            api_calls=prober.calls,
+        self._tell_of_the_end_of_a_hold(sweep.hold_reason)
+        report = sweep.report(
             seconds=time.monotonic() - started,
-            messages=None if is_stopping() else self._count_messages(judgement.endpoints, tally),
+            messages=None if is_stopping() else self._count_messages(sweep.endpoints, tally),
         )
-        return SweepResult(report, evictor.fault or _heartbeat_fault(tally))
+        return SweepResult(report, sweep.fault)
 
     def close(self) -> None:
         self.gateway.close()
@@ -162,6 +150,11 @@ class Worker:
             log.warning("messages are not counted", why=str(error))
             return None
 
+    def _tell_of_the_end_of_a_hold(self, hold_reason: HoldReason | None) -> None:
+        if self._held_last_time is not None and hold_reason is None:
+            log.info("evictions are no longer held", held_for=self._held_last_time.value)
+        self._held_last_time = hold_reason
+
     def _warn_of_budget(self, calls: int) -> None:
         """Whether so many calls fit into the window in which rows are to get their turn."""
         window_seconds = self._settings.spread_window_seconds
@@ -175,6 +168,8 @@ class Worker:
             )
 
     def _warn_of_shape(self, tally: Tally) -> None:
+        if self._settings.evict_action is EvictAction.CLEAR:
+            return  # rows of those who are not connected have no id
         name = ".".join(self._settings.connection_id_attribute)
         if tally.malformed and tally.malformed == tally.scanned:
             log.error(
@@ -191,20 +186,12 @@ class Worker:
             )
 
 
-def require_projection(shape: RowShape) -> None:
-    """Raise TableError where an index hides what tells connection rows, and whose they are."""
-    if shape.missing:
-        names = ", ".join(".".join(path) for path in shape.missing)
-        raise TableError(
-            f"the index of REAPER_TABLE_INDEX does not hold {names}: add it to the projection"
+def _hooks(settings: Settings, session: boto3.Session, region: str) -> list[Hook]:
+    hooks: list[Hook] = []
+    if settings.on_evict_lambda:
+        hooks.append(LambdaHook(session, region, settings.on_evict_lambda))
+    if settings.on_evict_event_bus:
+        hooks.append(
+            EventBusHook(session, region, settings.on_evict_event_bus, settings.table_name)
         )
-
-
-def _heartbeat_fault(tally: Tally) -> AccessDenied | None:
-    if tally.heartbeats_refused <= tally.heartbeats:
-        return None
-    return AccessDenied(
-        f"the gateway refused {tally.heartbeats_refused} heartbeats: grant"
-        " execute-api:ManageConnections for POST on @connections/*, or set"
-        " REAPER_HEARTBEAT_MODE=off"
-    )
+    return hooks

@@ -93,9 +93,24 @@ def test_a_heartbeat_interval_beyond_the_idle_timeout_is_fine_without_heartbeats
 
 
 def test_what_comes_later_is_refused_unless_it_changes_nothing(load):
-    assert load(EVICT_ACTION="delete", ON_EVICT_LAMBDA="")
+    assert load(MAX_HEARTBEAT_RATIO="0", QUEUE_URL="")
     with pytest.raises(SettingsError, match="not in this version"):
-        load(ON_EVICT_LAMBDA="arn:aws:lambda:x")
+        load(QUEUE_URL="https://sqs.eu-west-1.amazonaws.com/1/q.fifo")
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ({"EVICT_ACTION": "hook"}, "EVICT_ACTION is hook, but there is none"),
+        ({"EVICT_ACTION": "clear", "EVICT_SCOPE": "partition"}, "EVICT_SCOPE is partition"),
+        ({"PONG_TIMEOUT_SECONDS": "10", "HEARTBEAT_MODE": "off"}, "PONG_TIMEOUT_SECONDS expects"),
+        ({"MAX_MISSED_PONGS": "0"}, "MAX_MISSED_PONGS must be"),
+        ({"EVICT_ACTION": "archive"}, "must be one of delete, clear, hook"),
+    ],
+)
+def test_what_cannot_be_done_together_is_refused_by_name(load, settings, why):
+    with pytest.raises(SettingsError, match=why):
+        load(**settings)
 
 
 def test_unknown_variables_are_warned_of(load):

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.aws.connections import AccessDenied, TableError
+from reaper.aws.errors import TableAccessDenied, TableError
 from reaper.core.breaker import BreakerLimits, HoldReason
 from reaper.core.model import Outcome
 from reaper.core.triage import HeartbeatMode
@@ -317,7 +317,7 @@ def test_a_row_that_was_gone_already_keeps_its_line():
     world.delete = delete_twice
     report = world.sweep()
 
-    assert report.changed == 5
+    assert report.evicted == 5
     assert {entry["audit"] for entry in world.audit} == {"evict"}
 
 
@@ -337,7 +337,7 @@ def test_after_a_failed_write_nothing_more_is_evicted_in_this_sweep():
 
 
 def test_a_revoked_delete_fails_the_evictions_and_loses_nothing():
-    world = a_world(delete_fails=AccessDenied("dynamodb:DeleteItem is not granted"))
+    world = a_world(delete_fails=TableAccessDenied("dynamodb:DeleteItem is not granted"))
     report = world.sweep()
 
     assert (report.evicted, report.failed, len(world.rows)) == (0, 5, 15)

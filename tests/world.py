@@ -9,17 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reaper.aws.connections import Deletion, Page, TableError
+from reaper.aws.connections import Change, Page
+from reaper.aws.errors import TableError
+from reaper.context import SweepContext
 from reaper.core.breaker import BreakerLimits
 from reaper.core.endpoint import EndpointResolver
-from reaper.core.model import Answer, Ask, Item, Outcome, Probe, Row
-from reaper.core.report import Report, Tally, make_report
-from reaper.core.rows import RowReader, RowShape, attribute
-from reaper.core.rules import SweepRules
+from reaper.core.model import Answer, Ask, Item, MissedPongs, Outcome, Probe, Row, Zombie
+from reaper.core.pong import PongRules
+from reaper.core.report import Report, Tally
+from reaper.core.rows import MISSED_PONGS, AttributePath, RowReader, RowShape, attribute
+from reaper.core.rules import EvictAction, EvictScope, SweepRules
 from reaper.core.triage import TriageRules
-from reaper.eviction import Evictor
-from reaper.judgement import Judgement
-from reaper.prober import Prober
 from reaper.sweep import Sweep
 from tests.core.builders import DEFAULT_RULES, ENDPOINT, NOW
 
@@ -32,7 +32,10 @@ SHAPE = RowShape(
     last_seen_at=("lastSeenAt",),
     message_count=("messageCount",),
     endpoint=(("endpoint",),),
+    counts_pongs=True,
 )
+NO_PONGS = PongRules(timeout_seconds=0, max_missed=3, forget_after_seconds=900)
+PONGS = PongRules(timeout_seconds=10, max_missed=3, forget_after_seconds=900)
 
 
 @dataclass
@@ -56,6 +59,12 @@ class World:
     asked: Counter[tuple[str, str]] = field(default_factory=Counter)
     sent_at: list[float] = field(default_factory=list)
     heartbeats: Counter[str] = field(default_factory=Counter)
+    closed: list[str] = field(default_factory=list)
+    pongs_due: dict[str, float] = field(default_factory=dict)
+    pong_after: dict[str, float] = field(default_factory=dict)
+    """How many seconds after a heartbeat a client's row shows that it was heard of."""
+    told: list[Zombie] = field(default_factory=list)
+    hook_fails: Callable[[Zombie], Exception | None] = lambda zombie: None
     audit: list[dict[str, Any]] = field(default_factory=list)
     audit_is_full: bool = False
     delete_fails: TableError | None = None
@@ -99,46 +108,44 @@ class World:
         *,
         triage: TriageRules = DEFAULT_RULES,
         limits: BreakerLimits | None = None,
+        pong: PongRules = NO_PONGS,
+        action: EvictAction = EvictAction.DELETE,
+        scope: EvictScope = EvictScope.ROW,
         dry_run: bool = False,
         rate: float = 1000,
         until_next_turn: float = 300,
         spread_seconds: float = 0,
+        shape: RowShape = SHAPE,
     ) -> Report:
         self.tally, started = Tally(message_window_seconds=300), self.moment
-        tally, gateway = self.tally, FakeGateway(self)
-        prober = Prober(gateway, rate, None, self.clock)
-        evictor = Evictor(self, SHAPE, self, tally, self.wall_clock, dry_run=dry_run)
-        judgement = Judgement(
-            limits or BreakerLimits(0.5, 20, 0.2), evictor, tally, self.is_stopping
-        )
         rules = SweepRules(
             triage=triage,
+            breaker=limits or BreakerLimits(0.5, 20, 0.2),
+            pong=pong,
+            evict_action=action,
+            evict_scope=scope,
             confirm_delay_seconds=5,
             next_turn_at=self.wall_clock() + until_next_turn,
-            budget_rps=1000,
+            budget_rps=1000 if spread_seconds else rate,
+            first_rate_rps=rate,
             spread_seconds=spread_seconds,
+            max_in_flight=None,
             dry_run=dry_run,
         )
-        Sweep(
-            rules,
+        sweep = Sweep(
+            SweepContext(rules, self.tally, self.clock, self.wall_clock, self.is_stopping),
+            shape,
+            RowReader(shape, EndpointResolver(ENDPOINT, ENDPOINT.region)),
             FakeScan(self),
-            RowReader(SHAPE, EndpointResolver(ENDPOINT, ENDPOINT.region)),
-            prober,
-            judgement,
-            tally,
-            self.clock,
-            self.wall_clock,
-            self.is_stopping,
-        ).run(lambda: None)
-        return make_report(
-            tally,
-            judgement.evidence,
-            hold_reason=judgement.hold_reason,
-            dry_run=dry_run,
-            checks=prober.checks,
-            api_calls=prober.calls,
-            seconds=self.moment - started,
-            messages=round(tally.counted_messages),
+            FakeGateway(self),
+            self,
+            self,
+            [self.hook],
+        )
+        sweep.run()
+        self.fault = sweep.fault
+        return sweep.report(
+            seconds=self.moment - started, messages=round(self.tally.counted_messages)
         )
 
     def is_stopping(self) -> bool:
@@ -147,24 +154,63 @@ class World:
     # --- the audit log and the table, as the evictor meets them -----------------------------
 
     name = "connections"
+    fault: Exception | None = None
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
         if self.audit_is_full and entries:
             raise OSError(28, "No space left on device")
         self.audit += entries
 
+    def hook(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        self.told += zombies
+        return [self.hook_fails(zombie) for zombie in zombies]
+
+    def key_of(self, item: Item) -> Item:
+        return {"connectionId": item["connectionId"]}
+
     def read(self, keys: Sequence[Item]) -> list[Item]:
+        self.hear_pongs()
         return [self.rows[name] for key in keys if (name := key["connectionId"]["S"]) in self.rows]
 
-    def delete(self, row: Row, watched: Any) -> Deletion:
+    def hear_pongs(self) -> None:
+        """What clients answered has reached their rows by now."""
+        for name, due in list(self.pongs_due.items()):
+            if due <= self.moment and name in self.rows:
+                self.rows[name] = self.rows[name] | {"lastSeenAt": {"N": str(NOW + due)}}
+                del self.pongs_due[name]
+
+    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Change:
         if self.delete_fails is not None:
             raise self.delete_fails
-        item = self.rows.get(row.key["connectionId"]["S"])
-        if item is None or tuple(attribute(item, path) for path in watched) != row.watched:
-            return Deletion.CHANGED
+        if not self.is_unchanged(row, watched):
+            return Change.REFUSED
         assert any(entry["key"] == row.key for entry in self.audit), "deleted before it was audited"
         del self.rows[row.key["connectionId"]["S"]]
-        return Deletion.DONE
+        return Change.DONE
+
+    def note_missed_pongs(
+        self, row: Row, watched: Sequence[AttributePath], missed: MissedPongs
+    ) -> Change:
+        if not self.is_unchanged(row, watched):
+            return Change.REFUSED
+        name = row.key["connectionId"]["S"]
+        note = {"missed": {"N": str(missed.missed)}, "at": {"N": str(missed.at)}}
+        note["unchanged"] = {"S": missed.unchanged}
+        self.rows[name] = self.rows[name] | {MISSED_PONGS[0]: {"M": note}}
+        return Change.DONE
+
+    def is_unchanged(self, row: Row, watched: Sequence[AttributePath]) -> bool:
+        item = self.rows.get(row.key["connectionId"]["S"])
+        return item is not None and row.watched == tuple(attribute(item, path) for path in watched)
+
+    def read_partition(self, key: Item) -> list[Item]:
+        raise NotImplementedError
+
+    def delete_together(self, *_: Any) -> Change:
+        raise NotImplementedError
+
+    def clear(self, *_: Any) -> Change:
+        raise NotImplementedError
 
 
 class FakeScan:
@@ -235,6 +281,12 @@ class FakeGateway:
         if outcome is Outcome.ALIVE and probe.ask is Ask.HEARTBEAT:
             world.heartbeats[name] += 1
             world.last_active[name] = world.wall_clock()
+            if name in world.pong_after:
+                world.pongs_due[name] = world.moment + world.pong_after[name]
+        if outcome is Outcome.ALIVE and probe.ask is Ask.CLOSE:
+            world.closed.append(name)
+            world.alive.discard(name)
+            outcome = Outcome.GONE
         world.on_answer(probe, world.moment)
         return Answer(probe, outcome, outcome.value, last_active)
 

@@ -1,44 +1,31 @@
-"""The table of connections: its keys, its pages, and the conditional delete.
-
-This works below pynamodb's models, on items in wire form: a model would have to know every
-attribute's type beforehand, and would lose those that it does not know.
-"""
+"""The table of connections: its pages, and what may be changed in it, on condition."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any, NamedTuple, cast
 
-from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.connection import Connection
-from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
 from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.operand import Path
+from pynamodb.expressions.operand import Path, Value
+from pynamodb.expressions.update import Action
 
-from reaper.core.model import AttributeValue, Item, Row
-from reaper.core.rows import AttributePath, RowShape
+from reaper.aws.dynamodb import ConditionFailed, DynamoTable
+from reaper.core.model import AttributeValue, Item, MissedPongs, Row
+from reaper.core.rows import MISSED_PONGS, AttributePath, RowShape
 
-MOST_CONNECTIONS = 32
-"""Scan segments and deletes that run at once share them."""
+TRANSACTION_ROWS = 40
+"""Of the 100 that a transaction may touch, as its 4 MB hold 40 rows of 100 KB."""
 
-READ_BATCH = 100
-"""The most keys that one BatchGetItem takes."""
-
-
-class TableError(Exception):
-    """The table could not be used. The message names the cure."""
+TRANSACTION_CHECKS = 10
+"""Of a connection's own rows, so many are checked by every transaction that deletes others."""
 
 
-class AccessDenied(TableError):
-    """The credentials lack a permission; the message names the action."""
+class Change(Enum):
+    """What came of a change that was made on condition."""
 
-
-class Deletion(Enum):
     DONE = "done"
-    CHANGED = "changed"
+    REFUSED = "refused"
     """The row was touched after it was read, so its connection may be a new one."""
 
 
@@ -49,66 +36,8 @@ class Page(NamedTuple):
     read_units: float
 
 
-class ConnectionsTable:
+class ConnectionsTable(DynamoTable):
     """A DynamoDB table, or one of its indexes, whose rows hold connections."""
-
-    def __init__(self, name: str, index: str | None, region: str | None) -> None:
-        self.name = name
-        self.index = index
-        self.region = region
-        self._connection = Connection(
-            region=region,
-            connect_timeout_seconds=5,
-            read_timeout_seconds=10,
-            max_retry_attempts=4,
-            max_pool_connections=MOST_CONNECTIONS,
-        )
-        self._description: dict[str, Any] = {}
-
-    def describe(self) -> None:
-        """Learn the key schema. Raises TableError if there is no such table or index."""
-        with self._explained("DescribeTable"):
-            self._description = self._connection.describe_table(self.name)
-        if self.index is not None and self.index not in self.index_names:
-            known = ", ".join(self.index_names) or "none"
-            raise TableError(
-                f"table {self.name} has no index {self.index}: correct REAPER_TABLE_INDEX"
-                f" (there are: {known})"
-            )
-
-    @property
-    def key_names(self) -> tuple[str, ...]:
-        """Hash key, then range key if there is one."""
-        schema = sorted(self._description["KeySchema"], key=lambda key: key["KeyType"])
-        return tuple(key["AttributeName"] for key in schema)
-
-    @property
-    def index_names(self) -> list[str]:
-        return [index["IndexName"] for index in self._indexes]
-
-    @property
-    def _indexes(self) -> list[dict[str, Any]]:
-        return [
-            *self._description.get("GlobalSecondaryIndexes", []),
-            *self._description.get("LocalSecondaryIndexes", []),
-        ]
-
-    @property
-    def projected(self) -> frozenset[str] | None:
-        """The attributes that the scanned index holds; None where it holds them all."""
-        if self.index is None:
-            return None
-        (index,) = (one for one in self._indexes if one["IndexName"] == self.index)
-        projection = index["Projection"]
-        if projection["ProjectionType"] == "ALL":
-            return None
-        keys = (key["AttributeName"] for key in index["KeySchema"])
-        return frozenset((*self.key_names, *keys, *projection.get("NonKeyAttributes", ())))
-
-    @property
-    def row_estimate(self) -> int:
-        """DynamoDB's own count, up to six hours old."""
-        return int(self._description.get("ItemCount", 0))
 
     def scan_page(
         self,
@@ -120,7 +49,7 @@ class ConnectionsTable:
     ) -> Page:
         """One page of a segment, with the attributes that ``shape`` needs, or all of them."""
         attributes = None if shape is None else [_path(path) for path in shape.needed]
-        with self._explained("Scan"):
+        with self.explained("Scan"):
             data = self._connection.scan(
                 self.name,
                 attributes_to_get=attributes,
@@ -133,97 +62,121 @@ class ConnectionsTable:
         units = data.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
         return Page(data["Items"], data.get("LastEvaluatedKey"), float(units))
 
-    def read(self, keys: Sequence[Item]) -> list[Item]:
-        """The whole rows with these keys as they are now; those that are gone are left out."""
-        items: list[Item] = []
-        # A scan may show a row twice that moves meanwhile; a batch may not name a key twice.
-        unique = list({str(key): key for key in keys}.values())
-        for start in range(0, len(unique), READ_BATCH):
-            wanted = unique[start : start + READ_BATCH]
-            pause_seconds = 0.0
-            while wanted:
-                time.sleep(pause_seconds)
-                pause_seconds = min(2.0, 2 * pause_seconds + 0.1)
-                with self._explained("BatchGetItem"):
-                    data = self._connection.batch_get_item(
-                        self.name, cast(Any, wanted), consistent_read=True
-                    )
-                items += data["Responses"].get(self.name, [])
-                wanted = data.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
-        return items
-
-    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Deletion:
+    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Change:
         """Delete ``row`` if its watched attributes are still what they were when it was read."""
         return self._delete_if(row.key, _unchanged(row, watched))
 
-    def impossible_key(self) -> Item:
-        """A well-formed key that no row has."""
-        types = {
-            definition["AttributeName"]: definition["AttributeType"]
-            for definition in self._description["AttributeDefinitions"]
+    def clear(self, row: Row, watched: Sequence[AttributePath], path: AttributePath) -> Change:
+        """Remove the attribute at ``path`` on the same condition; the row itself stays."""
+        return self._update_if(row.key, _path(path).remove(), _unchanged(row, watched))
+
+    def note_missed_pongs(
+        self, row: Row, watched: Sequence[AttributePath], missed: MissedPongs
+    ) -> Change:
+        """Write the count on the row, on the same condition."""
+        count = {
+            "missed": {"N": str(missed.missed)},
+            "at": {"N": f"{missed.at:.3f}"},
+            "unchanged": {"S": missed.unchanged},
         }
-        nobody: dict[str, Any] = {"S": "reaper-check-nobody", "N": "-9.87e99", "B": b"\0reaper"}
-        return {name: {types[name]: nobody[types[name]]} for name in self.key_names}
+        action = _path(MISSED_PONGS).set(cast(Any, Value({"M": count})))
+        return self._update_if(row.key, action, _unchanged(row, watched))
 
-    def try_delete(self, key: Item) -> None:
-        """Ask to delete a row that does not exist, to learn whether it would be allowed."""
-        self._delete_if(key, Path([self.key_names[0]]).exists())
+    def delete_together(
+        self, rows: Sequence[Row], others: Sequence[Item], watched: Sequence[AttributePath]
+    ) -> Change:
+        """Delete ``rows`` on the same condition, and ``others`` that go with them.
 
-    def _delete_if(self, key: Item, condition: Condition) -> Deletion:
-        hash_value, *range_value = (next(iter(key[name].values())) for name in self.key_names)
+        In one transaction if there are few. Where there are more, each checks the condition, and
+        the rows themselves go with the last: what is begun is found again and finished.
+        """
+        conditions = [(row.key, _unchanged(row, watched)) for row in rows[:TRANSACTION_CHECKS]]
+        keys = [row.key for row in rows[TRANSACTION_CHECKS:]]
+        keys += [self.key_of(item) for item in others]
+        chunks = [keys[n : n + TRANSACTION_ROWS] for n in range(0, len(keys), TRANSACTION_ROWS)]
+        for chunk in chunks[:-1]:
+            if self._transact(conditions, [(key, None) for key in chunk]) is Change.REFUSED:
+                return Change.REFUSED
+        last = [(key, None) for key in chunks[-1]] if chunks else []
+        return self._transact([], [*last, *conditions])
+
+    def put_back(self, item: Item) -> Change:
+        """Store a row unless there is one with its key."""
+        hash_value, range_value = self.key_values(item)
         try:
-            with self._explained("DeleteItem"):
-                self._connection.delete_item(
+            with self.explained("PutItem"):
+                self._connection.put_item(
                     self.name,
                     hash_value,
-                    range_value[0] if range_value else None,
-                    condition=condition,
+                    range_value,
+                    attributes=item,
+                    condition=Path([self.key_names[0]]).does_not_exist(),
                 )
-        except _ConditionFailed:
-            return Deletion.CHANGED
-        return Deletion.DONE
+        except ConditionFailed:
+            return Change.REFUSED
+        return Change.DONE
 
-    @contextmanager
-    def _explained(self, operation: str) -> Iterator[None]:
+    def put_back_attribute(self, key: Item, path: AttributePath, value: AttributeValue) -> Change:
+        """Set an attribute of a row that exists and does not have it."""
+        condition = Path([self.key_names[0]]).exists() & _path(path).does_not_exist()
+        return self._update_if(key, _path(path).set(cast(Any, Value(value))), condition)
+
+    def try_delete(self) -> None:
+        """Ask to delete a row that does not exist, to learn whether it would be allowed."""
+        self._delete_if(self.impossible_key(), self._exists)
+
+    def try_update(self) -> None:
+        """Ask to update a row that does not exist, to learn whether it would be allowed."""
+        self._update_if(self.impossible_key(), _path(MISSED_PONGS).remove(), self._exists)
+
+    def try_transaction(self) -> None:
+        """Ask for a transaction on a row that does not exist."""
+        key = self.impossible_key()
+        self._transact([(key, self._exists)], [])
+
+    @property
+    def _exists(self) -> Condition:
+        return Path([self.key_names[0]]).exists()
+
+    def _delete_if(self, key: Item, condition: Condition) -> Change:
         try:
-            yield
-        except TableDoesNotExist:
-            raise self._no_such_table() from None
-        except PynamoDBException as error:
-            raise self._explain(operation, error.cause or error) from None
-        except (BotoCoreError, ClientError) as error:
-            raise self._explain(operation, error) from None
+            with self.explained("DeleteItem"):
+                self._connection.delete_item(self.name, *self.key_values(key), condition=condition)
+        except ConditionFailed:
+            return Change.REFUSED
+        return Change.DONE
 
-    def _explain(self, operation: str, error: Exception) -> Exception:
-        # botocore's errors of the connection have a response too, and it is None.
-        response = (getattr(error, "response", None) or {}).get("Error", {})
-        match response.get("Code"):
-            case "ConditionalCheckFailedException":
-                return _ConditionFailed()
-            case "AccessDeniedException":
-                return AccessDenied(
-                    f"dynamodb:{operation} on table {self.name} is not granted to these"
-                    " credentials: add it to the role's policy"
+    def _update_if(self, key: Item, action: Action, condition: Condition) -> Change:
+        try:
+            with self.explained("UpdateItem"):
+                self._connection.update_item(
+                    self.name, *self.key_values(key), actions=[action], condition=condition
                 )
-            case "ResourceNotFoundException":
-                return self._no_such_table()
-            case None:
-                return TableError(f"{operation} on table {self.name} failed: {error}")
-            case code:
-                return TableError(
-                    f"{operation} on table {self.name} failed:"
-                    f" {code}: {response.get('Message', '')}"
+        except ConditionFailed:
+            return Change.REFUSED
+        return Change.DONE
+
+    def _transact(
+        self,
+        checks: Sequence[tuple[Item, Condition]],
+        deletes: Sequence[tuple[Item, Condition | None]],
+    ) -> Change:
+        def operation(key: Item, condition: Condition | None) -> dict[str, Any]:
+            return self._connection.get_operation_kwargs(
+                self.name, *self.key_values(key), condition=condition
+            )
+
+        try:
+            with self.explained("TransactWriteItems"):
+                self._connection.transact_write_items(
+                    condition_check_items=[operation(*check) for check in checks],
+                    delete_items=[operation(*delete) for delete in deletes],
+                    put_items=[],
+                    update_items=[],
                 )
-
-    def _no_such_table(self) -> TableError:
-        return TableError(
-            f"there is no table {self.name} in Region {self.region}: correct REAPER_TABLE_NAME,"
-            " or AWS_REGION if the table is in another Region"
-        )
-
-
-class _ConditionFailed(Exception):
-    """The row is not, or no longer, what the condition says."""
+        except ConditionFailed:
+            return Change.REFUSED
+        return Change.DONE
 
 
 def _path(path: AttributePath) -> Path:

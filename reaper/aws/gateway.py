@@ -52,7 +52,7 @@ class Gateway:
     def _answer(self, response: Response) -> Answer:
         if response.status is None:
             return Answer(response.tag, Outcome.UNKNOWN, response.error)
-        outcome = outcome_of_status(response.status)
+        outcome = outcome_of_status(response.status, response.tag.ask)
         if outcome is not Outcome.ALIVE:
             return Answer(response.tag, outcome, _describe(response))
         last_active_at = _last_active_at(response.body, self._wall_clock())

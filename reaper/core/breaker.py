@@ -55,6 +55,10 @@ class Evidence:
     """Expired rows that answered 200: their timestamps do not mean what the rule assumes."""
     expired_unknown: int = 0
     expired_denied: int = 0
+    pongs: int = 0
+    """Rows whose client was heard of after a heartbeat."""
+    deaf: int = 0
+    """Rows whose client missed so many in a row that it counts as deaf."""
     untold_answers: int = 0
     """Answers, not rows, that were neither 200 nor 410."""
 
@@ -80,6 +84,12 @@ class Evidence:
             self.denied += rows
         elif outcome is Outcome.THROTTLED:
             self.throttled += rows
+
+    def convict_deaf(self, rows: int) -> None:
+        """Their heartbeats were taken, but they are as gone as those that answered 410 twice."""
+        self.alive -= rows
+        self.gone += rows
+        self.confirmed += rows
 
     def count_expired(self, outcome: Outcome, rows: int) -> None:
         match outcome:
@@ -128,6 +138,36 @@ def judge_age(evidence: Evidence) -> HoldReason | None:
     if evidence.expired_gone:
         return None
     return HoldReason.DENIED if evidence.expired_denied else HoldReason.TOO_MANY_UNKNOWN
+
+
+def judge_deaf(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
+    """Why no client may be called deaf, or None when the missed pongs mean what they should.
+
+    Where nobody answers, it is the application that does not write down what it hears. A gateway
+    whose word is not good enough to evict on is not told to close sockets either, whoever
+    vouches for the endpoint.
+    """
+    if reason := judge(evidence, limits):
+        return reason
+    if not evidence.pongs:
+        return HoldReason.TOO_MANY_GONE
+    heard_or_deaf = evidence.pongs + evidence.deaf
+    if (
+        evidence.deaf >= limits.min_gone_rows
+        and evidence.deaf / heard_or_deaf > limits.max_gone_fraction
+    ):
+        return HoldReason.TOO_MANY_GONE
+    return None
+
+
+def explain_deaf(evidence: Evidence) -> str:
+    """Why clients that answer no heartbeat were left alone, in one sentence for an operator."""
+    return (
+        f"{evidence.deaf} clients answered none of their last heartbeats and {evidence.pongs}"
+        " answered: while that is so the fault is likelier on the application's side. It must note"
+        " a pong in REAPER_LAST_SEEN_ATTRIBUTE; or switch pongs off with"
+        " REAPER_PONG_TIMEOUT_SECONDS=0"
+    )
 
 
 def explain(reason: HoldReason, evidence: Evidence, limits: BreakerLimits) -> str:

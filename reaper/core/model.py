@@ -1,9 +1,9 @@
-"""The nouns: endpoint, row, probe, outcome."""
+"""The nouns: endpoint, row, probe, outcome, zombie."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
 AttributeValue = dict[str, Any]
@@ -36,6 +36,16 @@ class Endpoint(NamedTuple):
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
+class MissedPongs(NamedTuple):
+    """What a row remembers of the heartbeats that its client took and did not answer."""
+
+    missed: int
+    at: float
+    """Epoch seconds of the last of them."""
+    unchanged: str
+    """The fingerprint that the row had then. With any other one the count is void."""
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One connection row as the scan read it. Times are epoch seconds."""
@@ -50,7 +60,8 @@ class Row:
     last_seen_at: float | None
     message_count: int
     watched: tuple[AttributeValue | None, ...]
-    """The attributes, as read, that must still be the same when the row is deleted."""
+    """The attributes, as read, that must still be the same when the row is evicted."""
+    missed_pongs: MissedPongs | None = None
 
     @property
     def last_activity_at(self) -> float | None:
@@ -75,6 +86,8 @@ class Ask(Enum):
 
     CHECK = "GET"
     HEARTBEAT = "POST"
+    CLOSE = "DELETE"
+    """No question but an order: to close the socket of a deaf client."""
 
 
 class Purpose(Enum):
@@ -88,6 +101,7 @@ class Purpose(Enum):
     """A row that was left alone, asked after all, because the evidence needs a living witness."""
     AGE_SAMPLE = "age-sample"
     """An expired row asked all the same, to verify the expired rule."""
+    CLOSE = "close"
 
 
 @dataclass(slots=True)
@@ -102,6 +116,8 @@ class Probe:
     attempts: int = 0
     is_follow_up: bool = False
     """Whether it is the heartbeat that a check called for, which calls for no other."""
+    suspect_since: float | None = None
+    """When the first 410 came that a second question is to confirm, in epoch seconds."""
 
 
 class Answer(NamedTuple):
@@ -113,3 +129,23 @@ class Answer(NamedTuple):
     """For a person: ``403 AccessDeniedException``, ``timed out after 5 s``."""
     last_active_at: float | None = None
     """Epoch seconds, from a check that was answered 200."""
+
+
+class Reason(StrEnum):
+    """Why a row is evicted."""
+
+    GONE = "gone"
+    """The gateway answered 410 twice."""
+    EXPIRED = "expired"
+    """Older than the platform lets a socket live."""
+    DEAF = "deaf"
+    """Its socket was open, but several heartbeats in a row went unanswered."""
+
+
+class Zombie(NamedTuple):
+    """A row to be evicted."""
+
+    row: Row
+    reason: Reason
+    evidence: dict[str, Any]
+    """What it was convicted on, for the audit line."""

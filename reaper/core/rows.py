@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reaper.core.endpoint import EndpointResolver
-from reaper.core.model import AttributeValue, Item, Row
+from reaper.core.model import AttributeValue, Item, MissedPongs, Row
 from reaper.core.times import epoch_seconds
 
 LARGEST_COUNT = 10**12
@@ -15,6 +15,9 @@ LARGEST_COUNT = 10**12
 
 AttributePath = tuple[str, ...]
 """An attribute's name, or the names that lead through maps to it."""
+
+MISSED_PONGS: AttributePath = ("reaperMissedPongs",)
+"""Where the reaper itself writes on a row: a map with the fields of MissedPongs."""
 
 LONGEST_CONNECTION_ID = 256
 """Generous: API Gateway issues 16 characters, stand-ins and custom encodings some more."""
@@ -50,10 +53,11 @@ class RowShape:
     row_filter: tuple[AttributePath, re.Pattern[str]] | None = None
     projected: frozenset[str] | None = None
     """The attributes that a scan can bring, where an index does not hold them all."""
+    counts_pongs: bool = False
 
     @property
     def watched(self) -> tuple[AttributePath, ...]:
-        """What shows that a row has been touched: compared again when the row is deleted."""
+        """What shows that a row has been touched: compared again when the row is evicted."""
         paths = (
             self.connection_id,
             self.connected_at,
@@ -69,6 +73,8 @@ class RowShape:
         indispensable = [self.connection_id, *self.endpoint]
         if self.row_filter:
             indispensable.append(self.row_filter[0])
+        if self.counts_pongs:
+            indispensable.append(MISSED_PONGS)
         return [path for path in indispensable if not self.can_bring(path)]
 
     def can_bring(self, path: AttributePath) -> bool:
@@ -80,6 +86,8 @@ class RowShape:
         paths = {*((name,) for name in self.key_names), *self.watched}
         if self.row_filter:
             paths.add(self.row_filter[0])
+        if self.counts_pongs:
+            paths.add(MISSED_PONGS)
         return sorted(
             path for path in paths if not any(path[:n] in paths for n in range(1, len(path)))
         )
@@ -117,7 +125,20 @@ class RowReader:
             last_seen_at=epoch_seconds(attribute(item, shape.last_seen_at), now),
             message_count=_count(attribute(item, shape.message_count)),
             watched=tuple(attribute(item, path) for path in self._watched),
+            missed_pongs=_missed_pongs(item) if shape.counts_pongs else None,
         )
+
+
+def _missed_pongs(item: Item) -> MissedPongs | None:
+    """None where there is no count, or none that could be ours."""
+    held = (attribute(item, MISSED_PONGS) or {}).get("M", {})
+    missed, at, unchanged = (_text(held.get(name)) for name in MissedPongs._fields)
+    if missed is None or at is None or unchanged is None:
+        return None
+    try:
+        return MissedPongs(int(missed), float(at), unchanged)
+    except ValueError:
+        return None
 
 
 def _text(value: AttributeValue | None) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from reaper.core.model import Outcome, Row
+from reaper.core.model import Ask, Outcome, Row
 
 CONNECT_MAY_TAKE_SECONDS = 30.0
 """A connection answers 410 until its ``$connect`` integration has returned, at most 29 s later."""
@@ -15,14 +15,19 @@ _MEANINGS = {
     403: Outcome.DENIED,
     429: Outcome.THROTTLED,
 }
+_CLOSED = (200, 204)
 
 
-def outcome_of_status(status: int) -> Outcome:
+def outcome_of_status(status: int, ask: Ask) -> Outcome:
     """Classify by status code alone; the bodies of 410s do not always parse.
+
+    A socket that was closed as ordered is gone.
 
     Whatever is not known to mean alive or gone is unknown, and unknown is never evidence of
     death.
     """
+    if ask is Ask.CLOSE and status in _CLOSED:
+        return Outcome.GONE
     return _MEANINGS.get(status, Outcome.UNKNOWN)
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import stat
 import sys
 from collections.abc import Sequence
 from typing import Any
+
+from reaper.core.audit import dump_line
 
 
 class AuditLog:
@@ -42,7 +42,7 @@ class AuditLog:
         """
         if not entries:
             return
-        lines = [json.dumps(entry, default=_plain, separators=(",", ":")) for entry in entries]
+        lines = [dump_line(entry) for entry in entries]
         data = memoryview(("\n" * self._is_torn + "\n".join(lines) + "\n").encode())
         self._is_torn = True
         sys.stdout.flush()
@@ -51,10 +51,3 @@ class AuditLog:
         if self._is_regular_file:
             os.fsync(self._file_descriptor)
         self._is_torn = False
-
-
-def _plain(value: object) -> object:
-    """Binary attributes in base64, as DynamoDB's own JSON has them."""
-    if isinstance(value, bytes | bytearray):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"cannot write {type(value).__name__} to the audit log")

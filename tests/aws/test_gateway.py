@@ -69,13 +69,31 @@ def ask(gateway: Gateway, endpoint: Endpoint, *names: str, how: Ask = Ask.CHECK)
         (faults.speaks_garbage, Outcome.UNKNOWN, "connection broke"),
     ],
 )
-@pytest.mark.parametrize("how", list(Ask))
+@pytest.mark.parametrize("how", [Ask.CHECK, Ask.HEARTBEAT])
 def test_each_answer_has_its_outcome(gateway, how, behaviour, outcome, told):
     with FaultyGateway(default=behaviour) as server:
         answer = ask(gateway, server.endpoint, "abc=", how=how)["abc="]
 
     assert answer.outcome is outcome
     assert told in answer.detail
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome"),
+    [
+        (faults.answers(204), Outcome.GONE),
+        (faults.gone, Outcome.GONE),
+        (faults.denied, Outcome.DENIED),
+        (faults.broken, Outcome.UNKNOWN),
+        (faults.hangs, Outcome.UNKNOWN),
+    ],
+)
+def test_an_order_to_close_is_carried_out_or_not(gateway, behaviour, outcome):
+    with FaultyGateway(default=behaviour) as server:
+        answer = ask(gateway, server.endpoint, "abc=", how=Ask.CLOSE)["abc="]
+
+    assert answer.outcome is outcome
+    assert server.asked("DELETE") == {"abc=": 1}
 
 
 def test_a_refused_connection_is_unknown(gateway):

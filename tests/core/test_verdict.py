@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from reaper.core.model import Outcome
+from reaper.core.model import Ask, Outcome
 from reaper.core.verdict import confirm_delay_seconds, outcome_of_status
 from tests.core.builders import NOW, a_row
 
 
-@pytest.mark.parametrize("status", range(100, 600))
-def test_only_410_is_ever_evidence_of_death(status):
-    assert (outcome_of_status(status) is Outcome.GONE) == (status == 410)
-    assert (outcome_of_status(status) is Outcome.ALIVE) == (status == 200)
+@pytest.mark.parametrize("ask", [Ask.CHECK, Ask.HEARTBEAT])
+def test_only_410_is_ever_evidence_of_death_and_only_200_of_life(ask):
+    outcomes = {status: outcome_of_status(status, ask) for status in range(100, 600)}
+
+    assert [status for status, what in outcomes.items() if what is Outcome.GONE] == [410]
+    assert [status for status, what in outcomes.items() if what is Outcome.ALIVE] == [200]
+
+
+def test_a_socket_closed_as_ordered_is_gone():
+    gone = [s for s in range(100, 600) if outcome_of_status(s, Ask.CLOSE) is Outcome.GONE]
+    assert gone == [200, 204, 410]
 
 
 @pytest.mark.parametrize(

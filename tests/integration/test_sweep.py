@@ -99,8 +99,9 @@ def test_trust_endpoint_evicts_all_the_same_and_says_so_first(cloud, lone_api):
 
     assert (done.code, done.report["evicted"]) == (0, 2)
     events = [entry["event"] for entry in done.log]
-    (warning,) = [event for event in events if "--trust-endpoint" in event]
-    assert events.index(warning) < events.index("evicted")
+    beforehand, on_your_word = [event for event in events if "--trust-endpoint" in event]
+    assert events.index(beforehand) < events.index(on_your_word) < events.index("evicted")
+    assert on_your_word.startswith("evicting on your word")
 
 
 @pytest.mark.parametrize("range_key", [("joinedAt", "N"), ("room", "S")])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from reaper.aws.connections import ConnectionsTable, Deletion, TableError
+from reaper.aws.connections import Change, ConnectionsTable
+from reaper.aws.errors import TableError
 from reaper.core.endpoint import EndpointResolver
 from reaper.core.rows import RowReader, RowShape, attribute_path
 from tests.core.builders import ENDPOINT, NOW
@@ -59,7 +60,7 @@ def test_a_scan_brings_what_is_needed_and_what_it_cost(table):
 
 
 def test_an_untouched_row_is_deleted(cloud, table):
-    assert table.delete(scanned(table), SHAPE.watched) is Deletion.DONE
+    assert table.delete(scanned(table), SHAPE.watched) is Change.DONE
     assert cloud.rows(table.name) == []
 
 
@@ -78,7 +79,7 @@ def test_a_row_that_was_touched_since_it_was_read_stays(cloud, table, touch):
     row = scanned(table)
     cloud.put(table.name, ROW | touch)
 
-    assert table.delete(row, SHAPE.watched) is Deletion.CHANGED
+    assert table.delete(row, SHAPE.watched) is Change.REFUSED
     assert cloud.rows(table.name) == [ROW | touch]
 
 
@@ -86,7 +87,7 @@ def test_a_row_that_is_gone_already_counts_as_changed(cloud, table):
     row = scanned(table)
     cloud.dynamodb.delete_item(TableName=table.name, Key=row.key)
 
-    assert table.delete(row, SHAPE.watched) is Deletion.CHANGED
+    assert table.delete(row, SHAPE.watched) is Change.REFUSED
 
 
 def test_whole_rows_are_read_by_the_hundred(cloud, table):
@@ -100,7 +101,9 @@ def test_whole_rows_are_read_by_the_hundred(cloud, table):
 
 
 def test_nothing_has_the_impossible_key(table):
-    table.try_delete(table.impossible_key())
+    table.try_delete()
+    table.try_update()
+    table.try_transaction()
     assert table.read([table.impossible_key()]) == []
 
 

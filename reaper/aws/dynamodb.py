@@ -1,0 +1,197 @@
+"""A DynamoDB table: what it looks like, what it holds, and its errors in words that help.
+
+This works below pynamodb's models, on items in wire form: a model would have to know every
+attribute's type beforehand, and would lose those that it does not know.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
+from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
+
+from reaper.aws.errors import TableAccessDenied, TableError, error_response
+from reaper.core.model import Item
+
+MOST_CONNECTIONS = 32
+"""Scan segments and evictions that run at once share them."""
+
+READ_BATCH = 100
+"""The most keys that one BatchGetItem takes."""
+
+_PERMISSIONS = {"TransactWriteItems": "ConditionCheckItem and dynamodb:DeleteItem"}
+"""Where an operation's permission does not have its name."""
+
+
+class DynamoTable:
+    """A table, or one of its indexes."""
+
+    def __init__(self, name: str, index: str | None, region: str | None) -> None:
+        self.name = name
+        self.index = index
+        self.region = region
+        self._connection = Connection(
+            region=region,
+            connect_timeout_seconds=5,
+            read_timeout_seconds=10,
+            max_retry_attempts=4,
+            max_pool_connections=MOST_CONNECTIONS,
+        )
+        self._description: dict[str, Any] = {}
+
+    def describe(self) -> None:
+        """Learn the key schema. Raises TableError if there is no such table or index."""
+        with self.explained("DescribeTable"):
+            self._description = self._connection.describe_table(self.name)
+        if self.index is not None and self.index not in self.index_names:
+            known = ", ".join(self.index_names) or "none"
+            raise TableError(
+                f"table {self.name} has no index {self.index}: correct REAPER_TABLE_INDEX"
+                f" (there are: {known})"
+            )
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Hash key, then range key if there is one."""
+        schema = sorted(self._description["KeySchema"], key=lambda key: key["KeyType"])
+        return tuple(key["AttributeName"] for key in schema)
+
+    @property
+    def arn(self) -> str:
+        return str(self._description["TableArn"])
+
+    @property
+    def index_names(self) -> list[str]:
+        return [index["IndexName"] for index in self._indexes]
+
+    @property
+    def _indexes(self) -> list[dict[str, Any]]:
+        return [
+            *self._description.get("GlobalSecondaryIndexes", []),
+            *self._description.get("LocalSecondaryIndexes", []),
+        ]
+
+    @property
+    def projected(self) -> frozenset[str] | None:
+        """The attributes that the scanned index holds; None where it holds them all."""
+        if self.index is None:
+            return None
+        (index,) = (one for one in self._indexes if one["IndexName"] == self.index)
+        projection = index["Projection"]
+        if projection["ProjectionType"] == "ALL":
+            return None
+        keys = (key["AttributeName"] for key in index["KeySchema"])
+        return frozenset((*self.key_names, *keys, *projection.get("NonKeyAttributes", ())))
+
+    @property
+    def row_estimate(self) -> int:
+        """DynamoDB's own count, up to six hours old."""
+        return int(self._description.get("ItemCount", 0))
+
+    def read(self, keys: Sequence[Item]) -> list[Item]:
+        """The whole rows with these keys as they are now; those that are gone are left out."""
+        items: list[Item] = []
+        # A scan may show a row twice that moves meanwhile; a batch may not name a key twice.
+        unique = list({str(key): key for key in keys}.values())
+        for start in range(0, len(unique), READ_BATCH):
+            wanted = unique[start : start + READ_BATCH]
+            pause_seconds = 0.0
+            while wanted:
+                time.sleep(pause_seconds)
+                pause_seconds = min(2.0, 2 * pause_seconds + 0.1)
+                with self.explained("BatchGetItem"):
+                    data = self._connection.batch_get_item(
+                        self.name, cast(Any, wanted), consistent_read=True
+                    )
+                items += data["Responses"].get(self.name, [])
+                wanted = data.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+        return items
+
+    def read_partition(self, key: Item) -> list[Item]:
+        """Every whole row that shares the partition key of ``key``."""
+        items: list[Item] = []
+        start_key: Item | None = None
+        while True:
+            with self.explained("Query"):
+                data = self._connection.query(
+                    self.name,
+                    self.key_values(key)[0],
+                    exclusive_start_key=cast(Any, start_key),
+                    consistent_read=True,
+                )
+            items += data["Items"]
+            start_key = data.get("LastEvaluatedKey")
+            if start_key is None:
+                return items
+
+    def impossible_key(self) -> Item:
+        """A well-formed key that no row has."""
+        types = {
+            definition["AttributeName"]: definition["AttributeType"]
+            for definition in self._description["AttributeDefinitions"]
+        }
+        nobody: dict[str, Any] = {"S": "reaper-check-nobody", "N": "-9.87e99", "B": b"\0reaper"}
+        return {name: {types[name]: nobody[types[name]]} for name in self.key_names}
+
+    def key_of(self, item: Item) -> Item:
+        """The primary key of a row."""
+        return {name: item[name] for name in self.key_names}
+
+    def key_values(self, key: Item) -> tuple[Any, Any]:
+        """Hash and range value; None where there is no range key."""
+        hash_value, *range_value = (next(iter(key[name].values())) for name in self.key_names)
+        return hash_value, range_value[0] if range_value else None
+
+    @contextmanager
+    def explained(self, operation: str) -> Iterator[None]:
+        """Raises TableError in place of whatever pynamodb or botocore raise, or ConditionFailed."""
+        try:
+            yield
+        except TableDoesNotExist:
+            raise self._no_such_table() from None
+        except PynamoDBException as error:
+            raise self._explain(operation, error.cause or error) from None
+        except (BotoCoreError, ClientError) as error:
+            raise self._explain(operation, error) from None
+
+    def _explain(self, operation: str, error: Exception) -> Exception:
+        answer = error_response(error)
+        match answer.get("Code"):
+            case "ConditionalCheckFailedException":
+                return ConditionFailed()
+            case "TransactionCanceledException" if _is_condition_failed(error):
+                return ConditionFailed()
+            case "AccessDeniedException":
+                permission = _PERMISSIONS.get(operation, operation)
+                return TableAccessDenied(
+                    f"dynamodb:{permission} on table {self.name} is not granted to these"
+                    " credentials: add it to the role's policy"
+                )
+            case "ResourceNotFoundException":
+                return self._no_such_table()
+            case None:
+                return TableError(f"{operation} on table {self.name} failed: {error}")
+            case code:
+                return TableError(
+                    f"{operation} on table {self.name} failed: {code}: {answer.get('Message', '')}"
+                )
+
+    def _no_such_table(self) -> TableError:
+        return TableError(
+            f"there is no table {self.name} in Region {self.region}: correct REAPER_TABLE_NAME,"
+            " or AWS_REGION if the table is in another Region"
+        )
+
+
+class ConditionFailed(Exception):
+    """The row is not, or no longer, what the condition says."""
+
+
+def _is_condition_failed(error: Exception) -> bool:
+    reasons = (getattr(error, "response", None) or {}).get("CancellationReasons", [])
+    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)

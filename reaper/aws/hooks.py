@@ -1,0 +1,193 @@
+"""On-evict hooks: the application hears of a reaped connection before its row goes.
+
+At least once: whoever is told and then keeps us from evicting, or dies in between, is told again
+by a later sweep.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reaper.aws.errors import HookAccessDenied, HookError, error_response
+from reaper.aws.session import API_CONFIG
+from reaper.core.events import EVENT_DETAIL_TYPE, EVENT_SOURCE, disconnect_event, eviction_event
+from reaper.core.model import Zombie
+
+TOLD_AT_ONCE = 20
+"""The most zombies that a hook is given at a time."""
+
+LONGEST_INVOCATION_SECONDS = 30
+"""API Gateway waits 29 s for an integration, so ``$disconnect`` code is quicker than that."""
+
+EVENTS_AT_ONCE = 10
+"""The most entries that PutEvents takes."""
+
+RESERVED_SOURCE = "aws.nobody"
+"""Sources that begin with ``aws.`` are AWS's own: an entry with one is never delivered."""
+
+
+class Hook(Protocol):
+    """Told of zombies, at most ``TOLD_AT_ONCE``; returns for each what went wrong, or None."""
+
+    def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]: ...
+    def try_out(self) -> None: ...
+
+
+class LambdaHook:
+    """Invokes the application's ``$disconnect`` function and waits for its success."""
+
+    def __init__(
+        self,
+        session: boto3.Session,
+        region: str,
+        function: str,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``function`` is a name or an ARN, which may lead to another Region."""
+        self._function = function
+        self._wall_clock = wall_clock
+        self._client = session.client(
+            "lambda",
+            region_name=_region_of_arn(function) or region,
+            config=API_CONFIG.merge(
+                Config(
+                    read_timeout=LONGEST_INVOCATION_SECONDS,
+                    retries={"total_max_attempts": 1},
+                    max_pool_connections=TOLD_AT_ONCE,
+                )
+            ),
+        )
+
+    def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        with ThreadPoolExecutor(TOLD_AT_ONCE, thread_name_prefix="on-evict") as pool:
+            return list(pool.map(self._tell, zombies))
+
+    def try_out(self) -> None:
+        """Ask whether the function is there and may be invoked. Raises HookError."""
+        self._invoke(InvocationType="DryRun")
+
+    def _tell(self, zombie: Zombie) -> Exception | None:
+        event = disconnect_event(zombie, self._wall_clock())
+        try:
+            answer = self._invoke(Payload=json.dumps(event).encode())
+            payload = answer["Payload"].read()
+        except (HookError, BotoCoreError) as error:
+            return error
+        if "FunctionError" in answer:
+            return HookError(f"{self._function} failed: its own log says why")
+        status = _status_code(payload)
+        if status is not None and status >= 400:
+            return HookError(f"{self._function} answered {status}")
+        return None
+
+    def _invoke(self, **arguments: Any) -> Any:
+        try:
+            return self._client.invoke(FunctionName=self._function, **arguments)
+        except (BotoCoreError, ClientError) as error:
+            raise _explain(
+                error, f"lambda:InvokeFunction on {self._function}", "REAPER_ON_EVICT_LAMBDA"
+            ) from None
+
+
+class EventBusHook:
+    """Puts an event per zombie on an EventBridge bus."""
+
+    def __init__(
+        self,
+        session: boto3.Session,
+        region: str,
+        bus: str,
+        table: str,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        """``bus`` is a name or an ARN, which may lead to another Region."""
+        self._bus = bus
+        self._table = table
+        self._wall_clock = wall_clock
+        self._client = session.client(
+            "events", region_name=_region_of_arn(bus) or region, config=API_CONFIG
+        )
+
+    def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        results: list[Exception | None] = []
+        for start in range(0, len(zombies), EVENTS_AT_ONCE):
+            results += self._put(zombies[start : start + EVENTS_AT_ONCE])
+        return results
+
+    def try_out(self) -> None:
+        """Ask whether the bus is there and may be written to. Raises HookError.
+
+        Without an event on it: EventBridge refuses those that claim to be AWS's own.
+        """
+        try:
+            self._client.describe_event_bus(Name=self._bus)
+        except (BotoCoreError, ClientError) as error:
+            if error_response(error).get("Code") == "ResourceNotFoundException":
+                raise self._explain(error) from None
+        self._call([self._entry("{}") | {"Source": RESERVED_SOURCE}])
+
+    def _put(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        now = self._wall_clock()
+        details = [json.dumps(eviction_event(one, self._table, now)) for one in zombies]
+        try:
+            answer = self._call([self._entry(detail) for detail in details])
+        except HookError as error:
+            return [error] * len(zombies)
+        return [
+            HookError(f"event bus {self._bus} refused an event: {entry['ErrorCode']}")
+            if entry.get("ErrorCode")
+            else None
+            for entry in answer["Entries"]
+        ]
+
+    def _entry(self, detail: str) -> dict[str, Any]:
+        return {
+            "EventBusName": self._bus,
+            "Source": EVENT_SOURCE,
+            "DetailType": EVENT_DETAIL_TYPE,
+            "Detail": detail,
+        }
+
+    def _call(self, entries: list[dict[str, Any]]) -> Any:
+        try:
+            return self._client.put_events(Entries=entries)
+        except (BotoCoreError, ClientError) as error:
+            raise self._explain(error) from None
+
+    def _explain(self, error: Exception) -> HookError:
+        return _explain(error, f"events:PutEvents on {self._bus}", "REAPER_ON_EVICT_EVENT_BUS")
+
+
+def _explain(error: Exception, permission: str, variable: str) -> HookError:
+    answer = error_response(error)
+    match answer.get("Code"):
+        case "AccessDeniedException" | "AccessDenied":
+            return HookAccessDenied(f"{permission} is not granted to these credentials")
+        case "ResourceNotFoundException":
+            return HookError(f"there is no {permission.split(' on ')[1]}: correct {variable}")
+        case None:
+            return HookError(f"{permission} failed: {error}")
+        case code:
+            return HookError(f"{permission} failed: {code}: {answer.get('Message', '')}")
+
+
+def _region_of_arn(name: str) -> str | None:
+    return name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else None
+
+
+def _status_code(payload: bytes) -> int | None:
+    """What a function written for API Gateway returns; None where it returns something else."""
+    try:
+        answer = json.loads(payload)
+    except ValueError:
+        return None
+    status = answer.get("statusCode") if isinstance(answer, dict) else None
+    return status if isinstance(status, int) else None

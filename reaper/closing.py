@@ -1,0 +1,54 @@
+"""Closes the sockets of deaf clients, before their rows go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from reaper.aws.errors import AccessDenied
+from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose, Reason, Zombie
+from reaper.prober import Prober
+
+POLL_SECONDS = 0.1
+
+
+class CloseFailed(Exception):
+    """A socket may still be open. The message says what the gateway answered."""
+
+
+class SocketCloser:
+    """A step of eviction: only the deaf have a socket to be closed.
+
+    It has the prober to itself, for zombies are only evicted when every question has its answer.
+    """
+
+    def __init__(self, prober: Prober) -> None:
+        self._prober = prober
+
+    def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        for zombie in zombies:
+            if zombie.reason is Reason.DEAF:
+                self._prober.ask(_order_to_close(zombie))
+        answers: dict[str, Answer] = {}
+        while not self._prober.idle:
+            for answer in self._prober.poll(POLL_SECONDS):
+                answers[answer.probe.connection_id] = answer
+        return [_fault(answers.get(zombie.row.connection_id)) for zombie in zombies]
+
+
+def _order_to_close(zombie: Zombie) -> Probe:
+    row = zombie.row
+    assert row.endpoint is not None, "a foreign row is never evicted"
+    return Probe(row.endpoint, row.connection_id, Ask.CLOSE, Purpose.CLOSE, [row])
+
+
+def _fault(answer: Answer | None) -> Exception | None:
+    """What an answer to the order means; no answer where nothing was ordered."""
+    if answer is None or answer.outcome is Outcome.GONE:
+        return None
+    if answer.outcome is Outcome.DENIED:
+        return AccessDenied(
+            f"the gateway refuses to close a deaf client's socket ({answer.detail}): grant"
+            " execute-api:ManageConnections for DELETE on @connections/*, or set"
+            " REAPER_PONG_TIMEOUT_SECONDS=0"
+        )
+    return CloseFailed(f"a deaf client's socket could not be closed: {answer.detail}")

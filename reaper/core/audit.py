@@ -1,0 +1,112 @@
+"""The lines of the audit log: how an eviction is written down, and how it is read back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from reaper.core.model import Item, Zombie
+from reaper.core.rows import AttributePath
+from reaper.core.rules import EvictAction
+
+EVICT, KEPT = "evict", "kept"
+"""What a line says: the row is about to go; or it stayed after all, in spite of its line."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """What is needed to put a row back."""
+
+    says: str
+    table: str
+    action: EvictAction
+    key: Item
+    item: Item
+    cleared: AttributePath
+    """Where the connection id was that was cleared; empty where the whole row went."""
+
+
+def audit_entry(
+    says: str,
+    zombie: Zombie,
+    item: Item,
+    *,
+    at: float,
+    table: str,
+    key: Item,
+    action: EvictAction,
+    cleared: AttributePath,
+    goes_along: bool,
+) -> dict[str, Any]:
+    """A line as it is written. ``item`` is the whole row; times are epoch seconds."""
+    row = zombie.row
+    return {
+        "audit": says,
+        "action": action.value,
+        "at": at,
+        "table": table,
+        "reason": zombie.reason.value,
+        "evidence": zombie.evidence,
+        "connection_id": row.connection_id,
+        "endpoint": str(row.endpoint),
+        "connected_at": row.connected_at,
+        "last_seen_at": row.last_seen_at,
+        "goes_along": goes_along,
+        "cleared": list(cleared),
+        "key": key,
+        "item": item,
+    }
+
+
+def dump_line(entry: dict[str, Any]) -> str:
+    """One line of JSON; binary attributes in base64, as DynamoDB's own JSON has them."""
+    return json.dumps(entry, default=_base64, separators=(",", ":"))
+
+
+def parse_line(text: str) -> AuditLine | None:
+    """Read a line back. None for JSON that is no line of ours, such as metrics on the same stream.
+
+    Raises ValueError for what is no JSON, as a line is that was torn when the disk was full, and
+    for a line of ours that lacks what it must have.
+    """
+    held = json.loads(text)
+    if not isinstance(held, dict) or held.get("audit") not in (EVICT, KEPT):
+        return None
+    try:
+        return AuditLine(
+            says=held["audit"],
+            table=held["table"],
+            action=EvictAction(held["action"]),
+            key=_from_json(held["key"]),
+            item=_from_json(held["item"]),
+            cleared=tuple(held["cleared"]),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"lacks {error}") from None
+
+
+def _base64(value: object) -> object:
+    if isinstance(value, bytes | bytearray):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"cannot write {type(value).__name__} to the audit log")
+
+
+def _from_json(item: dict[str, Any]) -> Item:
+    return {name: _attribute_from_json(value) for name, value in item.items()}
+
+
+def _attribute_from_json(value: dict[str, Any]) -> dict[str, Any]:
+    ((kind, held),) = value.items()
+    match kind:
+        case "B":
+            return {kind: base64.b64decode(held)}
+        case "BS":
+            return {kind: [base64.b64decode(one) for one in held]}
+        case "M":
+            return {kind: _from_json(held)}
+        case "L":
+            return {kind: [_attribute_from_json(one) for one in held]}
+        case _:
+            return value

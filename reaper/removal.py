@@ -1,0 +1,132 @@
+"""Removal: what goes with a connection: its row, its id only, its partition, or a hook's choice."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Hashable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+from reaper.aws.connections import Change
+from reaper.aws.errors import TableError
+from reaper.core.model import AttributeValue, Item, Row, Zombie
+from reaper.core.rows import AttributePath, RowShape, attribute
+from reaper.core.rules import EvictAction, EvictScope
+
+
+class Table(Protocol):
+    """What evictions need of a table."""
+
+    @property
+    def name(self) -> str: ...
+    def key_of(self, item: Item) -> Item: ...
+    def read(self, keys: Sequence[Item]) -> list[Item]: ...
+    def read_partition(self, key: Item) -> list[Item]: ...
+    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Change: ...
+    def clear(self, row: Row, watched: Sequence[AttributePath], path: AttributePath) -> Change: ...
+    def delete_together(
+        self, rows: Sequence[Row], others: Sequence[Item], watched: Sequence[AttributePath]
+    ) -> Change: ...
+
+
+class Eviction(NamedTuple):
+    """One dead connection: the rows that hold its id, whole, and what goes along with them."""
+
+    whose: Zombie
+    """The first of them."""
+    dead: list[tuple[Zombie, Item]]
+    along: list[Item]
+
+    @property
+    def zombies(self) -> list[Zombie]:
+        return [zombie for zombie, _ in self.dead]
+
+    @property
+    def items(self) -> list[Item]:
+        return [item for _, item in self.dead] + self.along
+
+    def reduced_to(self, items: Container[int]) -> Eviction:
+        """What of it is among these items, which are given by ``id()``."""
+        return Eviction(
+            self.whose,
+            [(zombie, item) for zombie, item in self.dead if id(item) in items],
+            [item for item in self.along if id(item) in items],
+        )
+
+
+class Removal:
+    """Takes a connection out of the table, as the operator wants it."""
+
+    def __init__(
+        self, table: Table, shape: RowShape, action: EvictAction, scope: EvictScope
+    ) -> None:
+        self._table = table
+        self._shape = shape
+        self._hash_name = shape.key_names[0]
+        self._scope = scope
+        self.action = action
+
+    @property
+    def takes_partition(self) -> bool:
+        """Whether all rows of a partition go together or not at all."""
+        return self._scope is EvictScope.PARTITION
+
+    @property
+    def cleared(self) -> AttributePath:
+        """The attribute that goes while its row stays; empty where the row goes."""
+        return self._shape.connection_id if self.action is EvictAction.CLEAR else ()
+
+    def group(self, row: Row) -> Hashable:
+        """Rows with the same group are one connection."""
+        if self.takes_partition:
+            return str(row.key[self._hash_name])
+        return row.endpoint, row.connection_id
+
+    def goes_along(self, rows: Sequence[Row]) -> list[Item]:
+        """The other rows of their partition, which go with them.
+
+        Raises TableError where that partition is not this connection's own.
+        """
+        if not self.takes_partition:
+            return []
+        first = rows[0]
+        if not _holds(first.key[self._hash_name], first.connection_id):
+            raise TableError(
+                f"{self._hash_name} does not hold the connection id, so the other rows under it"
+                " may be somebody else's: REAPER_EVICT_SCOPE=row is what fits this table"
+            )
+        own = [row.key for row in rows]
+        partition = self._table.read_partition(first.key)
+        return [item for item in partition if self._table.key_of(item) not in own]
+
+    def remove(self, eviction: Eviction) -> Change:
+        """Do it, if the rows are still as they were read. Raises TableError."""
+        rows, watched = [zombie.row for zombie in eviction.zombies], self._shape.watched
+        if self.action is EvictAction.HOOK:
+            return Change.DONE
+        if self.takes_partition:
+            return self._table.delete_together(rows, eviction.along, watched)
+        if self.action is EvictAction.CLEAR:
+            changes = [self._table.clear(row, watched, self.cleared) for row in rows]
+        else:
+            changes = [self._table.delete(row, watched) for row in rows]
+        return Change.REFUSED if Change.REFUSED in changes else Change.DONE
+
+    def still_there(self, items: Sequence[Item]) -> set[int]:
+        """Of some rows, as they were written down, those that were not removed, by ``id()``.
+
+        Raises TableError.
+        """
+        held = {
+            str(self._table.key_of(item))
+            for item in self._table.read([self._table.key_of(item) for item in items])
+            if not self.cleared or attribute(item, self.cleared) is not None
+        }
+        return {id(item) for item in items if str(self._table.key_of(item)) in held}
+
+
+def _holds(key: AttributeValue, connection_id: str) -> bool:
+    """Whether a partition key is this connection's own, as ``abc=`` and ``CONN#host#abc=`` are."""
+    value: Any = next(iter(key.values()))
+    edge = "[A-Za-z0-9+/=_-]"
+    whole = f"(?<!{edge}){re.escape(connection_id)}(?!{edge})"
+    return isinstance(value, str) and re.search(whole, value) is not None

@@ -1,0 +1,89 @@
+"""From what the operator set to the rules that a sweep goes by."""
+
+from __future__ import annotations
+
+from reaper.aws.dynamodb import DynamoTable
+from reaper.aws.errors import TableError
+from reaper.core.breaker import BreakerLimits
+from reaper.core.pacing import SPREAD_FRACTION
+from reaper.core.pong import PongRules
+from reaper.core.rows import RowShape
+from reaper.core.rules import EvictAction, SweepRules
+from reaper.core.triage import TriageRules
+from reaper.settings import Settings
+
+TURNS_UNTIL_FORGOTTEN = 2
+"""A count of missed pongs is void when its row has missed more turns than one in between."""
+
+
+def row_shape(settings: Settings, table: DynamoTable) -> RowShape:
+    """How rows look in a table that has been described.
+
+    Raises TableError where the table, or its index, cannot serve what is set.
+    """
+    shape = RowShape(
+        key_names=table.key_names,
+        projected=table.projected,
+        connection_id=settings.connection_id_attribute,
+        connected_at=settings.connected_at_attribute,
+        last_seen_at=settings.last_seen_attribute,
+        message_count=settings.message_count_attribute,
+        endpoint=settings.endpoint_attribute,
+        id_pattern=settings.connection_id_pattern,
+        row_filter=settings.row_filter,
+        counts_pongs=settings.expects_pongs,
+    )
+    if shape.missing:
+        names = ", ".join(".".join(path) for path in shape.missing)
+        raise TableError(
+            f"the index of REAPER_TABLE_INDEX does not hold {names}: add it to the projection"
+        )
+    if settings.evict_action is EvictAction.CLEAR and shape.connection_id[0] in table.key_names:
+        raise TableError(
+            f"REAPER_EVICT_ACTION=clear cannot remove {shape.connection_id[0]}, which is a key of"
+            f" table {table.name}: use delete"
+        )
+    return shape
+
+
+def sweep_rules(
+    settings: Settings,
+    *,
+    started_at: float,
+    budget_rps: float,
+    first_rate_rps: float,
+    spread_seconds: float,
+    trust_endpoint: bool,
+) -> SweepRules:
+    """The rules of a sweep that starts at that epoch second."""
+    return SweepRules(
+        triage=TriageRules(
+            newborn_grace_seconds=settings.newborn_grace_seconds,
+            max_connection_age_seconds=settings.max_connection_age_seconds,
+            fresh_seconds=settings.fresh_seconds,
+            heartbeat_mode=settings.heartbeat_mode,
+            heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
+        ),
+        breaker=BreakerLimits(
+            max_gone_fraction=settings.max_gone_fraction,
+            min_gone_rows=settings.min_gone_rows,
+            max_unknown_fraction=settings.max_unknown_fraction,
+            trust_endpoint=trust_endpoint,
+        ),
+        pong=PongRules(
+            timeout_seconds=settings.pong_timeout_seconds,
+            max_missed=settings.max_missed_pongs,
+            forget_after_seconds=TURNS_UNTIL_FORGOTTEN
+            * (1 + SPREAD_FRACTION)
+            * settings.sweep_interval_seconds,
+        ),
+        evict_action=settings.evict_action,
+        evict_scope=settings.evict_scope,
+        confirm_delay_seconds=settings.confirm_delay_seconds,
+        next_turn_at=started_at + settings.sweep_interval_seconds + spread_seconds,
+        budget_rps=budget_rps,
+        first_rate_rps=first_rate_rps,
+        spread_seconds=spread_seconds,
+        max_in_flight=settings.max_in_flight,
+        dry_run=settings.dry_run,
+    )
