@@ -5,38 +5,62 @@ from __future__ import annotations
 import secrets
 import string
 import time
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
 
 from reaper.aws.connections import ConnectionsTable
-from reaper.aws.errors import TableError
+from reaper.aws.errors import AccessDenied, HookError, TableError
 from reaper.aws.gateway import Gateway
+from reaper.aws.hooks import Hook
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
 from reaper.aws.session import tls_fault
 from reaper.core.model import Answer, Ask, Endpoint, Item, Outcome, Probe, Purpose, Row
-from reaper.core.rows import AttributePath, RowReader, RowShape, attribute
-from reaper.core.times import epoch_seconds
+from reaper.core.policy import connections_arn, partition, statement
+from reaper.core.rows import RowReader
+from reaper.core.rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
+from reaper.findings import Finding, findings_of_rows
 from reaper.rulebook import row_shape
 from reaper.settings import Settings
 from reaper.worker import Worker
 
-SAMPLE_ROWS = 100
+SAMPLE_ROWS = 1000
 SAMPLE_PROBES = 20
-
-
-class Finding(NamedTuple):
-    ok: bool
-    text: str
+MOST_ENDPOINTS = 10
 
 
 def check(settings: Settings, worker: Worker) -> Iterator[Finding]:
     """Try each thing in turn. What a failed one makes impossible is left out."""
+    rows: list[Row] = []
+    yield from _check_table(settings, worker, rows)
+    for hook in worker.hooks:
+        yield _check_hook(hook)
+    endpoints = {row.endpoint for row in rows if row.endpoint is not None}
+    if configured := settings.endpoint(worker.region):
+        endpoints.add(configured)
+    for endpoint in sorted(endpoints)[:MOST_ENDPOINTS]:
+        findings = list(_check_endpoint(endpoint, settings, worker))
+        yield from findings
+        if all(finding.ok for finding in findings):
+            own = [row for row in rows if row.endpoint == endpoint and row.connection_id]
+            yield from _check_sample(_youngest(own, settings), settings, worker.gateway)
+    if len(endpoints) > MOST_ENDPOINTS:
+        yield Finding(
+            True, f"{len(endpoints)} endpoints in all, of which {MOST_ENDPOINTS} were tried"
+        )
+    if worker.messages is not None:
+        yield _check_messages(worker.messages, endpoints)
+
+
+# The table
+
+
+def _check_table(settings: Settings, worker: Worker, rows: list[Row]) -> Iterator[Finding]:
+    """Fills ``rows`` with a sample of the table's."""
     table = worker.table
-    try:
-        table.describe()
-    except TableError as error:
-        yield Finding(False, str(error))
+    resource = f"arn:{partition(worker.region)}:dynamodb:{worker.region}:*:table/{table.name}"
+    described = _try("dynamodb:DescribeTable", resource, table.describe)
+    if not described.ok:
+        yield described
         return
     keys = " and ".join(table.key_names)
     where = f", index {table.index}" if table.index else ""
@@ -46,141 +70,136 @@ def check(settings: Settings, worker: Worker) -> Iterator[Finding]:
     except TableError as error:
         yield Finding(False, str(error))
         return
-    reader = RowReader(shape, worker.resolver)
-    rows: list[Row] = []
-    try:
-        items = table.scan_page(None, limit=SAMPLE_ROWS).items
-    except TableError as error:
-        yield Finding(False, str(error))
-    else:
-        rows = reader.read_page(items, time.time())
-        yield from _check_rows(items, rows, shape)
-    yield from _check_writes(table)
-    endpoints = {row.endpoint for row in rows if row.endpoint is not None}
-    if configured := settings.endpoint(worker.region):
-        endpoints.add(configured)
-    for endpoint in sorted(endpoints):
-        findings = list(_check_endpoint(endpoint, worker.gateway, settings, worker.ca_file))
-        yield from findings
-        if all(finding.ok for finding in findings):
-            sample = [row for row in rows if row.endpoint == endpoint][:SAMPLE_PROBES]
-            yield from _check_sample(sample, worker.gateway)
-    if worker.messages is not None:
-        yield _check_messages(worker.messages, endpoints)
+    items: list[Item] = []
+    scanned = f"{table.arn}/index/{table.index}" if table.index else table.arn
+    yield _try("dynamodb:Scan", scanned, lambda: items.extend(_sample(table)))
+    for action, try_it in _table_permissions(settings, table):
+        yield _try(action, table.arn, try_it)
+    rows += RowReader(shape, worker.resolver).read_page(items, time.time())
+    yield from findings_of_rows(items, rows, shape, settings, time.time())
 
 
-def _check_rows(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator[Finding]:
-    if not items:
-        yield Finding(True, "dynamodb:Scan works; the table is empty, so nothing tells its shape")
-        return
-    usable = sum(row.connection_id != "" for row in rows)
-    name = ".".join(shape.connection_id)
-    if usable:
-        yield Finding(True, f"{name}: a connection id in {usable} of {len(items)} sampled rows")
-    else:
-        held = ", ".join(sorted({attribute for item in items for attribute in item}))
-        yield Finding(
-            False,
-            f"{name}: no connection id in any of {len(items)} sampled rows, which hold {held}:"
-            " correct REAPER_CONNECTION_ID_ATTRIBUTE (or _PATTERN, or REAPER_ROW_FILTER)",
-        )
-    yield from _check_endpoints(items, rows, shape)
-    for variable, path in (
-        ("REAPER_CONNECTED_AT_ATTRIBUTE", shape.connected_at),
-        ("REAPER_LAST_SEEN_ATTRIBUTE", shape.last_seen_at),
-    ):
-        if shape.can_bring(path):
-            yield _check_time(items, path, variable)
-        else:
-            name = ".".join(path)
-            yield Finding(True, f"{name}: not in the index, so the rules that need it do not apply")
+def _sample(table: ConnectionsTable) -> list[Item]:
+    items: list[Item] = []
+    page = table.scan_page(None, limit=SAMPLE_ROWS)
+    items += page.items
+    while page.next_key is not None and len(items) < SAMPLE_ROWS:
+        page = table.scan_page(None, page.next_key, limit=SAMPLE_ROWS - len(items))
+        items += page.items
+    return items
 
 
-def _check_endpoints(items: list[Item], rows: list[Row], shape: RowShape) -> Iterator[Finding]:
-    """Rows without the endpoint that they should name would be taken for our own."""
-    if not shape.endpoint:
-        return
-    name = ", ".join(".".join(path) for path in shape.endpoint)
-    naming = sum(
-        any(attribute(item, path) is not None for path in shape.endpoint) for item in items
-    )
-    foreign = sum(row.endpoint is None for row in rows)
-    yield Finding(
-        naming == len(items),
-        f"{name}: an endpoint in {naming} of {len(items)} sampled rows, {foreign} of them foreign"
-        + ("" if naming == len(items) else "; the rest counts as REAPER_API_ENDPOINT's own")
-        + " (REAPER_ENDPOINT_ATTRIBUTE)",
-    )
-
-
-def _check_time(items: list[Item], path: AttributePath, variable: str) -> Finding:
-    now, name = time.time(), ".".join(path)
-    present = [value for item in items if (value := attribute(item, path)) is not None]
-    sensible = sum(epoch_seconds(value, now) is not None for value in present)
-    if not present:
-        return Finding(True, f"{name}: in no sampled row, so the rules that need it do not apply")
-    return Finding(
-        sensible == len(present),
-        f"{name}: a time in {sensible} of {len(present)} rows that have it"
-        + ("" if sensible == len(present) else f"; the rest counts as absent ({variable})"),
-    )
-
-
-def _check_writes(table: ConnectionsTable) -> Iterator[Finding]:
-    """Read and delete a row that cannot exist: the answer tells whether it would be allowed."""
+def _table_permissions(
+    settings: Settings, table: ConnectionsTable
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What evictions need, tried on a row that cannot exist."""
     key = table.impossible_key()
-    for what, try_it in (
-        ("dynamodb:BatchGetItem", lambda: table.read([key])),
-        ("dynamodb:DeleteItem", table.try_delete),
-    ):
-        try:
-            try_it()
-        except TableError as error:
-            yield Finding(False, str(error))
-        else:
-            yield Finding(True, f"{what} is granted")
+    yield "dynamodb:BatchGetItem", lambda: table.read([key])
+    if settings.evict_action is EvictAction.DELETE:
+        yield "dynamodb:DeleteItem", table.try_delete
+    if settings.evict_scope is EvictScope.PARTITION:
+        yield "dynamodb:Query", lambda: table.read_partition(key)
+        yield "dynamodb:ConditionCheckItem", table.try_transaction
+    if settings.evict_action is EvictAction.CLEAR or settings.expects_pongs:
+        yield "dynamodb:UpdateItem", table.try_update
 
 
-def _check_endpoint(
-    endpoint: Endpoint, gateway: Gateway, settings: Settings, ca_file: str
-) -> Iterator[Finding]:
-    """Ask after a connection that does not exist: a 410 is the right answer."""
+def _try(action: str, resource: str, try_it: Callable[[], object]) -> Finding:
+    try:
+        try_it()
+    except AccessDenied:
+        return _not_granted(action, resource)
+    except TableError as error:
+        return Finding(False, str(error))
+    return Finding(True, f"{action} is granted")
+
+
+def _not_granted(action: str, resource: str) -> Finding:
+    grant = statement(action, resource)
+    return Finding(False, f"{action} is not granted. Add to the role's policy: {grant}")
+
+
+# Hooks and messages
+
+
+def _check_hook(hook: Hook) -> Finding:
+    try:
+        hook.try_out()
+    except AccessDenied:
+        return _not_granted(hook.permission, hook.arn)
+    except HookError as error:
+        return Finding(False, str(error))
+    return Finding(True, f"{hook.permission} on {hook.name} is granted")
+
+
+def _check_messages(source: CloudWatchMessages, endpoints: set[Endpoint]) -> Finding:
+    try:
+        count = source.count(endpoints, time.time())
+    except AccessDenied:
+        return _not_granted("cloudwatch:GetMetricData", "*")
+    except MessagesUnknown as error:
+        return Finding(False, f"{error} (REAPER_MESSAGE_SOURCE)")
+    return Finding(
+        True, f"cloudwatch:GetMetricData is granted: {count} messages in the last window"
+    )
+
+
+# The gateway
+
+
+def _check_endpoint(endpoint: Endpoint, settings: Settings, worker: Worker) -> Iterator[Finding]:
+    """Ask after, and close, a connection that does not exist: a 410 is the right answer."""
     asks = [Ask.CHECK]
     if settings.heartbeat_mode is not HeartbeatMode.OFF:
         asks.append(Ask.HEARTBEAT)
+    if settings.expects_pongs:
+        asks.append(Ask.CLOSE)
     for ask in asks:
         nobody = "".join(secrets.choice(string.ascii_letters) for _ in range(15)) + "="
-        answer = _ask(gateway, [Probe(endpoint, nobody, ask, Purpose.DUE)])[0]
-        what = f"{endpoint}: {ask.value} @connections"
-        match answer.outcome:
-            case Outcome.GONE | Outcome.ALIVE:
-                yield Finding(True, f"{what} is granted and answers")
-            case Outcome.DENIED:
-                yield Finding(
-                    False,
-                    f"{what} answers {answer.detail}: grant execute-api:ManageConnections on"
-                    f" arn:aws:execute-api:{endpoint.region}:*:{endpoint.api_id or '*'}/"
-                    f"{endpoint.stage or '*'}/{ask.value}/@connections/*, or correct the stage in"
-                    " REAPER_API_ENDPOINT",
-                )
-            case _:
-                why = tls_fault(endpoint, ca_file) or answer.detail
-                yield Finding(False, f"{what}: {why}: correct REAPER_API_ENDPOINT if it is wrong")
+        answer = _ask(worker.gateway, [Probe(endpoint, nobody, ask, Purpose.DUE)])[0]
+        yield _finding_of_answer(answer, endpoint, ask, worker.ca_file)
 
 
-def _check_sample(rows: list[Row], gateway: Gateway) -> Iterator[Finding]:
-    probes = [
-        Probe(row.endpoint, row.connection_id, Ask.CHECK, Purpose.DUE)
-        for row in rows
-        if row.endpoint is not None and row.connection_id
-    ]
-    if not probes:
+def _finding_of_answer(answer: Answer, endpoint: Endpoint, ask: Ask, ca_file: str) -> Finding:
+    what = f"{endpoint}: {ask.value} @connections"
+    match answer.outcome:
+        case Outcome.GONE | Outcome.ALIVE:
+            return Finding(True, f"{what} is granted and answers")
+        case Outcome.DENIED:
+            grant = statement("execute-api:ManageConnections", connections_arn(endpoint, ask))
+            return Finding(
+                False,
+                f"{what} answers {answer.detail}. If the stage and path of the endpoint are right,"
+                f" add to the role's policy: {grant}",
+            )
+        case _:
+            why = tls_fault(endpoint, ca_file) or answer.detail
+            return Finding(False, f"{what}: {why}: correct REAPER_API_ENDPOINT if it is wrong")
+
+
+def _youngest(rows: list[Row], settings: Settings) -> list[Row]:
+    """Those who are likeliest to be connected, apart from newborns, who answer 410 meanwhile."""
+    grown = time.time() - settings.newborn_grace_seconds
+    known = [row for row in rows if row.connected_at is None or row.connected_at < grown]
+    known.sort(key=lambda row: row.last_activity_at or row.connected_at or 0, reverse=True)
+    return known[:SAMPLE_PROBES]
+
+
+def _check_sample(rows: list[Row], settings: Settings, gateway: Gateway) -> Iterator[Finding]:
+    if not rows:
         return
-    answers = _ask(gateway, probes)
-    alive = sum(answer.outcome is Outcome.ALIVE for answer in answers)
+    answers = _ask(
+        gateway,
+        [
+            Probe(row.endpoint, row.connection_id, Ask.CHECK, Purpose.DUE, [row])
+            for row in rows
+            if row.endpoint is not None
+        ],
+    )
+    alive = [answer for answer in answers if answer.outcome is Outcome.ALIVE]
     gone = sum(answer.outcome is Outcome.GONE for answer in answers)
-    text = f"of {len(probes)} sampled connections {alive} are alive and {gone} are gone"
-    if untold := len(probes) - alive - gone:
+    text = f"of {len(rows)} sampled connections {len(alive)} are alive and {gone} are gone"
+    if untold := len(rows) - len(alive) - gone:
         text += f"; {untold} answers told nothing"
     if alive or not gone:
         yield Finding(not untold, text)
@@ -189,16 +208,20 @@ def _check_sample(rows: list[Row], gateway: Gateway) -> Iterator[Finding]:
             False,
             f"{text}: if clients are connected now, REAPER_API_ENDPOINT is another API's",
         )
+    yield from _check_ages([row for answer in alive for row in answer.probe.rows], settings)
 
 
-def _check_messages(source: CloudWatchMessages, endpoints: set[Endpoint]) -> Finding:
-    try:
-        count = source.count(endpoints, time.time())
-    except MessagesUnknown as error:
-        return Finding(False, f"{error} (REAPER_MESSAGE_SOURCE)")
-    return Finding(
-        True, f"cloudwatch:GetMetricData is granted: {count} messages in the last window"
-    )
+def _check_ages(alive: list[Row], settings: Settings) -> Iterator[Finding]:
+    """The age of a living connection cannot be more than the platform lets it live."""
+    limit = settings.max_connection_age_seconds
+    ages = [time.time() - row.connected_at for row in alive if row.connected_at is not None]
+    if limit and (too_old := [age for age in ages if age > limit]):
+        yield Finding(
+            False,
+            f"{len(too_old)} living connections are up to {max(too_old) / 3600:,.1f} h old by"
+            " REAPER_CONNECTED_AT_ATTRIBUTE, though none lives longer than 2 h: it holds some other"
+            " time",
+        )
 
 
 def _ask(gateway: Gateway, probes: list[Probe]) -> list[Answer]:

@@ -90,6 +90,8 @@ def _with_worker(arguments: argparse.Namespace, settings: Settings, session: bot
                     as_json=arguments.json,
                     trust_endpoint=arguments.trust_endpoint,
                 )
+            case "restore":
+                return commands.restore_rows(settings, worker, arguments.audit_file)
             case _:
                 return commands.show_check(settings, worker)
 
@@ -97,7 +99,8 @@ def _with_worker(arguments: argparse.Namespace, settings: Settings, session: bot
 def _audit_log(arguments: argparse.Namespace, settings: Settings) -> AuditLog:
     """Opened at once where rows may be evicted, so that a fault shows before that."""
     try:
-        return AuditLog("stdout" if arguments.command == "check" else settings.audit_log)
+        evicts = arguments.command in ("run", "sweep")
+        return AuditLog(settings.audit_log if evicts else "stdout")
     except OSError as error:
         fault = f"must be a file that can be written to, in a directory that exists: {error}"
         raise SettingsError({"REAPER_AUDIT_LOG": [fault]}) from None
@@ -145,6 +148,16 @@ def _parser() -> argparse.ArgumentParser:
         description="Tries everything that a sweep needs, one line each, and changes nothing."
         " It asks after up to 20 connections by GET. Exit code 1 if anything is missing.",
     )
+    restore = subparsers.add_parser(
+        "restore",
+        help="put evicted rows back from the audit log",
+        description="Puts back every row of REAPER_TABLE_NAME whose last line in the file says that"
+        " it was evicted, unless a row with its key is there by now: a newer one is never"
+        " overwritten, and to run it twice does no harm. It needs dynamodb:PutItem (or UpdateItem,"
+        " after REAPER_EVICT_ACTION=clear), which the daemon does not.",
+    )
+    restore.add_argument("audit_file", metavar="AUDIT_FILE", help="what REAPER_AUDIT_LOG wrote")
+    restore.add_argument("--dry-run", action="store_true", help="only say what would be put back")
     subparsers.add_parser(
         "health",
         help="exit code 0 if the daemon on this machine is healthy",

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import structlog
 from rich.console import Console
@@ -29,6 +30,7 @@ from reaper.daemon import (
     publish_fault,
 )
 from reaper.environment import schedule_warnings
+from reaper.restore import Fate, restore
 from reaper.settings import Settings, variables
 from reaper.signals import wait_for_stop_signal
 from reaper.telemetry.alerts import Alerts, configure_sentry
@@ -107,6 +109,26 @@ def show_check(settings: Settings, worker: Worker) -> int:
         print(("✓ " if finding.ok else "✗ ") + finding.text, flush=True)
         ok = ok and finding.ok
     return DONE if ok else FAILED
+
+
+def restore_rows(settings: Settings, worker: Worker, audit_file: str) -> int:
+    try:
+        fates = restore(Path(audit_file), worker.table, dry_run=settings.dry_run)
+    except OSError as error:
+        return fail(f"the audit file cannot be read: {error}")
+    if settings.dry_run:
+        print("dry run: nothing was written; this is what would be done")
+    for fate, count in fates.items():
+        print(f"{count} {fate.value}")
+    if fates[Fate.FAILED]:
+        return FAILED
+    if not fates:
+        return fail(
+            f"{audit_file} holds no line of an eviction: is it what REAPER_AUDIT_LOG names?"
+        )
+    if fates[Fate.OTHER_TABLE]:
+        print(f"only rows of {settings.table_name} are put back: see REAPER_TABLE_NAME")
+    return DONE
 
 
 def ask_health(settings: Settings) -> int:

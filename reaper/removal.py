@@ -89,7 +89,7 @@ class Removal:
         if not self.takes_partition:
             return []
         first = rows[0]
-        if not _holds(first.key[self._hash_name], first.connection_id):
+        if not is_own_partition(first.key[self._hash_name], first.connection_id):
             raise TableError(
                 f"{self._hash_name} does not hold the connection id, so the other rows under it"
                 " may be somebody else's: REAPER_EVICT_SCOPE=row is what fits this table"
@@ -124,7 +124,7 @@ class Removal:
         return {id(item) for item in items if str(self._table.key_of(item)) in held}
 
 
-def _holds(key: AttributeValue, connection_id: str) -> bool:
+def is_own_partition(key: AttributeValue, connection_id: str) -> bool:
     """Whether a partition key is this connection's own, as ``abc=`` and ``CONN#host#abc=`` are."""
     value: Any = next(iter(key.values()))
     edge = "[A-Za-z0-9+/=_-]"

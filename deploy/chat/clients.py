@@ -26,9 +26,9 @@ class ChatClient:
     _reader: asyncio.Task[None] | None = field(default=None, repr=False)
 
     @classmethod
-    async def open(cls, url: str, token: str) -> ChatClient:
+    async def open(cls, url: str, token: str, room: str = "lobby") -> ChatClient:
         # The library's own pings are off: API Gateway's clients rely on messages.
-        client = cls(await connect(f"{url}?token={token}", ping_interval=None))
+        client = cls(await connect(f"{url}?token={token}&room={room}", ping_interval=None))
         client._reader = asyncio.create_task(client._read())
         return client
 
@@ -62,12 +62,12 @@ class ChatClient:
             self.is_open = False
 
 
-async def open_clients(url: str, tokens: list[str]) -> list[ChatClient]:
+async def open_clients(url: str, tokens: list[str], room: str = "lobby") -> list[ChatClient]:
     """Connect one client per token, a few at a time."""
     turn = asyncio.Semaphore(CONNECT_AT_ONCE)
 
     async def one(token: str) -> ChatClient:
         async with turn:
-            return await ChatClient.open(url, token)
+            return await ChatClient.open(url, token, room)
 
     return list(await asyncio.gather(*(one(token) for token in tokens)))

@@ -26,8 +26,10 @@ class Chat(NamedTuple):
     api_id: str
     stage: str
     connections_table: str
+    members_table: str
     messages_table: str
     client_url: str
+    disconnect_function: str
     token_secret: str
 
 
@@ -66,8 +68,10 @@ def deploy(
         outputs["ApiId"],
         outputs["StageName"],
         outputs["ConnectionsTable"],
+        outputs["MembersTable"],
         outputs["MessagesTable"],
         outputs["ClientUrl"],
+        outputs["DisconnectFunction"],
         token_secret,
     )
 

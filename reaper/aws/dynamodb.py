@@ -193,5 +193,5 @@ class ConditionFailed(Exception):
 
 
 def _is_condition_failed(error: Exception) -> bool:
-    reasons = (getattr(error, "response", None) or {}).get("CancellationReasons", [])
-    return any(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+    reasons = getattr(error, "cancellation_reasons", [])  # pynamodb's own, on botocore's error
+    return any(reason and reason.code == "ConditionalCheckFailed" for reason in reasons)

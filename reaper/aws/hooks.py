@@ -20,6 +20,7 @@ from reaper.aws.errors import HookAccessDenied, HookError, error_response
 from reaper.aws.session import API_CONFIG
 from reaper.core.events import EVENT_DETAIL_TYPE, EVENT_SOURCE, disconnect_event, eviction_event
 from reaper.core.model import Zombie
+from reaper.core.policy import partition
 
 TOLD_AT_ONCE = 20
 """The most zombies that a hook is given at a time."""
@@ -37,12 +38,20 @@ RESERVED_SOURCE = "aws.nobody"
 class Hook(Protocol):
     """Told of zombies, at most ``TOLD_AT_ONCE``; returns for each what went wrong, or None."""
 
+    permission: str
+    name: str
+    """As the operator gave it."""
+    arn: str
+    """What its permission is granted on."""
+
     def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]: ...
     def try_out(self) -> None: ...
 
 
 class LambdaHook:
     """Invokes the application's ``$disconnect`` function and waits for its success."""
+
+    permission = "lambda:InvokeFunction"
 
     def __init__(
         self,
@@ -52,7 +61,8 @@ class LambdaHook:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """``function`` is a name or an ARN, which may lead to another Region."""
-        self._function = function
+        self.name = function
+        self.arn = _arn(function, f"lambda:{region}:*:function:{function}", region)
         self._wall_clock = wall_clock
         self._client = session.client(
             "lambda",
@@ -82,23 +92,23 @@ class LambdaHook:
         except (HookError, BotoCoreError) as error:
             return error
         if "FunctionError" in answer:
-            return HookError(f"{self._function} failed: its own log says why")
+            return HookError(f"{self.name} failed: its own log says why")
         status = _status_code(payload)
         if status is not None and status >= 400:
-            return HookError(f"{self._function} answered {status}")
+            return HookError(f"{self.name} answered {status}")
         return None
 
     def _invoke(self, **arguments: Any) -> Any:
         try:
-            return self._client.invoke(FunctionName=self._function, **arguments)
+            return self._client.invoke(FunctionName=self.name, **arguments)
         except (BotoCoreError, ClientError) as error:
-            raise _explain(
-                error, f"lambda:InvokeFunction on {self._function}", "REAPER_ON_EVICT_LAMBDA"
-            ) from None
+            raise _explain(error, self, "REAPER_ON_EVICT_LAMBDA") from None
 
 
 class EventBusHook:
     """Puts an event per zombie on an EventBridge bus."""
+
+    permission = "events:PutEvents"
 
     def __init__(
         self,
@@ -109,7 +119,8 @@ class EventBusHook:
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
         """``bus`` is a name or an ARN, which may lead to another Region."""
-        self._bus = bus
+        self.name = bus
+        self.arn = _arn(bus, f"events:{region}:*:event-bus/{bus}", region)
         self._table = table
         self._wall_clock = wall_clock
         self._client = session.client(
@@ -128,10 +139,10 @@ class EventBusHook:
         Without an event on it: EventBridge refuses those that claim to be AWS's own.
         """
         try:
-            self._client.describe_event_bus(Name=self._bus)
+            self._client.describe_event_bus(Name=self.name)
         except (BotoCoreError, ClientError) as error:
             if error_response(error).get("Code") == "ResourceNotFoundException":
-                raise self._explain(error) from None
+                raise _explain(error, self, "REAPER_ON_EVICT_EVENT_BUS") from None
         self._call([self._entry("{}") | {"Source": RESERVED_SOURCE}])
 
     def _put(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
@@ -142,7 +153,7 @@ class EventBusHook:
         except HookError as error:
             return [error] * len(zombies)
         return [
-            HookError(f"event bus {self._bus} refused an event: {entry['ErrorCode']}")
+            HookError(f"event bus {self.name} refused an event: {entry['ErrorCode']}")
             if entry.get("ErrorCode")
             else None
             for entry in answer["Entries"]
@@ -150,7 +161,7 @@ class EventBusHook:
 
     def _entry(self, detail: str) -> dict[str, Any]:
         return {
-            "EventBusName": self._bus,
+            "EventBusName": self.name,
             "Source": EVENT_SOURCE,
             "DetailType": EVENT_DETAIL_TYPE,
             "Detail": detail,
@@ -160,23 +171,24 @@ class EventBusHook:
         try:
             return self._client.put_events(Entries=entries)
         except (BotoCoreError, ClientError) as error:
-            raise self._explain(error) from None
-
-    def _explain(self, error: Exception) -> HookError:
-        return _explain(error, f"events:PutEvents on {self._bus}", "REAPER_ON_EVICT_EVENT_BUS")
+            raise _explain(error, self, "REAPER_ON_EVICT_EVENT_BUS") from None
 
 
-def _explain(error: Exception, permission: str, variable: str) -> HookError:
-    answer = error_response(error)
+def _explain(error: Exception, hook: Hook, variable: str) -> HookError:
+    what, answer = f"{hook.permission} on {hook.name}", error_response(error)
     match answer.get("Code"):
         case "AccessDeniedException" | "AccessDenied":
-            return HookAccessDenied(f"{permission} is not granted to these credentials")
+            return HookAccessDenied(f"{what} is not granted to these credentials")
         case "ResourceNotFoundException":
-            return HookError(f"there is no {permission.split(' on ')[1]}: correct {variable}")
+            return HookError(f"there is no {hook.name} ({hook.arn}): correct {variable}")
         case None:
-            return HookError(f"{permission} failed: {error}")
+            return HookError(f"{what} failed: {error}")
         case code:
-            return HookError(f"{permission} failed: {code}: {answer.get('Message', '')}")
+            return HookError(f"{what} failed: {code}: {answer.get('Message', '')}")
+
+
+def _arn(name: str, rest: str, region: str) -> str:
+    return name if name.startswith("arn:") else f"arn:{partition(region)}:{rest}"
 
 
 def _region_of_arn(name: str) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from reaper.aws.errors import AccessDenied, error_response
 from reaper.aws.session import API_CONFIG
 from reaper.core.model import Endpoint
 
@@ -23,6 +24,10 @@ SETTLING_SECONDS = 120
 
 class MessagesUnknown(Exception):
     """CloudWatch did not tell. The message names the reason."""
+
+
+class MessagesDenied(MessagesUnknown, AccessDenied):
+    """CloudWatch may not be asked, because a permission is missing."""
 
 
 class CloudWatchMessages:
@@ -66,7 +71,10 @@ class CloudWatchMessages:
                 sum(result["Values"]) for page in pages for result in page["MetricDataResults"]
             )
         except (BotoCoreError, ClientError) as error:
-            raise MessagesUnknown(f"CloudWatch GetMetricData failed: {error}") from None
+            kind = MessagesUnknown
+            if error_response(error).get("Code") in ("AccessDenied", "AccessDeniedException"):
+                kind = MessagesDenied
+            raise kind(f"CloudWatch GetMetricData failed: {error}") from None
 
 
 def _query(query_id: str, endpoint: Endpoint) -> Any:

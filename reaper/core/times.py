@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import NamedTuple
 
 from reaper.core.model import AttributeValue
 
@@ -22,21 +23,35 @@ _JAVASCRIPT_DATE = re.compile(
 )
 
 
+class Time(NamedTuple):
+    seconds: float
+    format: str
+    """For a person: ``epoch milliseconds``."""
+
+
 def epoch_seconds(value: AttributeValue | None, now: float) -> float | None:
     """Read a stored time: seconds, milliseconds, ISO 8601 or the text of a JavaScript date.
 
     A time without a zone is UTC. Returns None for what is absent, is no time, or makes no
     sense as one: before there were WebSocket APIs, or further ahead than clocks disagree.
     """
+    time = read_time(value)
+    return time.seconds if time is not None and is_plausible(time, now) else None
+
+
+def read_time(value: AttributeValue | None) -> Time | None:
+    """What a value says, whether or not that makes sense as a time of a connection."""
     if value is None:
         return None
     text = value.get("N", value.get("S"))
     if not isinstance(text, str):
         return None
-    seconds = _from_number(text) if _is_number(text) else _from_text(text.strip())
-    if seconds is None or not EARLIEST_PLAUSIBLE <= seconds <= now + FUTURE_TOLERANCE_SECONDS:
-        return None
-    return seconds
+    return _from_number(text) if _is_number(text) else _from_text(text.strip())
+
+
+def is_plausible(time: Time, now: float) -> bool:
+    """Whether a connection, or a sign of life of one, can be of that time."""
+    return EARLIEST_PLAUSIBLE <= time.seconds <= now + FUTURE_TOLERANCE_SECONDS
 
 
 def _is_number(text: str) -> bool:
@@ -47,18 +62,26 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _from_number(text: str) -> float:
+def _from_number(text: str) -> Time:
     number = float(text)
-    return number / 1000 if number >= _MILLISECONDS_FROM else number
+    if number >= _MILLISECONDS_FROM:
+        return Time(number / 1000, "epoch milliseconds")
+    return Time(number, "epoch seconds")
 
 
-def _from_text(text: str) -> float | None:
-    for read in (datetime.fromisoformat, _from_javascript, parsedate_to_datetime):
+def _from_text(text: str) -> Time | None:
+    for name, read in (
+        ("ISO 8601", datetime.fromisoformat),
+        ("JavaScript date", _from_javascript),
+        ("JavaScript UTC date", parsedate_to_datetime),
+    ):
         try:
             moment = read(text)
         except (ValueError, OverflowError):
             continue
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        if moment.tzinfo is None:
+            return Time(moment.replace(tzinfo=UTC).timestamp(), f"{name} without a zone")
+        return Time(moment.timestamp(), name)
     return None
 
 

@@ -105,6 +105,11 @@ class Cloud:
         pages = self.dynamodb.get_paginator("scan").paginate(TableName=table)
         return [item for page in pages for item in page["Items"]]
 
+    def empty(self, table: str, *keys: str) -> None:
+        """Delete all rows."""
+        for row in self.rows(table):
+            self.dynamodb.delete_item(TableName=table, Key={key: row[key] for key in keys})
+
     def ids(self, table: str) -> set[str]:
         return {row["connectionId"]["S"] for row in self.rows(table) if "connectionId" in row}
 
@@ -201,11 +206,11 @@ class RunningChat:
     def run(self, awaitable: Any) -> Any:
         return self.loop.run_until_complete(awaitable)
 
-    def connect(self, count: int) -> list[ChatClient]:
+    def connect(self, count: int, room: str = "lobby") -> list[ChatClient]:
         expiry = time.time() + 600
         tokens = [sign_token(f"user-{n}", TOKEN_SECRET, expiry) for n in range(count)]
         url = self.endpoint.replace("http://", "ws://")
-        opened = self.run(open_clients(url, tokens))
+        opened = self.run(open_clients(url, tokens, room))
         self.clients += opened
         return opened
 
@@ -226,16 +231,9 @@ def chat(cloud, deployed, standin) -> Iterator[RunningChat]:
 
     running.run(leave_all())
     loop.close()
-    eventually(lambda: not cloud.rows(deployed.connections_table) or _sweep_up(cloud, deployed))
-
-
-def _sweep_up(cloud: Cloud, chat: Chat) -> bool:
-    """What a test planted itself goes with it."""
-    for row in cloud.rows(chat.connections_table):
-        cloud.dynamodb.delete_item(
-            TableName=chat.connections_table, Key={"connectionId": row["connectionId"]}
-        )
-    return True
+    time.sleep(0.3)  # $disconnect has its own pace
+    cloud.empty(deployed.connections_table, "connectionId")
+    cloud.empty(deployed.members_table, "room", "connectionId")
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def test_every_fault_is_told_at_once(cloud):
         REAPER_HTTP_BIND="9464",
         REAPER_LAST_SEEN_ATTRIBUTE="a..b",
         REAPER_HEARTBEAT_PAYLOAD="x" * 40_000,
-        REAPER_EVICT_ACTION="clear",
+        REAPER_EVICT_ACTION="hook",
         REAPER_MAX_CONNECTION_AGE_SECONDS="3600",
         REAPER_FRESH_SECONDS="1e18",
     )
@@ -52,7 +52,7 @@ def test_every_fault_is_told_at_once(cloud):
         "REAPER_HTTP_BIND": "host:port",
         "REAPER_LAST_SEEN_ATTRIBUTE": "single dots",
         "REAPER_HEARTBEAT_PAYLOAD": "32768 bytes",
-        "REAPER_EVICT_ACTION": "not in this version",
+        "REAPER_EVICT_ACTION": "set REAPER_ON_EVICT_LAMBDA",
         "REAPER_MAX_CONNECTION_AGE_SECONDS": "at least 7200",
         "REAPER_FRESH_SECONDS": "from 0 to",
     }.items():
@@ -234,7 +234,7 @@ def test_a_row_that_does_not_name_its_endpoint_is_found_by_check(cloud, lone_api
     done = cloud.reaper("check", environment=environment)
 
     assert done.code == 1
-    assert "endpont: an endpoint in 0 of 1 sampled rows" in done.stdout
+    assert "endpont: an endpoint in 0 of 1 rows" in done.stdout
 
 
 def test_a_table_in_another_region_than_the_api_is_warned_of(cloud, lone_api):

@@ -10,7 +10,6 @@ from websockets.exceptions import InvalidStatus
 
 from deploy.chat.handlers.authorizer import sign_token, user_of
 from tests.integration.conftest import TOKEN_SECRET, eventually
-from tests.integration.test_sweep import zombie
 
 
 def test_a_message_is_stored_counted_and_heard_by_all(cloud, chat):
@@ -24,14 +23,24 @@ def test_a_message_is_stored_counted_and_heard_by_all(cloud, chat):
     assert counts == [0, 0, 1]
 
 
-def test_the_fan_out_removes_rows_that_answer_410(cloud, chat):
-    (client,) = chat.connect(1)
-    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="))
-    chat.run(client.say("hello"))
+def test_a_member_who_is_gone_keeps_the_message_from_nobody(cloud, chat):
+    clients = chat.connect(2)
+    gone = {"room": {"S": "lobby"}, "connectionId": {"S": "R0oXAdfD0kwCH6w="}}
+    cloud.put(chat.chat.members_table, gone)
+    chat.run(clients[0].say("hello"))
     chat.listen(1.5)
 
-    assert "R0oXAdfD0kwCH6w=" not in cloud.ids(chat.table)
-    assert len(cloud.ids(chat.table)) == 1
+    assert [client.received for client in clients] == [1, 1]
+    cloud.dynamodb.delete_item(TableName=chat.chat.members_table, Key=gone)
+
+
+def test_a_message_stays_in_its_room(cloud, chat):
+    here = chat.connect(2, room="here")
+    there = chat.connect(1, room="there")
+    chat.run(here[0].say("hello"))
+    chat.listen(1.5)
+
+    assert [client.received for client in (*here, *there)] == [1, 1, 0]
 
 
 def test_a_pong_is_a_sign_of_life_but_no_message(cloud, chat):
@@ -46,11 +55,12 @@ def test_a_pong_is_a_sign_of_life_but_no_message(cloud, chat):
     assert after["messageCount"]["N"] == "0"
 
 
-def test_who_says_goodbye_leaves_no_row(cloud, chat):
+def test_who_says_goodbye_leaves_no_row_and_no_room(cloud, chat):
     (client,) = chat.connect(1)
-    assert len(cloud.rows(chat.table)) == 1
+    assert cloud.ids(chat.table) == cloud.ids(chat.chat.members_table) != set()
     chat.run(client.leave())
     eventually(lambda: not cloud.rows(chat.table))
+    assert not cloud.rows(chat.chat.members_table)
 
 
 def test_nobody_connects_without_a_token_of_ours(chat):

@@ -1,0 +1,144 @@
+"""What a sample of the table's rows tells about the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from reaper.core.model import Item, Row
+from reaper.core.recognition import (
+    collections,
+    is_nonsense,
+    likely_id_attributes,
+    time_formats,
+)
+from reaper.core.rows import AttributePath, RowShape, attribute
+from reaper.core.rules import EvictAction, EvictScope
+from reaper.removal import is_own_partition
+from reaper.settings import Settings
+
+
+class Finding(NamedTuple):
+    ok: bool
+    text: str
+
+
+def findings_of_rows(
+    items: Sequence[Item], rows: Sequence[Row], shape: RowShape, settings: Settings, now: float
+) -> Iterator[Finding]:
+    """``rows`` are those of ``items`` that are connection rows by the settings."""
+    if not items:
+        yield Finding(True, "the table is empty, so nothing tells what its rows look like")
+        return
+    if len(rows) < len(items):
+        yield Finding(
+            True,
+            f"{len(items) - len(rows):,} of {len(items):,} sampled rows are of other kinds, by"
+            " REAPER_CONNECTION_ID_PATTERN or REAPER_ROW_FILTER",
+        )
+    yield _finding_of_ids(items, rows, shape, settings)
+    if shape.endpoint:
+        yield _finding_of_endpoints(items, rows, shape)
+    for path, variable in (
+        (shape.connected_at, "REAPER_CONNECTED_AT_ATTRIBUTE"),
+        (shape.last_seen_at, "REAPER_LAST_SEEN_ATTRIBUTE"),
+    ):
+        yield _finding_of_time(items, path, variable, shape, now)
+    if settings.message_source == "attribute":
+        yield _finding_of_counter(items, shape)
+    if settings.evict_scope is EvictScope.PARTITION:
+        yield _finding_of_partition(rows, shape)
+
+
+def _finding_of_ids(
+    items: Sequence[Item], rows: Sequence[Row], shape: RowShape, settings: Settings
+) -> Finding:
+    name = _name(shape.connection_id)
+    values = [value for item in items if (value := attribute(item, shape.connection_id))]
+    usable = sum(row.connection_id != "" for row in rows)
+    if kinds := collections(values):
+        kind, count = kinds.most_common(1)[0]
+        return Finding(
+            False,
+            f"{name}: {kind} in {count:,} of {len(items):,} rows, and what is evicted is a row or"
+            " an attribute, never one member of a collection: two writers of one set cannot be told"
+            " apart by a condition on it. Store a row per connection, beside the collection if need"
+            " be, and point the reaper at those",
+        )
+    if usable:
+        rest = len(rows) - usable
+        is_fine = not rest or settings.evict_action is EvictAction.CLEAR
+        return Finding(
+            True,
+            f"{name}: a connection id in {usable:,} of {len(rows):,} rows"
+            + ("" if is_fine else f"; the other {rest:,} count as malformed and are left alone"),
+        )
+    likely = likely_id_attributes(items)
+    held = ", ".join(sorted({attribute for item in items for attribute in item}))
+    hint = f"but {' and '.join(likely)} looks like one" if likely else f"which hold {held}"
+    return Finding(
+        False,
+        f"{name}: no connection id in any of {len(items):,} rows, {hint}: correct"
+        " REAPER_CONNECTION_ID_ATTRIBUTE, _PATTERN or REAPER_ROW_FILTER",
+    )
+
+
+def _finding_of_endpoints(items: Sequence[Item], rows: Sequence[Row], shape: RowShape) -> Finding:
+    """Rows without the endpoint that they should name would be taken for our own."""
+    name = ", ".join(_name(path) for path in shape.endpoint)
+    naming = sum(
+        any(attribute(item, path) is not None for path in shape.endpoint) for item in items
+    )
+    foreign = sum(row.endpoint is None for row in rows)
+    named = len({row.endpoint for row in rows if row.endpoint is not None})
+    return Finding(
+        naming == len(items),
+        f"{name}: an endpoint in {naming:,} of {len(items):,} rows, {named:,} different ones;"
+        f" {foreign:,} rows are foreign"
+        + ("" if naming == len(items) else "; the rest counts as REAPER_API_ENDPOINT's own")
+        + " (REAPER_ENDPOINT_ATTRIBUTE)",
+    )
+
+
+def _finding_of_time(
+    items: Sequence[Item], path: AttributePath, variable: str, shape: RowShape, now: float
+) -> Finding:
+    name = _name(path)
+    if not shape.can_bring(path):
+        return Finding(True, f"{name}: not in the index, so the rules that need it do not apply")
+    values = [value for item in items if (value := attribute(item, path)) is not None]
+    if not values:
+        return Finding(True, f"{name}: in no sampled row, so the rules that need it do not apply")
+    formats = time_formats(values, now)
+    nonsense = sum(count for what, count in formats.items() if is_nonsense(what))
+    found = "; ".join(
+        f"{what}, {count:,} of {len(items):,} rows" for what, count in formats.most_common()
+    )
+    return Finding(
+        not nonsense,
+        f"{name}: {found}"
+        + (f": what makes no sense counts as absent ({variable})" if nonsense else ""),
+    )
+
+
+def _finding_of_counter(items: Sequence[Item], shape: RowShape) -> Finding:
+    name = _name(shape.message_count)
+    count = sum("N" in (attribute(item, shape.message_count) or {}) for item in items)
+    if not count:
+        return Finding(True, f"{name}: in no sampled row, so no messages are counted")
+    return Finding(True, f"{name}: a number, {count:,} of {len(items):,} rows")
+
+
+def _finding_of_partition(rows: Sequence[Row], shape: RowShape) -> Finding:
+    hash_name = shape.key_names[0]
+    usable = [row for row in rows if row.connection_id]
+    own = sum(is_own_partition(row.key[hash_name], row.connection_id) for row in usable)
+    return Finding(
+        own == len(usable),
+        f"{hash_name}: holds the connection id in {own:,} of {len(usable):,} rows, as"
+        " REAPER_EVICT_SCOPE=partition requires",
+    )
+
+
+def _name(path: AttributePath) -> str:
+    return ".".join(path)

@@ -1,0 +1,208 @@
+"""On-evict hooks: the application hears of a reaped connection before its row goes."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from collections.abc import Iterator
+
+import pytest
+
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.conftest import Cloud
+from tests.integration.test_sweep import zombie
+
+FAILS = "def handler(event, context):\n    raise ValueError('not today')\n"
+ANSWERS_500 = "def handler(event, context):\n    return {'statusCode': 500}\n"
+
+
+def function(cloud: Cloud, code: str, table: str = "") -> str:
+    """A Lambda function of the test's own."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("index.py", code)
+    name = f"f-{time.monotonic_ns()}"
+    cloud.session.client("lambda", endpoint_url=cloud.standin.url).create_function(
+        FunctionName=name,
+        Runtime="python3.12",
+        Role="arn:aws:iam::000000000000:role/any",
+        Handler="index.handler",
+        Code={"ZipFile": archive.getvalue()},
+        Environment={"Variables": {"TABLE": table}},
+    )
+    return name
+
+
+@pytest.fixture
+def events(cloud) -> Iterator:
+    """A bus and a queue that gets all that is put on it; returns what has come so far."""
+    session, url = cloud.session, cloud.standin.url
+    bus = session.client("events", endpoint_url=url)
+    sqs = session.client("sqs", endpoint_url=url)
+    bus.create_event_bus(Name="reaped")
+    queue = sqs.create_queue(QueueName="reaped")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    bus.put_rule(
+        Name="all", EventBusName="reaped", EventPattern='{"source": ["apigw-reaper"]}'
+    )
+    target = {"Id": "queue", "Arn": arn["Attributes"]["QueueArn"]}
+    bus.put_targets(Rule="all", EventBusName="reaped", Targets=[target])
+
+    def arrived() -> list[dict]:
+        got = []
+        while messages := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get(
+            "Messages"
+        ):
+            got += [json.loads(message["Body"]) for message in messages]
+            for message in messages:
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return got
+
+    return arrived
+
+
+def test_members_of_a_room_leave_it_when_their_connection_is_reaped(cloud, chat):
+    clients = chat.connect(2, room="blue")
+    live = cloud.ids(chat.table)
+    dead = {"connectionId": {"S": "R0oXAdfD0kwCH6w="}, "room": {"S": "blue"}}
+    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w=", room={"S": "blue"}))
+    cloud.put(chat.chat.members_table, dead)
+    environment = cloud.environment(
+        chat.table,
+        chat.endpoint,
+        REAPER_FRESH_SECONDS="0",
+        REAPER_ON_EVICT_LAMBDA=chat.chat.disconnect_function,
+    )
+    done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["evicted"], done.report["changed"]) == (0, 1, 0)
+    assert cloud.ids(chat.table) == cloud.ids(chat.chat.members_table) == live
+    assert [json.loads(line)["audit"] for line in done.stdout.splitlines() if "audit" in line] == [
+        "evict"
+    ]
+    assert all(client.is_open for client in clients)
+
+
+def test_the_function_gets_the_event_that_it_never_got(cloud):
+    """It writes what it was given where the test can read it."""
+    notes = cloud.make_table(("id", "S"))
+    code = (
+        "import boto3, json, os\n"
+        "def handler(event, context):\n"
+        "    item = {'id': {'S': event['requestContext']['connectionId']},"
+        " 'event': {'S': json.dumps(event)}}\n"
+        "    boto3.client('dynamodb').put_item(TableName=os.environ['TABLE'], Item=item)\n"
+        "    return {'statusCode': 200}\n"
+    )
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("z="), zombie("live"))
+    with FaultyGateway({"z=": faults.gone}) as server:
+        environment = cloud.environment(
+            table, server.url, REAPER_ON_EVICT_LAMBDA=function(cloud, code, notes)
+        )
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert done.report["evicted"] == 1
+    (note,) = cloud.rows(notes)
+    event = json.loads(note["event"]["S"])
+    context = event["requestContext"]
+    assert event["synthetic"] is True
+    assert context["routeKey"] == "$disconnect"
+    assert (context["eventType"], context["connectionId"]) == ("DISCONNECT", "z=")
+    assert context["disconnectStatusCode"] == 1006
+    assert "zombie" in context["disconnectReason"]
+    assert abs(context["connectedAt"] / 1000 - (time.time() - 600)) < 60
+    assert {"apiId", "stage", "domainName", "requestId", "requestTimeEpoch"} <= set(context)
+
+
+@pytest.mark.parametrize("code", [FAILS, ANSWERS_500])
+def test_a_row_stays_when_its_function_fails(cloud, code):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("z"), zombie("live"))
+    with FaultyGateway({"z": faults.gone}) as server:
+        environment = cloud.environment(
+            table, server.url, REAPER_ON_EVICT_LAMBDA=function(cloud, code)
+        )
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["evicted"], done.report["failed"]) == (1, 0, 1)
+    assert cloud.ids(table) == {"z", "live"}
+    audit = [json.loads(line)["audit"] for line in done.stdout.splitlines() if "audit" in line]
+    assert audit == ["evict", "kept"]
+    assert "evictions failed" in done.stderr
+
+
+def test_a_function_that_is_not_there_is_named(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("z"), zombie("live"))
+    with FaultyGateway({"z": faults.gone}) as server:
+        environment = cloud.environment(table, server.url, REAPER_ON_EVICT_LAMBDA="nobody")
+        done = cloud.reaper("sweep", "--json", environment=environment)
+        checked = cloud.reaper("check", environment=environment)
+
+    assert (done.code, done.report["failed"]) == (1, 1)
+    assert "correct REAPER_ON_EVICT_LAMBDA" in done.stderr
+    assert "correct REAPER_ON_EVICT_LAMBDA" in checked.stdout
+    assert cloud.ids(table) == {"z", "live"}
+
+
+def test_an_event_for_every_eviction_is_put_on_the_bus(cloud, events):
+    table = cloud.make_table(("connectionId", "S"))
+    gone = {f"z{n:02}": faults.gone for n in range(15)}
+    cloud.put(table, *(zombie(name) for name in gone), *(zombie(f"live{n}") for n in range(20)))
+    with FaultyGateway(gone) as server:
+        environment = cloud.environment(table, server.url, REAPER_ON_EVICT_EVENT_BUS="reaped")
+        done = cloud.reaper("sweep", "--json", environment=environment)
+        checked = cloud.reaper("check", environment=environment)
+        assert checked.code == 0, checked.stdout
+
+    assert done.report["evicted"] == 15
+    arrived = events()
+    assert {event["detail"]["connectionId"] for event in arrived} == set(gone)
+    event = arrived[0]
+    assert event["detail-type"] == "WebSocket Connection Reaped"
+    assert event["detail"] | {"reason": "gone", "tableName": table, "version": "1"} == (
+        event["detail"]
+    )
+
+
+def test_a_bus_that_is_not_there_is_found_by_check(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_ON_EVICT_EVENT_BUS="nobody")
+        checked = cloud.reaper("check", environment=environment)
+
+    assert checked.code == 1
+    assert "correct REAPER_ON_EVICT_EVENT_BUS" in checked.stdout
+
+
+def test_the_row_may_be_left_to_the_hook(cloud, events):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("z"), zombie("live"))
+    with FaultyGateway({"z": faults.gone}) as server:
+        environment = cloud.environment(
+            table, server.url, REAPER_ON_EVICT_EVENT_BUS="reaped", REAPER_EVICT_ACTION="hook"
+        )
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["evicted"]) == (0, 1)
+    assert cloud.ids(table) == {"z", "live"}
+    assert [event["detail"]["connectionId"] for event in events()] == ["z"]
+
+
+def test_a_dry_run_calls_nobody(cloud, events):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("z"), zombie("live"))
+    with FaultyGateway({"z": faults.gone}) as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            REAPER_ON_EVICT_EVENT_BUS="reaped",
+            REAPER_ON_EVICT_LAMBDA=function(cloud, FAILS),
+        )
+        done = cloud.reaper("sweep", "--dry-run", "--json", environment=environment)
+
+    assert (done.code, done.report["evicted"], events()) == (0, 1, [])
