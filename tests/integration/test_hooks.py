@@ -6,7 +6,7 @@ import io
 import json
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -36,9 +36,9 @@ def function(cloud: Cloud, code: str, table: str = "") -> str:
     return name
 
 
-@pytest.fixture
-def events(cloud) -> Iterator:
-    """A bus and a queue that gets all that is put on it; returns what has come so far."""
+@pytest.fixture(scope="session")
+def events(cloud) -> Callable[[], list[dict]]:
+    """A bus whose events end in a queue; calling it returns what has come since the last call."""
     session, url = cloud.session, cloud.standin.url
     bus = session.client("events", endpoint_url=url)
     sqs = session.client("sqs", endpoint_url=url)
