@@ -1,0 +1,53 @@
+"""Missed pongs: counted in a row, and void with every sign of life."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from reaper.core.model import MissedPongs
+from reaper.core.pong import PongRules, fingerprint, missed_again
+from tests.core.builders import NOW, a_row
+
+RULES = PongRules(timeout_seconds=10, max_missed=3, forget_after_seconds=900)
+ROW = replace(a_row(age=600), watched=({"S": "abc="}, None, {"N": "1795500000"}))
+
+
+def counted(missed: int, seconds_ago: float, *, unchanged: str = ""):
+    note = MissedPongs(missed, NOW - seconds_ago, unchanged or fingerprint(ROW))
+    return missed_again(replace(ROW, missed_pongs=note), NOW, RULES)
+
+
+def test_the_first_is_one():
+    assert missed_again(ROW, NOW, RULES) == MissedPongs(1, NOW, fingerprint(ROW))
+
+
+@pytest.mark.parametrize(("seconds_ago", "missed"), [(300, 3), (900, 3), (901, 1), (3600, 1)])
+def test_it_goes_on_unless_the_reaper_was_away(seconds_ago, missed):
+    assert counted(2, seconds_ago).missed == missed
+
+
+def test_a_note_from_the_future_is_no_note():
+    assert counted(2, -10).missed == 1
+
+
+def test_any_change_of_the_row_makes_the_count_void():
+    assert counted(2, 300, unchanged="another").missed == 1
+
+
+def test_a_sign_of_life_a_new_time_and_another_id_all_change_the_fingerprint():
+    others = [
+        ({"S": "abc="}, None, {"N": "1795500001"}),
+        ({"S": "abc="}, {"N": "1"}, {"N": "1795500000"}),
+        ({"S": "xyz="}, None, {"N": "1795500000"}),
+        ({"S": "abc="}, None, None),
+    ]
+    prints = {fingerprint(replace(ROW, watched=watched)) for watched in others}
+    assert len(prints | {fingerprint(ROW)}) == 5
+
+
+def test_the_order_within_a_map_changes_nothing():
+    there = replace(ROW, watched=({"M": {"a": {"S": "1"}, "b": {"S": "2"}}},))
+    back = replace(ROW, watched=({"M": {"b": {"S": "2"}, "a": {"S": "1"}}},))
+    assert fingerprint(there) == fingerprint(back)

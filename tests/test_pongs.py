@@ -1,0 +1,192 @@
+"""Deaf clients: who answers no heartbeat any more, and who must not be taken for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from reaper.aws.errors import AccessDenied, TableError
+from reaper.core.breaker import HoldReason
+from reaper.core.model import Outcome
+from reaper.core.triage import HeartbeatMode
+from tests.world import PONGS, World, rules
+
+ALWAYS = rules(heartbeat_mode=HeartbeatMode.ALWAYS, fresh_seconds=0)
+LATENCY_MARGIN = 0.1
+
+
+def a_world(deaf: int = 1, healthy: int = 5) -> World:
+    world = World()
+    for n in range(healthy):
+        world.add(f"healthy-{n}", alive=True, silent=470)
+        world.pong_after[f"healthy-{n}"] = 0.1
+    for n in range(deaf):
+        world.add(f"deaf-{n}", alive=True, silent=470)
+    return world
+
+
+def sweep(world: World, *, after_seconds: float = 300, **changes):
+    world.moment += after_seconds
+    return world.sweep(triage=ALWAYS, pong=PONGS, **changes)
+
+
+def adds_up(report) -> bool:
+    return (
+        report.due == report.alive + report.confirmed + report.unknown
+        and report.evicted + report.changed + report.held + report.failed
+        == report.confirmed + report.expired
+    )
+
+
+def test_a_client_that_misses_three_heartbeats_is_closed_and_evicted():
+    world = a_world()
+    reports = [sweep(world) for _ in range(3)]
+
+    assert [report.evicted for report in reports] == [0, 0, 1]
+    assert world.closed == ["deaf-0"]
+    assert set(world.rows) == world.alive == {f"healthy-{n}" for n in range(5)}
+    (line,) = world.audit
+    assert (line["reason"], line["evidence"]["missed_pongs"]) == ("deaf", 3)
+    assert all(adds_up(report) for report in reports)
+    assert (reports[2].alive, reports[2].confirmed) == (5, 1)
+
+
+def test_the_count_lives_on_the_row():
+    world = a_world()
+    sweep(world)
+    assert world.rows["deaf-0"]["reaperMissedPongs"]["M"]["missed"] == {"N": "1"}
+    assert "reaperMissedPongs" not in world.rows["healthy-0"]
+
+
+def test_a_slow_client_that_answers_in_time_is_left_alone():
+    world = a_world()
+    world.pong_after["deaf-0"] = PONGS.timeout_seconds - LATENCY_MARGIN
+    for _ in range(5):
+        sweep(world)
+    assert world.closed == []
+    assert "deaf-0" in world.rows
+
+
+def test_one_answer_in_between_starts_the_count_anew():
+    world = a_world()
+    for answers in (False, False, True, False, False):
+        world.pong_after.pop("deaf-0", None)
+        if answers:
+            world.pong_after["deaf-0"] = 1
+        sweep(world)
+    assert world.closed == []
+    assert world.rows["deaf-0"]["reaperMissedPongs"]["M"]["missed"] == {"N": "2"}
+
+
+def test_a_reaper_that_was_down_for_an_hour_convicts_nobody_on_its_return():
+    world = a_world()
+    sweep(world)
+    sweep(world)
+    report = sweep(world, after_seconds=3600)
+
+    assert (report.evicted, world.closed) == (0, [])
+    assert world.rows["deaf-0"]["reaperMissedPongs"]["M"]["missed"] == {"N": "1"}
+
+
+def test_where_nobody_answers_the_fault_is_not_the_clients():
+    world = a_world(deaf=5, healthy=0)
+    reports = [sweep(world) for _ in range(4)]
+
+    assert reports[3].hold_reason is HoldReason.TOO_MANY_GONE
+    assert (len(world.rows), world.closed) == (5, [])
+    assert all(adds_up(report) for report in reports)
+    assert reports[3].alive == 5
+
+
+def test_many_deaf_clients_at_once_are_distrusted():
+    world = a_world(deaf=30, healthy=20)
+    reports = [sweep(world) for _ in range(3)]
+
+    assert reports[2].hold_reason is HoldReason.TOO_MANY_GONE
+    assert (len(world.rows), world.closed) == (50, [])
+
+
+def test_a_gateway_that_cannot_be_trusted_closes_no_socket():
+    world = a_world()
+    for n in range(40):
+        world.add(f"zombie-{n}", alive=False, silent=470)
+    for _ in range(3):
+        report = sweep(world)
+    assert report.hold_reason is HoldReason.TOO_MANY_GONE
+    assert (world.closed, len(world.rows)) == ([], 46)
+
+
+@pytest.mark.parametrize(
+    ("lie", "fault"), [(Outcome.DENIED, AccessDenied), (Outcome.UNKNOWN, Exception)]
+)
+def test_a_socket_that_cannot_be_closed_keeps_its_row(lie, fault):
+    world = a_world()
+    sweep(world)
+    sweep(world)
+    world.lies["deaf-0"] = [Outcome.ALIVE, lie, lie]
+    report = sweep(world)
+
+    assert (report.evicted, report.failed) == (0, 1)
+    assert isinstance(world.fault, fault)
+    assert "deaf-0" in world.rows
+    assert [line["audit"] for line in world.audit] == ["evict", "kept"]
+    assert adds_up(report)
+
+
+def test_the_row_of_a_client_that_speaks_while_it_is_judged_stays():
+    world = a_world()
+    sweep(world)
+    sweep(world)
+    world.on_answer = lambda probe, moment: None
+    write = world.write
+
+    def speaks_then(entries):
+        write(entries)
+        world.rows["deaf-0"] = world.rows["deaf-0"] | {"lastSeenAt": {"N": "1795501000"}}
+
+    world.write = speaks_then
+    report = sweep(world)
+
+    assert report.changed == 1
+    assert "deaf-0" in world.rows
+
+
+def test_a_table_that_fails_convicts_nobody():
+    world = a_world()
+    sweep(world)
+    sweep(world)
+
+    def fails(keys):
+        raise TableError("the table is gone")
+
+    world.read = fails
+    report = sweep(world)
+
+    assert (report.evicted, world.closed) == (0, [])
+    assert isinstance(world.fault, TableError)
+
+
+def test_a_reaper_that_has_to_go_convicts_nobody():
+    world = a_world()
+    sweep(world)
+    sweep(world)
+    world.stop_at = world.moment + 305
+    report = sweep(world)
+
+    assert (report.evicted, world.closed) == (0, [])
+    assert world.rows["deaf-0"]["reaperMissedPongs"]["M"]["missed"] == {"N": "2"}
+
+
+def test_without_pongs_nobody_is_expected_to_answer():
+    world = a_world()
+    for _ in range(5):
+        world.moment += 300
+        world.sweep(triage=ALWAYS)
+    assert (world.closed, len(world.rows)) == ([], 6)
+    assert "reaperMissedPongs" not in world.rows["deaf-0"]
+
+
+def test_a_dry_run_expects_no_pong():
+    world = a_world()
+    for _ in range(4):
+        sweep(world, dry_run=True)
+    assert (world.closed, len(world.rows), world.audit) == ([], 6, [])
