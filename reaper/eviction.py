@@ -102,14 +102,18 @@ class Evictor:
     def _evict_batch(self, batch: Sequence[Sequence[Zombie]]) -> None:
         try:
             evictions = self._still_dead(batch)
-            if self._context.rules.dry_run:
-                for eviction in evictions:
-                    self._count_evicted("would evict", eviction.zombies, eviction.along)
-                return
-            self._write_down(EVICT, evictions)
-        except (TableError, OSError) as error:
+        except TableError as error:
             self._fail([zombie for group in batch for zombie in group], error)
             self._has_given_up = True
+            return
+        if self._context.rules.dry_run:
+            for eviction in evictions:
+                self._count_evicted("would evict", eviction.zombies, eviction.along)
+            return
+        try:
+            self._write_down(EVICT, evictions)
+        except OSError as error:
+            self._fail([zombie for one in evictions for zombie in one.zombies], error)
             return
         self._carry_out(evictions)
 

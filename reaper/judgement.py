@@ -32,6 +32,8 @@ class Site:
     expired: list[Zombie] = field(default_factory=list)
     deaf: list[Zombie] = field(default_factory=list)
     expired_seen: int = 0
+    sampled: int = 0
+    """Expired rows of the sample whose answer is awaited."""
     is_asked: bool = False
     """Whether there is a question to it; the rows of some endpoints are all left alone."""
     controls: list[Row] = field(default_factory=list)
@@ -95,12 +97,14 @@ class Judgement:
             gone, site.gone = site.gone, []
             expired, site.expired = site.expired, []
             deaf, site.deaf = site.deaf, []
+            unanswered, site.sampled = site.sampled, 0
+            self._tally.held += unanswered
             if self._is_stopping():
                 self._tally.held += len(gone) + len(expired)
                 continue
             self._act(endpoint, gone, judge(site.evidence, self._limits), site.evidence)
-            if expired:
-                self._act(endpoint, expired, judge_age(site.evidence), site.evidence)
+            if site.expired_seen:
+                self._act(endpoint, expired, judge_age(site.evidence, self._limits), site.evidence)
             if deaf:
                 self._act_on_deaf(endpoint, deaf, site.evidence)
 

@@ -126,6 +126,10 @@ class Prober:
         """Send this as soon as its turn comes."""
         self._lane(probe).ready.append(probe)
 
+    def ask_next(self, probe: Probe) -> None:
+        """Send this before what merely waits its turn."""
+        self._lane(probe).ready.appendleft(probe)
+
     def ask_later(self, probe: Probe, delay_seconds: float) -> None:
         """Send this no sooner than after so long, and then before what merely waits its turn."""
         due = self._clock() + delay_seconds
@@ -154,8 +158,7 @@ class Prober:
     def _send(self) -> None:
         now = self._clock()
         while self._later and self._later[0][0] <= now:
-            probe = heapq.heappop(self._later)[2]
-            self._lane(probe).ready.appendleft(probe)
+            self.ask_next(heapq.heappop(self._later)[2])
         while self._pace.seconds_to_next(now) == 0 and (lane := self._next_lane(now)) is not None:
             self._pace.take(now)
             probe = lane.take(now)

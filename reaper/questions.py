@@ -7,10 +7,13 @@ import structlog
 from reaper.context import SweepContext
 from reaper.core.model import Answer, Ask, Endpoint, Probe, Purpose, Row
 from reaper.core.triage import HeartbeatMode, how_to_ask, may_stay_silent
-from reaper.core.verdict import confirm_delay_seconds
+from reaper.core.verdict import age_sample_delay_seconds, confirm_delay_seconds
 from reaper.prober import Prober
 
 log = structlog.get_logger()
+
+MOST_FOLLOW_UPS = 2
+"""So many heartbeats may follow checks of one connection in a sweep."""
 
 
 class Questions:
@@ -29,29 +32,44 @@ class Questions:
         """Ask after a row that is dead by age, to see whether age means what it should."""
         self._prober.ask(Probe(endpoint, row.connection_id, Ask.CHECK, Purpose.AGE_SAMPLE, [row]))
 
+    def verify_age_again(self, suspect: Probe) -> None:
+        """The second question to a row of that sample."""
+        delay = age_sample_delay_seconds(
+            self._rules.confirm_delay_seconds, self._rules.triage.newborn_grace_seconds
+        )
+        self._prober.ask_later(self._second(suspect, Ask.CHECK), delay)
+
     def call_witness(self, endpoint: Endpoint, row: Row) -> None:
         """Ask after a row that was left alone."""
         self._prober.ask(Probe(endpoint, row.connection_id, Ask.CHECK, Purpose.CONTROL, [row]))
 
     def confirm(self, suspect: Probe) -> None:
         """Ask again after a first 410, when enough time has passed for it to mean something."""
-        now = self._wall_clock()
         delay = confirm_delay_seconds(
             suspect.rows,
-            now,
+            self._wall_clock(),
             self._rules.confirm_delay_seconds,
             self._rules.triage.newborn_grace_seconds,
         )
         log.debug("suspect", connection_id=suspect.connection_id, asked_again_in=delay)
-        second = Probe(
-            suspect.endpoint,
-            suspect.connection_id,
-            Ask.CHECK,
-            Purpose.CONFIRM,
-            suspect.rows,
-            suspect_since=now,
+        self._prober.ask_later(self._second(suspect, Ask.CHECK), delay)
+
+    def try_again(self, heartbeat: Probe) -> None:
+        """After a heartbeat that met a 410 although a check had just found the socket alive."""
+        second = self._second(heartbeat, Ask.HEARTBEAT)
+        self._prober.ask_later(second, self._rules.confirm_delay_seconds)
+
+    def _second(self, first: Probe, ask: Ask) -> Probe:
+        """The same question once more, to the same end, and a confirmation if it was due."""
+        return Probe(
+            first.endpoint,
+            first.connection_id,
+            ask,
+            Purpose.CONFIRM if first.purpose is Purpose.DUE else first.purpose,
+            first.rows,
+            follow_ups=first.follow_ups,
+            suspect_since=self._wall_clock(),
         )
-        self._prober.ask_later(second, delay)
 
     def keep_awake(self, endpoint: Endpoint, row: Row) -> None:
         """See to it that a socket whose row gets no verdict does not fall silent."""
@@ -60,7 +78,11 @@ class Questions:
             self._prober.ask(Probe(endpoint, row.connection_id, way, Purpose.KEEPALIVE, [row]))
 
     def follow_up(self, check: Answer) -> None:
-        """After a check that found a live socket: the heartbeat that it turns out to need."""
+        """After a check that found a live socket: the heartbeat that it turns out to need.
+
+        It goes before others that wait: nobody else is known to be so near to falling silent. One
+        that was throttled is tried once more; a client whose buffer is full misses nothing.
+        """
         if not self._sends_heartbeats:
             return
         probe, rules = check.probe, self._rules.triage
@@ -68,17 +90,20 @@ class Questions:
         is_awake = last_active_at is not None and may_stay_silent(
             now - last_active_at, now, self._rules.next_turn_at, rules
         )
-        if not is_awake and not probe.is_follow_up:
-            self._prober.ask(
-                Probe(
-                    probe.endpoint,
-                    probe.connection_id,
-                    Ask.HEARTBEAT,
-                    Purpose.KEEPALIVE,
-                    probe.rows,
-                    is_follow_up=True,
-                )
-            )
+        if is_awake or probe.follow_ups >= MOST_FOLLOW_UPS:
+            return
+        heartbeat = Probe(
+            probe.endpoint,
+            probe.connection_id,
+            Ask.HEARTBEAT,
+            Purpose.KEEPALIVE,
+            probe.rows,
+            follow_ups=probe.follow_ups + 1,
+        )
+        if heartbeat.follow_ups == 1:
+            self._prober.ask_next(heartbeat)
+        else:
+            self._prober.ask_later(heartbeat, self._rules.confirm_delay_seconds)
 
     @property
     def _sends_heartbeats(self) -> bool:

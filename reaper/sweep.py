@@ -25,7 +25,7 @@ from reaper.judgement import Judgement
 from reaper.pongs import Pongs
 from reaper.prober import Gateway, Prober
 from reaper.questions import Questions
-from reaper.verdicts import Verdicts
+from reaper.verdicts import Verdicts, evidence_of_age
 
 log = structlog.get_logger()
 
@@ -222,11 +222,13 @@ class Sweep:
             self._questions.keep_awake(endpoint, row)
             return
         site.is_asked = True
-        age = self._wall_clock() - (row.connected_at or 0)
-        site.expired.append(Zombie(row, Reason.EXPIRED, {"age_seconds": round(age)}))
         site.expired_seen += 1
         if site.expired_seen <= AGE_SAMPLE_ALWAYS or site.expired_seen % AGE_SAMPLE_EVERY == 0:
+            site.sampled += 1
             self._questions.verify_age(endpoint, row)
+        else:
+            evidence = evidence_of_age(row, self._wall_clock())
+            site.expired.append(Zombie(row, Reason.EXPIRED, evidence))
 
     def _learn(self, wait_seconds: float) -> None:
         is_waiting = self._pongs.awaited or not self._prober.idle

@@ -9,7 +9,7 @@ import structlog
 from reaper.aws.errors import AccessDenied
 from reaper.context import SweepContext
 from reaper.core.breaker import Evidence
-from reaper.core.model import Answer, Ask, Outcome, Purpose, Reason, Zombie
+from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose, Reason, Row, Zombie
 from reaper.judgement import Judgement
 from reaper.pongs import Pongs
 from reaper.questions import Questions
@@ -40,9 +40,8 @@ class Verdicts:
                 self._learn_second(answer, evidence)
             case Purpose.AGE_SAMPLE:
                 self._learn_age(answer, evidence)
-            case Purpose.KEEPALIVE if answer.outcome not in (Outcome.ALIVE, Outcome.GONE):
-                self._untold[f"heartbeat: {answer.detail}"] += 1
-                self._tally.heartbeats_refused += answer.outcome is Outcome.DENIED
+            case Purpose.KEEPALIVE:
+                self._learn_of_heartbeat(answer)
             case Purpose.CONTROL if answer.outcome is Outcome.ALIVE:
                 evidence.controls_alive += len(probe.rows)
         if answer.outcome is not Outcome.ALIVE:
@@ -88,11 +87,8 @@ class Verdicts:
             case Outcome.GONE:
                 evidence.confirmed += len(probe.rows)
                 site = self._judgement.site(probe.endpoint)
-                evidence_of_death = {
-                    "first_410_at": probe.suspect_since,
-                    "second_410_at": self._wall_clock(),
-                }
-                site.gone += [Zombie(row, Reason.GONE, evidence_of_death) for row in probe.rows]
+                two_410s = _two_410s(probe, self._wall_clock())
+                site.gone += [Zombie(row, Reason.GONE, two_410s) for row in probe.rows]
             case Outcome.ALIVE:
                 evidence.alive += len(probe.rows)
                 self._tally.count_messages(probe.rows, self._wall_clock())
@@ -100,18 +96,50 @@ class Verdicts:
             case _:
                 self._learn_nothing(answer, evidence)
 
+    def _learn_of_heartbeat(self, answer: Answer) -> None:
+        """A heartbeat that followed a check. It says nothing of life or death."""
+        if answer.outcome is Outcome.GONE:
+            if answer.probe.suspect_since is None:
+                self._questions.try_again(answer.probe)
+        elif answer.outcome is not Outcome.ALIVE:
+            self._untold[f"heartbeat: {answer.detail}"] += 1
+            self._tally.heartbeats_refused += answer.outcome is Outcome.DENIED
+
     def _learn_nothing(self, answer: Answer, evidence: Evidence) -> None:
         evidence.count_unknown(answer.outcome, len(answer.probe.rows))
         self._untold[answer.detail] += 1
 
     def _learn_age(self, answer: Answer, evidence: Evidence) -> None:
-        evidence.count_expired(answer.outcome, len(answer.probe.rows))
+        """An expired row goes by its age, but not against its own answer."""
+        probe, now = answer.probe, self._wall_clock()
+        site = self._judgement.site(probe.endpoint)
+        if answer.outcome is Outcome.GONE and probe.suspect_since is None:
+            evidence.expired_suspected += 1
+            self._questions.verify_age_again(probe)
+            return
+        site.sampled -= 1
+        (row,) = probe.rows
         match answer.outcome:
-            case Outcome.ALIVE:
-                endpoint = answer.probe.endpoint
-                for spared in self._judgement.revoke_age(endpoint):
-                    self._questions.keep_awake(endpoint, spared.row)
             case Outcome.GONE:
-                pass
+                evidence.expired_gone += 1
+                site.expired.append(
+                    Zombie(row, Reason.EXPIRED, evidence_of_age(row, now) | _two_410s(probe, now))
+                )
+            case Outcome.ALIVE:
+                evidence.expired_alive += 1
+                self._tally.held += 1
+                spared = self._judgement.revoke_age(probe.endpoint)
+                for one in (row, *(zombie.row for zombie in spared)):
+                    self._questions.keep_awake(probe.endpoint, one)
             case _:
+                evidence.count_untold_age(answer.outcome)
+                self._tally.held += 1
                 self._untold[answer.detail] += 1
+
+
+def evidence_of_age(row: Row, now: float) -> dict[str, float]:
+    return {"age_seconds": round(now - (row.connected_at or 0))}
+
+
+def _two_410s(second: Probe, now: float) -> dict[str, float | None]:
+    return {"first_410_at": second.suspect_since, "second_410_at": now}

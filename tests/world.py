@@ -43,6 +43,8 @@ class World:
     """Everything outside of a sweep. Moments are seconds since the world began, at NOW."""
 
     rows: dict[str, Item] = field(default_factory=dict)
+    """By the value of their key."""
+    key_name: str = "connectionId"
     alive: set[str] = field(default_factory=set)
     last_active: dict[str, float] = field(default_factory=dict)
     """By the gateway's account: epoch seconds."""
@@ -113,6 +115,7 @@ class World:
         scope: EvictScope = EvictScope.ROW,
         dry_run: bool = False,
         rate: float = 1000,
+        budget: float | None = None,
         until_next_turn: float = 300,
         spread_seconds: float = 0,
         shape: RowShape = SHAPE,
@@ -126,7 +129,7 @@ class World:
             evict_scope=scope,
             confirm_delay_seconds=5,
             next_turn_at=self.wall_clock() + until_next_turn,
-            budget_rps=1000 if spread_seconds else rate,
+            budget_rps=budget or (1000 if spread_seconds else rate),
             first_rate_rps=rate,
             spread_seconds=spread_seconds,
             max_in_flight=None,
@@ -143,10 +146,27 @@ class World:
             [self.hook],
         )
         sweep.run()
-        self.fault = sweep.fault
+        self.fault, self.is_complete = sweep.fault, sweep.is_complete
         return sweep.report(
             seconds=self.moment - started, messages=round(self.tally.counted_messages)
         )
+
+    def answer_to(self, probe: Probe) -> Outcome:
+        """The truth, or the lie that is told instead."""
+        name = probe.connection_id
+        is_born = self.moment >= self.born_at.get(name, float("inf"))
+        truth = Outcome.ALIVE if name in self.alive or is_born else Outcome.GONE
+        if self.answers_posts is not None and probe.ask is Ask.HEARTBEAT:
+            return self.answers_posts
+        lies = self.lies.get(name)
+        return lies.pop(0) if lies else self.answers_all or truth
+
+    def scan_order(self, names: list[str]) -> list[str]:
+        return names
+
+    def pass_to(self, moment: float) -> None:
+        """Let time pass; it never goes back."""
+        self.moment = max(self.moment, moment)
 
     def is_stopping(self) -> bool:
         return self.moment >= self.stop_at
@@ -155,6 +175,7 @@ class World:
 
     name = "connections"
     fault: Exception | None = None
+    is_complete: bool = False
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
         if self.audit_is_full and entries:
@@ -166,11 +187,12 @@ class World:
         return [self.hook_fails(zombie) for zombie in zombies]
 
     def key_of(self, item: Item) -> Item:
-        return {"connectionId": item["connectionId"]}
+        return {self.key_name: item[self.key_name]}
 
     def read(self, keys: Sequence[Item]) -> list[Item]:
         self.hear_pongs()
-        return [self.rows[name] for key in keys if (name := key["connectionId"]["S"]) in self.rows]
+        names = [key[self.key_name]["S"] for key in keys]
+        return [self.rows[name] for name in names if name in self.rows]
 
     def hear_pongs(self) -> None:
         """What clients answered has reached their rows by now."""
@@ -184,8 +206,8 @@ class World:
             raise self.delete_fails
         if not self.is_unchanged(row, watched):
             return Change.REFUSED
-        assert any(entry["key"] == row.key for entry in self.audit), "deleted before it was audited"
-        del self.rows[row.key["connectionId"]["S"]]
+        item = self.rows.pop(row.key[self.key_name]["S"])
+        assert any(entry["item"] == item for entry in self.audit), "deleted before it was audited"
         return Change.DONE
 
     def note_missed_pongs(
@@ -193,14 +215,14 @@ class World:
     ) -> Change:
         if not self.is_unchanged(row, watched):
             return Change.REFUSED
-        name = row.key["connectionId"]["S"]
+        name = row.key[self.key_name]["S"]
         note = {"missed": {"N": str(missed.missed)}, "at": {"N": str(missed.at)}}
         note["unchanged"] = {"S": missed.unchanged}
         self.rows[name] = self.rows[name] | {MISSED_PONGS[0]: {"M": note}}
         return Change.DONE
 
     def is_unchanged(self, row: Row, watched: Sequence[AttributePath]) -> bool:
-        item = self.rows.get(row.key["connectionId"]["S"])
+        item = self.rows.get(row.key[self.key_name]["S"])
         return item is not None and row.watched == tuple(attribute(item, path) for path in watched)
 
     def read_partition(self, key: Item) -> list[Item]:
@@ -209,8 +231,15 @@ class World:
     def delete_together(self, *_: Any) -> Change:
         raise NotImplementedError
 
-    def clear(self, *_: Any) -> Change:
-        raise NotImplementedError
+    def clear(self, row: Row, watched: Sequence[AttributePath], path: AttributePath) -> Change:
+        if self.delete_fails is not None:
+            raise self.delete_fails
+        if not self.is_unchanged(row, watched):
+            return Change.REFUSED
+        name, (attribute_name,) = row.key[self.key_name]["S"], path
+        assert any(entry["item"] == self.rows[name] for entry in self.audit), "not audited"
+        self.rows[name] = {n: v for n, v in self.rows[name].items() if n != attribute_name}
+        return Change.DONE
 
 
 class FakeScan:
@@ -218,7 +247,7 @@ class FakeScan:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._names = sorted(world.rows)
+        self._names = world.scan_order(sorted(world.rows))
         self._stopped = False
         self._pages = 0
 
@@ -230,7 +259,7 @@ class FakeScan:
         if self._world.scan_fails_after is not None and self._pages >= self._world.scan_fails_after:
             raise TableError("there is no table connections any more")
         if self._world.moment < self._pages * self._world.page_every_seconds:
-            self._world.moment += wait_seconds
+            self._world.pass_to(self._world.moment + wait_seconds)
             return None
         self._pages += 1
         size = self._world.page_size
@@ -263,7 +292,7 @@ class FakeGateway:
     def poll(self, wait_seconds: float) -> list[Answer]:
         world = self._world
         due = self._under_way[0][0] if self._under_way else float("inf")
-        world.moment = max(world.moment, min(due, world.moment + max(0.0, wait_seconds)))
+        world.pass_to(min(due, world.moment + max(0.0, wait_seconds)))
         answers = []
         while self._under_way and self._under_way[0][0] <= world.moment:
             answers.append(self._answer(heapq.heappop(self._under_way)[2]))
@@ -271,12 +300,7 @@ class FakeGateway:
 
     def _answer(self, probe: Probe) -> Answer:
         world, name = self._world, probe.connection_id
-        is_born = world.moment >= world.born_at.get(name, float("inf"))
-        truth = Outcome.ALIVE if name in world.alive or is_born else Outcome.GONE
-        lies = world.lies.get(name)
-        outcome = lies.pop(0) if lies else world.answers_all or truth
-        if world.answers_posts is not None and probe.ask is Ask.HEARTBEAT:
-            outcome = world.answers_posts
+        outcome = world.answer_to(probe)
         last_active = world.last_active.get(name) if probe.ask is Ask.CHECK else None
         if outcome is Outcome.ALIVE and probe.ask is Ask.HEARTBEAT:
             world.heartbeats[name] += 1

@@ -49,8 +49,10 @@ class Evidence:
     throttled: int = 0
     controls_alive: int = 0
     """Rows that were left alone as young or fresh, asked as witnesses, that answered 200."""
+    expired_suspected: int = 0
+    """Expired rows that were asked all the same, and answered 410 the first time."""
     expired_gone: int = 0
-    """Expired rows that were asked all the same and answered 410, as they should."""
+    """Those that did so the second time too, as they should."""
     expired_alive: int = 0
     """Expired rows that answered 200: their timestamps do not mean what the rule assumes."""
     expired_unknown: int = 0
@@ -65,7 +67,7 @@ class Evidence:
     @property
     def known(self) -> int:
         """Answers that told something, whatever the question was."""
-        return self.witnesses + self.gone + self.expired_gone + self.expired_alive
+        return self.witnesses + self.gone + self.expired_suspected + self.expired_alive
 
     @property
     def witnesses(self) -> int:
@@ -91,16 +93,11 @@ class Evidence:
         self.gone += rows
         self.confirmed += rows
 
-    def count_expired(self, outcome: Outcome, rows: int) -> None:
-        match outcome:
-            case Outcome.ALIVE:
-                self.expired_alive += rows
-            case Outcome.GONE:
-                self.expired_gone += rows
-            case _:
-                self.untold_answers += 1
-                self.expired_unknown += rows
-                self.expired_denied += rows if outcome is Outcome.DENIED else 0
+    def count_untold_age(self, outcome: Outcome) -> None:
+        """An expired row of the sample whose answer told nothing."""
+        self.untold_answers += 1
+        self.expired_unknown += 1
+        self.expired_denied += outcome is Outcome.DENIED
 
 
 def judge(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
@@ -127,15 +124,16 @@ def judge(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
     return None
 
 
-def judge_age(evidence: Evidence) -> HoldReason | None:
+def judge_age(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
     """Why expired rows may not be evicted by their age, or None when the sample bears it out.
 
-    One 200 refutes the rule. A sample of which no answer told anything verifies nothing, and
+    One 200 refutes the rule. A sample of which too few answers told anything verifies nothing, and
     what is not verified is not acted on.
     """
     if evidence.expired_alive:
         return HoldReason.AGE_CONTRADICTED
-    if evidence.expired_gone:
+    asked = evidence.expired_gone + evidence.expired_unknown
+    if evidence.expired_gone and evidence.expired_unknown / asked <= limits.max_unknown_fraction:
         return None
     return HoldReason.DENIED if evidence.expired_denied else HoldReason.TOO_MANY_UNKNOWN
 

@@ -114,8 +114,8 @@ class Probe:
     purpose: Purpose
     rows: list[Row] = field(default_factory=list)
     attempts: int = 0
-    is_follow_up: bool = False
-    """Whether it is the heartbeat that a check called for, which calls for no other."""
+    follow_ups: int = 0
+    """How many heartbeats checks have called for so far, this one included."""
     suspect_since: float | None = None
     """When the first 410 came that a second question is to confirm, in epoch seconds."""
 

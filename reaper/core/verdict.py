@@ -44,3 +44,11 @@ def confirm_delay_seconds(
         row.connected_at is None or now - row.connected_at < newborn_grace for row in rows
     )
     return max(configured, CONNECT_MAY_TAKE_SECONDS) if may_be_newborn else configured
+
+
+def age_sample_delay_seconds(configured: float, newborn_grace: float) -> float:
+    """How long after its first 410 an expired row of the sample is asked again.
+
+    The sample is there because timestamps may mean something else; then the row may be newborn.
+    """
+    return max(configured, min(newborn_grace, CONNECT_MAY_TAKE_SECONDS))

@@ -81,11 +81,13 @@ def test_trusting_the_endpoint_lifts_only_what_rests_on_trust(evidence):
         (Evidence(expired_gone=99, expired_alive=1), HoldReason.AGE_CONTRADICTED),
         (Evidence(expired_unknown=20), HoldReason.TOO_MANY_UNKNOWN),
         (Evidence(expired_unknown=20, expired_denied=20), HoldReason.DENIED),
+        (Evidence(expired_gone=8, expired_unknown=2), None),
+        (Evidence(expired_gone=7, expired_unknown=3), HoldReason.TOO_MANY_UNKNOWN),
         (Evidence(), HoldReason.TOO_MANY_UNKNOWN),
     ],
 )
 def test_the_expired_rule_is_trusted_but_verified(evidence, reason):
-    assert judge_age(evidence) is reason
+    assert judge_age(evidence, LIMITS) is reason
 
 
 def test_a_sweep_that_learns_nothing_notices_it():
@@ -94,7 +96,7 @@ def test_a_sweep_that_learns_nothing_notices_it():
         assert not evidence.learns_nothing
         evidence.count_unknown(Outcome.DENIED if n % 2 else Outcome.UNKNOWN, 1)
     assert evidence.learns_nothing
-    evidence.count_expired(Outcome.GONE, 1)
+    evidence.expired_suspected = 1
     assert not evidence.learns_nothing
 
 

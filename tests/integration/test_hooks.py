@@ -45,9 +45,7 @@ def events(cloud) -> Callable[[], list[dict]]:
     bus.create_event_bus(Name="reaped")
     queue = sqs.create_queue(QueueName="reaped")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-    bus.put_rule(
-        Name="all", EventBusName="reaped", EventPattern='{"source": ["apigw-reaper"]}'
-    )
+    bus.put_rule(Name="all", EventBusName="reaped", EventPattern='{"source": ["apigw-reaper"]}')
     target = {"Id": "queue", "Arn": arn["Attributes"]["QueueArn"]}
     bus.put_targets(Rule="all", EventBusName="reaped", Targets=[target])
 
@@ -164,8 +162,9 @@ def test_an_event_for_every_eviction_is_put_on_the_bus(cloud, events):
     assert {event["detail"]["connectionId"] for event in arrived} == set(gone)
     event = arrived[0]
     assert event["detail-type"] == "WebSocket Connection Reaped"
-    assert event["detail"] | {"reason": "gone", "tableName": table, "version": "1"} == (
-        event["detail"]
+    assert (
+        event["detail"] | {"reason": "gone", "tableName": table, "version": "1"}
+        == (event["detail"])
     )
 
 

@@ -334,9 +334,7 @@ def test_ids_in_a_collection_are_refused_with_an_explanation(cloud, value, kind)
     table = cloud.make_table(("room", "S"))
     cloud.put(table, item(room="lobby", members=value), item(room="bar", members=value))
     with FaultyGateway(default=faults.gone) as server:
-        environment = cloud.environment(
-            table, server.url, REAPER_CONNECTION_ID_ATTRIBUTE="members"
-        )
+        environment = cloud.environment(table, server.url, REAPER_CONNECTION_ID_ATTRIBUTE="members")
         checked = cloud.reaper("check", environment=environment)
         done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
 
