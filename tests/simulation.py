@@ -23,7 +23,7 @@ from reaper.core.rows import AttributePath
 from reaper.core.rules import EvictAction
 from reaper.core.triage import HeartbeatMode
 from tests.core.builders import DEFAULT_RULES, NOW
-from tests.world import NO_PONGS, SHAPE, World
+from tests.world import NO_PONGS, SHAPE, PromiseBroken, World
 
 INTERVAL = 300.0
 IDLE_TIMEOUT = 600.0
@@ -45,7 +45,7 @@ class Troubles:
     denied: float = 0.0
     throttled: float = 0.0
     flapping: float = 0.0
-    """A 410 for a live connection. Never two in a row: who does that is the wrong API."""
+    """A 410 for a live connection, in turns with 200: who never says 200 is the wrong API."""
     once_a_sweep: bool = False
     """No connection is lied about, or its answer lost, more than once in a sweep."""
     wrong_api: bool = False
@@ -88,7 +88,10 @@ class Life(World):
         self.lost_to_idle: list[str] = []
         self.sweeps: list[Report] = []
         self.traffic: dict[str, float] = {}
+        self.is_settling = False
         self._lied: set[str] = set()
+        self._said_gone: set[str] = set()
+        """Connections that were called gone, truly or not, and not alive again since."""
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._names = itertools.count()
@@ -116,6 +119,8 @@ class Life(World):
             self.at(self.random.uniform(0, until), lambda n=n: self.connect(f"user{n}"))
 
     def connect(self, user: str, *, stays: bool = False) -> None:
+        if self.is_settling:
+            return
         connection, begun = f"{user}-{next(self._names)}", self.moment
         opens_at = begun + self.random.uniform(0, CONNECT_MAY_TAKE)
         self.living.add(connection)
@@ -206,8 +211,6 @@ class Life(World):
     def _freeze(self, user: str, connection: str) -> None:
         """The process stands still and the socket stays open."""
         self.deaf.add(connection)
-        if self.design.expects_pongs:
-            self.living.discard(connection)  # it may be closed and evicted now
 
     def hear_pongs(self) -> None:
         """Pongs arrive as events of their own."""
@@ -219,13 +222,19 @@ class Life(World):
         outcome = self._lie(connection) or (
             Outcome.ALIVE if connection in self.alive else Outcome.GONE
         )
+        if outcome is Outcome.GONE:
+            self._said_gone.add(connection)
+        elif outcome is Outcome.ALIVE:
+            self._said_gone.discard(connection)
         if outcome is Outcome.ALIVE and probe.ask is Ask.HEARTBEAT:
             self._note_traffic(connection)
             if connection not in self.deaf:
                 pong_at = self.moment + self.random.uniform(0.05, 9)
                 self.at(pong_at, lambda: self._pong(connection))
         if outcome is Outcome.ALIVE and probe.ask is Ask.CLOSE:
-            assert connection in self.deaf, f"closed the socket of {connection}, which is not deaf"
+            if connection not in self.deaf:
+                raise PromiseBroken(f"closed the socket of {connection}, which is not deaf")
+            self._close(connection)
         return outcome
 
     def _pong(self, connection: str) -> None:
@@ -240,18 +249,17 @@ class Life(World):
             return Outcome.GONE
         if troubles.blackout:
             return Outcome.UNKNOWN
-        lied_before = connection in self._lied
-        if not troubles.once_a_sweep:
-            self._lied.discard(connection)
+        if troubles.once_a_sweep and connection in self._lied:
+            return None
         outcome = None
-        if not (lied_before and troubles.once_a_sweep):
-            for kind, likelihood in (
-                (Outcome.UNKNOWN, troubles.no_answer),
-                (Outcome.DENIED, troubles.denied),
-                (Outcome.THROTTLED, troubles.throttled),
-            ):
-                outcome = kind if draw() < likelihood else outcome
-        if not lied_before and connection in self.alive and draw() < troubles.flapping:
+        for kind, likelihood in (
+            (Outcome.UNKNOWN, troubles.no_answer),
+            (Outcome.DENIED, troubles.denied),
+            (Outcome.THROTTLED, troubles.throttled),
+        ):
+            outcome = kind if draw() < likelihood else outcome
+        may_flap = connection in self.alive and connection not in self._said_gone
+        if may_flap and draw() < troubles.flapping:
             outcome = Outcome.GONE
         if outcome is not None:
             self._lied.add(connection)
@@ -280,8 +288,9 @@ class Life(World):
         self._perhaps(self.troubles.table, TableError("the table is throttled"))
         held = self.rows.get(row.key[self.key_name]["S"], {}).get("connectionId", {}).get("S")
         change = evict()
-        if change is Change.DONE:
-            assert held not in self.living, f"evicted {held}, which is alive"
+        may_be_deaf = self.design.expects_pongs and held in self.deaf
+        if change is Change.DONE and held in self.living and not may_be_deaf:
+            raise PromiseBroken(f"evicted {held}, which is alive")
         return change
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
@@ -343,6 +352,7 @@ class Life(World):
         self.troubles = Troubles()
         if not any(connection.startswith(ANCHOR) for connection in self.alive):
             self.connect(ANCHOR, stays=True)
+        self.is_settling = True
         self.pass_to(self.moment + CONNECT_MAY_TAKE + 1)
         self._events = []
 

@@ -7,9 +7,11 @@ import random
 import pytest
 
 import reaper.eviction
+from reaper.core.breaker import HoldReason
 from reaper.core.rules import EvictAction
 from reaper.core.triage import HeartbeatMode
 from tests.simulation import INTERVAL, Design, Life, Troubles
+from tests.world import PromiseBroken
 
 WORLDS_PER_TEST = 250
 
@@ -42,10 +44,14 @@ def a_design(seed: int, **fixed) -> Design:
     return Design(**drawn | fixed)
 
 
-def troubles(seed: int) -> Troubles:
-    """Some of everything that can go wrong, or a lot of one thing."""
+def troubles(seed: int, design: Design) -> Troubles:
+    """Some of everything that can go wrong, but two settings that are wrong at the same time.
+
+    With another API's endpoint every connection looks gone, and with another attribute than the
+    time of connection every row looks old: no answer reveals that. ``reaper check`` does.
+    """
     choose = random.Random(f"troubles {seed}")
-    likely = Troubles(
+    return Troubles(
         no_answer=choose.choice([0, 0.05, 0.3]),
         denied=choose.choice([0, 0, 0.2]),
         throttled=choose.choice([0, 0, 0.1]),
@@ -56,10 +62,9 @@ def troubles(seed: int) -> Troubles:
         hook=choose.choice([0, 0, 0.3]),
         kill=choose.choice([0, 0, 0.4]),
         revoked=choose.random() < 0.1,
-        wrong_api=choose.random() < 0.15,
+        wrong_api=choose.random() < 0.15 and not design.misreads_age,
         blackout=choose.random() < 0.05,
     )
-    return likely
 
 
 def adds_up(report, *, is_complete: bool) -> bool:
@@ -84,7 +89,7 @@ def live_through_troubles(seed: int) -> Life:
     sweeps = life.random.randint(2, 5)
     first = life.random.uniform(60, 2500)
     for n in range(sweeps):
-        life.troubles = troubles(seed * 10 + n)
+        life.troubles = troubles(seed * 10 + n, life.design)
         if life.sweep_at(first + n * INTERVAL, in_daemon=life.random.random() < 0.7):
             assert adds_up(life.sweeps[-1], is_complete=life.is_complete)
     return life
@@ -99,10 +104,11 @@ def test_no_live_connection_is_ever_evicted_and_every_zombie_is_once_the_world_i
             for _ in range(2):
                 life.sweep_at(life.moment + INTERVAL)
                 assert adds_up(life.sweeps[-1], is_complete=True)
-            if not life.design.misreads_age:
+            is_majority = life.sweeps[-1].hold_reason is HoldReason.TOO_MANY_GONE
+            if not life.design.misreads_age and not is_majority:
                 assert not life.zombies
             assert life.most_calls_in_a_second() <= life.design.budget * 1.01 + 1
-        except AssertionError as error:
+        except (AssertionError, PromiseBroken) as error:
             raise AssertionError(f"in the world of seed {seed}") from error
 
 

@@ -38,6 +38,10 @@ NO_PONGS = PongRules(timeout_seconds=0, max_missed=3, forget_after_seconds=900)
 PONGS = PongRules(timeout_seconds=10, max_missed=3, forget_after_seconds=900)
 
 
+class PromiseBroken(BaseException):
+    """No mere Exception, which the reaper would count as a failed eviction and go on."""
+
+
 @dataclass
 class World:
     """Everything outside of a sweep. Moments are seconds since the world began, at NOW."""
@@ -206,9 +210,12 @@ class World:
             raise self.delete_fails
         if not self.is_unchanged(row, watched):
             return Change.REFUSED
-        item = self.rows.pop(row.key[self.key_name]["S"])
-        assert any(entry["item"] == item for entry in self.audit), "deleted before it was audited"
+        self.must_be_audited(self.rows.pop(row.key[self.key_name]["S"]))
         return Change.DONE
+
+    def must_be_audited(self, item: Item) -> None:
+        if not any(entry["item"] == item for entry in self.audit):
+            raise PromiseBroken(f"{item} went without an audit line")
 
     def note_missed_pongs(
         self, row: Row, watched: Sequence[AttributePath], missed: MissedPongs
@@ -237,7 +244,7 @@ class World:
         if not self.is_unchanged(row, watched):
             return Change.REFUSED
         name, (attribute_name,) = row.key[self.key_name]["S"], path
-        assert any(entry["item"] == self.rows[name] for entry in self.audit), "not audited"
+        self.must_be_audited(self.rows[name])
         self.rows[name] = {n: v for n, v in self.rows[name].items() if n != attribute_name}
         return Change.DONE
 

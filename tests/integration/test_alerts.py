@@ -98,6 +98,21 @@ def test_what_the_breaker_holds_raises_one_alert_with_the_numbers(cloud, kent, b
     assert kind in (event.get("logentry") or event)["message"]
 
 
+def test_an_audit_log_that_cannot_be_written_raises_an_alert(cloud, kent):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("z"), zombie("live"))
+    with FaultyGateway({"z": faults.gone}) as server:
+        environment = cloud.environment(
+            table, server.url, SENTRY_DSN=kent.dsn, REAPER_AUDIT_LOG="/dev/full"
+        )
+        assert cloud.reaper("sweep", "--json", environment=environment).code == 1
+
+    (event,) = kent.events()
+    assert event["fingerprint"] == ["reaper", "sweep-failed"]
+    assert "No space left on device" in event["message"]
+    assert event["contexts"]["sweep"]["failed"] == 1
+
+
 def test_a_failed_sweep_raises_one_alert(cloud, kent):
     cloud.reaper("sweep", environment=alerting(cloud, kent, "nowhere", "https://a.invalid/p"))
 

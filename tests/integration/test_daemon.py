@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import random
 import signal
 import socket
 import subprocess
@@ -78,39 +77,6 @@ def test_sigterm_while_it_starts_is_not_lost(cloud, lone_api, tmp_path, delay):
         time.sleep(delay)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
-
-
-def test_killed_at_any_moment_and_started_again_it_loses_no_live_row_and_leaves_no_zombie(
-    cloud, tmp_path
-):
-    table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, *(zombie(f"z{n:03}") for n in range(150)))
-    cloud.put(table, *(zombie(f"live{n:03}") for n in range(200)))
-    chance = random.Random(7)
-    audit, log = tmp_path / "audit.jsonl", tmp_path / "log"
-    with FaultyGateway({f"z{n:03}": faults.gone for n in range(150)}) as server:
-        environment = cloud.environment(
-            table,
-            server.url,
-            REAPER_AUDIT_LOG=str(audit),
-            REAPER_QUOTA_SHARE="1",
-            REAPER_HEARTBEAT_MODE="off",
-            REAPER_SWEEP_INTERVAL_SECONDS="1",
-        )
-        for _ in range(5):
-            with daemon(environment, log) as process:
-                time.sleep(chance.uniform(0.8, 2.4))
-                process.kill()
-        before = len(sweeps(log))
-        with daemon(environment, log) as process:
-            eventually(lambda: len(cloud.ids(table)) == 200 and len(sweeps(log)) > before, 30)
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(10) == 0
-
-    assert cloud.ids(table) == {f"live{n:03}" for n in range(200)}
-    entries = [json.loads(line) for line in audit.read_text().splitlines()]
-    audited = {entry["connection_id"] for entry in entries if entry["audit"] == "evict"}
-    assert audited == {f"z{n:03}" for n in range(150)}
 
 
 def test_a_failed_sweep_never_ends_it(cloud, lone_api, tmp_path):

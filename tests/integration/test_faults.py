@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from tests import faulty_gateway as faults
+from tests.certificates import self_signed
 from tests.faulty_gateway import FaultyGateway
 from tests.integration.test_sweep import zombie
 
@@ -84,3 +89,98 @@ def test_the_budget_is_kept_on_the_wire(cloud):
     assert done.report["due"] == 120
     for start in moments:
         assert sum(start <= moment < start + 1 for moment in moments) <= 44
+
+
+def test_a_grant_that_is_revoked_half_way_holds_what_was_found_before(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:02}") for n in range(60)), zombie("z1"), zombie("z2"))
+
+    def revoked_after_a_while(handler):
+        (faults.denied if len(server.requests) > 20 else faults.alive)(handler)
+
+    gone = {"z1": faults.gone, "z2": faults.gone}
+    with FaultyGateway(gone, default=revoked_after_a_while) as server:
+        environment = cloud.environment(table, server.url, REAPER_HEARTBEAT_MODE="off")
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["hold_reason"]) == (3, "denied")
+    assert (done.report["confirmed"], done.report["held"], done.report["evicted"]) == (2, 2, 0)
+    assert len(cloud.rows(table)) == 62
+    (hold,) = [entry for entry in done.log if entry["event"] == "evictions are held"]
+    assert "execute-api:ManageConnections" in hold["why"]
+    assert (hold["unknown"], hold["zombies"]) == (done.report["unknown"], 2)
+
+
+def test_a_certificate_for_another_name_holds_everything_and_check_says_why(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n}") for n in range(5)))
+    certificate, context = self_signed(tmp_path, "somebody-else.example")
+    with FaultyGateway(default=faults.gone, ssl_context=context) as server:
+        environment = cloud.environment(table, server.url, AWS_CA_BUNDLE=str(certificate))
+        done = cloud.reaper("sweep", "--json", environment=environment)
+        checked = cloud.reaper("check", environment=environment)
+
+    assert (done.code, done.report["hold_reason"]) == (3, "too-many-unknown")
+    assert len(cloud.rows(table)) == 5
+    assert "TLS fails: CERTIFICATE_VERIFY_FAILED" in checked.stdout
+
+
+def test_a_custom_domain_is_swept_over_tls(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("z"), zombie("live"))
+    certificate, context = self_signed(tmp_path, "localhost")
+    with FaultyGateway({"z": faults.gone}, ssl_context=context) as server:
+        environment = cloud.environment(
+            table, f"wss://localhost:{server.port}", AWS_CA_BUNDLE=str(certificate)
+        )
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["evicted"], cloud.ids(table)) == (0, 1, {"live"})
+
+
+def test_a_table_that_is_deleted_during_the_scan_ends_the_sweep_with_its_name(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    big = {"note": {"S": "x" * 9000}}
+    cloud.put(table, *(zombie(f"c{n:03}", **big) for n in range(400)))
+
+    def deletes_the_table(handler):
+        if len(server.requests) == 1:
+            cloud.dynamodb.delete_table(TableName=table)
+        faults.gone(handler)
+
+    with FaultyGateway(default=deletes_the_table) as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            REAPER_SCAN_SEGMENTS="1",
+            REAPER_SCAN_MAX_RCU="50",
+            REAPER_HEARTBEAT_MODE="off",
+        )
+        done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert done.code == 1
+    assert f"there is no table {table}" in done.stderr
+    assert '"audit"' not in done.stdout
+
+
+def test_a_pipe_that_nobody_reads_takes_no_audit_line_and_so_no_row(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("z"), zombie("live"))
+    with FaultyGateway({"z": faults.gone}) as server:
+        reading_end, writing_end = os.pipe()
+        os.close(reading_end)
+        done = subprocess.run(
+            [sys.executable, "-m", "reaper", "sweep"],
+            env=cloud.environment(table, server.url, REAPER_METRICS="none"),
+            stdout=writing_end,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=20,
+        )
+        os.close(writing_end)
+
+    assert done.returncode == 1
+    assert "evictions failed" in done.stderr
+    assert "Broken pipe" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert cloud.ids(table) == {"z", "live"}

@@ -1,0 +1,118 @@
+"""``reaper check``: what rows hold is recognised, and each fault comes with its cure."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.test_shapes import item
+from tests.integration.test_sweep import zombie
+
+
+def lines(done) -> list[str]:
+    return done.stdout.splitlines()
+
+
+def test_what_the_attributes_hold_is_said_in_numbers(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    seen = {"lastSeenAt": {"S": "2026-11-24T07:44:26Z"}}
+    cloud.put(table, *(zombie(f"c{n:04}", **(seen if n % 4 else {})) for n in range(1200)))
+    with FaultyGateway() as server:
+        done = cloud.reaper("check", environment=cloud.environment(table, server.url))
+
+    assert done.code == 0, done.stdout
+    assert "✓ connectionId: a connection id in 1,000 of 1,000 rows" in lines(done)
+    assert "✓ connectedAt: epoch milliseconds, 1,000 of 1,000 rows" in lines(done)
+    assert any(line.startswith("✓ lastSeenAt: ISO 8601, 7") for line in lines(done))
+
+
+def test_an_expiry_is_no_time_of_connection(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    expiry = {"N": str(int(time.time()) + 7200)}
+    cloud.put(table, *(zombie(f"c{n}", ttl=expiry) for n in range(4)))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_CONNECTED_AT_ATTRIBUTE="ttl")
+        done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 1
+    assert "✗ ttl: a time in the future, 4 of 4 rows: what makes no sense" in done.stdout
+
+
+def test_a_living_connection_that_is_days_old_gives_the_wrong_attribute_away(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    signed_up = {"S": "2026-01-01T00:00:00Z"}
+    cloud.put(table, *(zombie(f"c{n}", connectedAt=signed_up) for n in range(3)))
+    with FaultyGateway() as server:
+        done = cloud.reaper("check", environment=cloud.environment(table, server.url))
+
+    assert done.code == 1
+    assert "3 living connections are up to" in done.stdout
+    assert "none lives longer than 2 h" in done.stdout
+
+
+def test_the_youngest_are_asked_so_that_old_zombies_do_not_hide_the_living(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    old = {"N": str(int((time.time() - 7000) * 1000))}
+    zombies = [f"z{n:02}" for n in range(60)]
+    cloud.put(table, *(zombie(name, connectedAt=old) for name in zombies), zombie("live"))
+    with FaultyGateway(dict.fromkeys(zombies, faults.gone)) as server:
+        done = cloud.reaper("check", environment=cloud.environment(table, server.url))
+
+    assert done.code == 0, done.stdout
+    assert "✓ of 20 sampled connections 1 are alive and 19 are gone" in lines(done)
+
+
+@pytest.mark.parametrize(
+    ("settings", "permissions"),
+    [
+        ({}, ["GET", "POST"]),
+        ({"REAPER_HEARTBEAT_MODE": "off"}, ["GET"]),
+        ({"REAPER_PONG_TIMEOUT_SECONDS": "5"}, ["GET", "POST", "DELETE"]),
+    ],
+)
+def test_each_missing_method_comes_with_the_statement_that_grants_it(cloud, settings, permissions):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("c"))
+    with FaultyGateway(default=faults.denied) as server:
+        endpoint = f"{server.url.removesuffix('/prod')}/_aws/execute-api/abc123/prod"
+        done = cloud.reaper("check", environment=cloud.environment(table, endpoint, **settings))
+
+    assert done.code == 1
+    for method in ("GET", "POST", "DELETE"):
+        resource = f"arn:aws:execute-api:us-east-1:*:abc123/prod/{method}/@connections/*"
+        grant = json.dumps(
+            {
+                "Effect": "Allow",
+                "Action": "execute-api:ManageConnections",
+                "Resource": resource,
+            }
+        )
+        assert (grant in done.stdout) == (method in permissions)
+
+
+def test_it_changes_nothing_whatever_is_set(cloud, chat):
+    chat.connect(2)
+    cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="))
+    before = cloud.rows(chat.table), cloud.rows(chat.chat.members_table)
+    for settings in (
+        {"REAPER_ON_EVICT_LAMBDA": chat.chat.disconnect_function},
+        {"REAPER_PONG_TIMEOUT_SECONDS": "5", "REAPER_EVICT_SCOPE": "partition"},
+    ):
+        environment = cloud.environment(chat.table, chat.endpoint, **settings)
+        done = cloud.reaper("check", environment=environment)
+        assert done.code == 0, done.stdout
+    assert (cloud.rows(chat.table), cloud.rows(chat.chat.members_table)) == before
+
+
+def test_the_ids_of_some_other_attribute_are_recognised(cloud):
+    table = cloud.make_table(("pk", "S"))
+    cloud.put(table, *(item(pk=f"CONN#R0oXAdfD0kwCH{n}w=", who="ann") for n in range(3)))
+    with FaultyGateway() as server:
+        done = cloud.reaper("check", environment=cloud.environment(table, server.url))
+
+    assert done.code == 1
+    assert "✗ connectionId: no connection id in any of 3 rows, but pk looks like one" in done.stdout

@@ -1,0 +1,76 @@
+"""kill -9 at any moment: nothing live is lost, and no row goes without its audit line."""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.conftest import eventually
+from tests.integration.test_sweep import zombie
+
+KILLS = 50
+ZOMBIES = [f"z{n:03}" for n in range(160)]
+LIVE = [f"live{n:03}" for n in range(200)]
+
+
+@pytest.mark.timeout(400)
+def test_at_fifty_random_moments_of_a_sweep_with_evictions(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(name) for name in LIVE))
+    audit = tmp_path / "audit.jsonl"
+    chance = random.Random(11)
+    evicted_by_killed = 0
+    with FaultyGateway({name: faults.gone for name in ZOMBIES}) as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            REAPER_AUDIT_LOG=str(audit),
+            REAPER_QUOTA_SHARE="1",
+            REAPER_HEARTBEAT_MODE="off",
+            REAPER_CONFIRM_DELAY_SECONDS="0",
+            REAPER_LOG_LEVEL="error",
+        )
+        for kill in range(KILLS):
+            this_time = {"kill": {"N": str(kill)}}
+            cloud.put(table, *(zombie(name, **this_time) for name in ZOMBIES))
+            server.requests.clear()
+            process = subprocess.Popen(
+                [sys.executable, "-m", "reaper", "sweep"],
+                env=environment,
+                stdout=subprocess.DEVNULL,
+            )
+            eventually(lambda: server.requests)
+            time.sleep(chance.uniform(0, 1.4))
+            process.kill()
+            process.wait()
+            rows = cloud.ids(table)
+            gone = set(ZOMBIES) - rows
+            assert set(LIVE) <= rows
+            assert gone <= _audited(audit, kill)
+            evicted_by_killed += 0 < len(gone) < len(ZOMBIES)
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, cloud.ids(table)) == (0, set(LIVE))
+    assert evicted_by_killed >= 5, "too few were killed amid their evictions to prove anything"
+
+
+def _audited(audit, kill: int) -> set[str]:
+    """Whose line was there when this one was killed. A line may be torn by that."""
+    entries = []
+    for line in audit.read_text().splitlines() if audit.exists() else []:
+        try:
+            entries.append(json.loads(line))
+        except ValueError:
+            continue
+    return {
+        entry["connection_id"]
+        for entry in entries
+        if entry["audit"] == "evict" and entry["item"].get("kill") == {"N": str(kill)}
+    }

@@ -1,0 +1,194 @@
+"""``reaper restore``: what was evicted comes back, and nothing newer is lost by it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.test_shapes import item
+from tests.integration.test_sweep import zombie
+
+RICH = {
+    "note": {"S": 'ünï\n"quoted"'},
+    "raw": {"B": b"\x00\xff"},
+    "raws": {"BS": [b"\x01", b"\x02"]},
+    "tags": {"SS": ["a", "b"]},
+    "nested": {"M": {"list": {"L": [{"N": "1.50"}, {"NULL": True}, {"B": b"\x03"}]}}},
+}
+
+
+def evict(cloud, table, tmp_path, *names, **settings) -> dict[str, str]:
+    """Sweep with these connections gone and one alive; returns the environment."""
+    audit = tmp_path / "audit.jsonl"
+    with FaultyGateway(dict.fromkeys(names, faults.gone)) as server:
+        environment = cloud.environment(table, server.url, REAPER_AUDIT_LOG=str(audit), **settings)
+        done = cloud.reaper("sweep", "--json", environment=environment)
+    assert (done.code, done.report["evicted"]) == (0, len(names)), done.stderr
+    return environment
+
+
+def restore(cloud, environment, *arguments):
+    return cloud.reaper(
+        "restore", environment["REAPER_AUDIT_LOG"], *arguments, environment=environment
+    )
+
+
+def by_id(rows) -> dict[str, dict]:
+    return {row["connectionId"]["S"]: row for row in rows}
+
+
+def test_rows_come_back_as_they_were_whatever_they_hold(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"), ("n", "N"))
+    rows = [zombie(name, n={"N": "7"}, **RICH) for name in ("a", "b", "live")]
+    cloud.put(table, *rows)
+    before = by_id(cloud.rows(table))
+    environment = evict(cloud, table, tmp_path, "a", "b")
+    done = restore(cloud, environment)
+
+    assert (done.code, done.stdout.splitlines()) == (0, ["2 put back"])
+    assert by_id(cloud.rows(table)) == before
+
+
+def test_it_never_writes_over_a_newer_row_and_may_be_run_twice(cloud, tmp_path):
+    table = cloud.make_table(("userId", "S"))
+    people = {"ann": "a", "bob": "b", "eve": "live"}
+    cloud.put(table, *(item(userId=who, connectionId=c) for who, c in people.items()))
+    environment = evict(cloud, table, tmp_path, "a", "b")
+    newer = item(userId="ann", connectionId="newer")
+    cloud.put(table, newer)
+    first, second = restore(cloud, environment), restore(cloud, environment)
+
+    assert first.stdout.splitlines() == [
+        "1 left alone: a row, or another connection's id, is there by now",
+        "1 put back",
+    ] or first.stdout.splitlines() == [
+        "1 put back",
+        "1 left alone: a row, or another connection's id, is there by now",
+    ]
+    assert second.stdout.startswith("2 left alone")
+    rows = {row["userId"]["S"]: row["connectionId"]["S"] for row in cloud.rows(table)}
+    assert rows == {"ann": "newer", "bob": "b", "eve": "live"}
+
+
+def test_a_dry_run_writes_nothing_and_tells_the_same(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"), zombie("b"), zombie("live"))
+    environment = evict(cloud, table, tmp_path, "a", "b")
+    cloud.put(table, zombie("b"))
+    done = restore(cloud, environment, "--dry-run")
+
+    assert done.code == 0
+    assert "nothing was written" in done.stdout
+    assert "1 put back" in done.stdout
+    assert "1 left alone" in done.stdout
+    assert cloud.ids(table) == {"b", "live"}
+
+
+def test_a_cleared_id_comes_back_where_no_newer_one_is(cloud, tmp_path):
+    table = cloud.make_table(("pk", "S"))
+    cloud.put(table, *(item(pk=f"PLAYER#{c}", ws={"M": {"id": {"S": c}}}) for c in "abcde"))
+    environment = evict(
+        cloud,
+        table,
+        tmp_path,
+        *"abc",
+        REAPER_EVICT_ACTION="clear",
+        REAPER_CONNECTION_ID_ATTRIBUTE="ws.id",
+    )
+    cloud.put(table, item(pk="PLAYER#b", ws={"M": {"id": {"S": "newer"}}}))
+    cloud.dynamodb.delete_item(TableName=table, Key={"pk": {"S": "PLAYER#c"}})
+    dry, done = restore(cloud, environment, "--dry-run"), restore(cloud, environment)
+
+    for told in ("1 put back", "1 left alone: a row, or", "1 left alone: the row that"):
+        assert told in done.stdout
+        assert told in dry.stdout
+    ids = {row["pk"]["S"][-1]: row["ws"]["M"]["id"]["S"] for row in cloud.rows(table)}
+    assert ids == {"a": "a", "b": "newer", "d": "d", "e": "e"}
+
+
+def test_what_went_along_with_a_partition_comes_back_too(cloud, tmp_path):
+    table = cloud.make_table(("pk", "S"), ("sk", "S"))
+    rows = [item(pk="CONN#a", sk=sk) for sk in ("META", "SUB#1", "SUB#2")]
+    cloud.put(table, *rows, item(pk="CONN#live", sk="META"))
+    environment = evict(
+        cloud,
+        table,
+        tmp_path,
+        "a",
+        REAPER_CONNECTION_ID_ATTRIBUTE="pk",
+        REAPER_CONNECTION_ID_PATTERN="CONN#(.+)",
+        REAPER_ROW_FILTER="sk=META",
+        REAPER_EVICT_SCOPE="partition",
+    )
+    assert len(cloud.rows(table)) == 1
+    assert restore(cloud, environment).stdout == "3 put back\n"
+    assert len(cloud.rows(table)) == 4
+
+
+def test_only_what_is_missing_by_the_last_word_of_the_log_comes_back(cloud, tmp_path):
+    """Lines that were taken back, torn lines, metrics, and lines of other tables."""
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"), zombie("live"))
+    environment = evict(cloud, table, tmp_path, "a")
+    audit = tmp_path / "audit.jsonl"
+    line = json.loads(audit.read_text())
+
+    def about(name: str, **changes) -> str:
+        row = {"connectionId": {"S": name}}
+        return json.dumps(line | {"key": row, "item": row | {"n": {"N": "1"}}} | changes)
+
+    audit.write_text(
+        "\n".join(
+            [
+                about("kept"),
+                about("kept", audit="kept"),
+                about("again"),
+                about("again", audit="kept"),
+                about("again"),
+                about("elsewhere", table="another"),
+                '{"_aws": {}, "TableName": "metrics"}',
+                about("torn")[:70],
+                "",
+                about("damaged", item=None),
+                about("odd", action="explode"),
+                json.dumps(line),
+            ]
+        )
+    )
+    done = restore(cloud, environment)
+
+    assert done.code == 0
+    assert cloud.ids(table) == {"a", "live", "again"}
+    for told in ("2 put back", "1 passed over: of another table", "3 passed over: a torn"):
+        assert told in done.stdout
+    unreadable = [entry["line"] for entry in done.log if "cannot be read" in entry["event"]]
+    assert unreadable == [8, 10, 11]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [(None, "cannot be read"), ("", "holds no line of an eviction")],
+)
+def test_a_file_without_evictions_is_told(cloud, tmp_path, content, told):
+    table = cloud.make_table(("connectionId", "S"))
+    audit = tmp_path / "audit.jsonl"
+    if content is not None:
+        audit.write_text(content)
+    environment = cloud.environment(table, "http://127.0.0.1:1", REAPER_AUDIT_LOG=str(audit))
+    done = restore(cloud, environment)
+
+    assert done.code == 1
+    assert told in done.stderr
+
+
+def test_many_rows_come_back(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    names = [f"z{n:03}" for n in range(250)]
+    cloud.put(table, *(zombie(name) for name in names), zombie("live"))
+    environment = evict(cloud, table, tmp_path, *names, REAPER_MAX_GONE_FRACTION="1")
+
+    assert restore(cloud, environment).stdout == "250 put back\n"
+    assert cloud.ids(table) == {*names, "live"}
