@@ -76,10 +76,6 @@ class Pongs:
                 log.error("pongs cannot be looked at", why=str(error))
                 return
 
-    def abandon(self) -> None:
-        """Await no more: nobody is convicted for a reaper that had to go."""
-        self._expected.clear()
-
     def _look_again(self, overdue: Sequence[tuple[float, Probe]]) -> None:
         found = self._table.read([row.key for _, probe in overdue for row in probe.rows])
         items = {str(self._table.key_of(item)): item for item in found}

@@ -239,7 +239,6 @@ class Sweep:
         """Send nothing more; what is in flight comes home. After a whole sweep that is nothing."""
         give_up_at = self._clock() + LAST_ANSWERS_SECONDS
         self._prober.abandon()
-        self._pongs.abandon()
         while not self._prober.idle and self._clock() < give_up_at:
             self._learn(LONGEST_NAP_SECONDS)
             self._prober.abandon()

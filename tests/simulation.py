@@ -350,8 +350,7 @@ class Life(World):
     def settle_down(self) -> None:
         """From here on the world is sane, and nobody comes or goes any more."""
         self.troubles = Troubles()
-        if not any(connection.startswith(ANCHOR) for connection in self.alive):
-            self.connect(ANCHOR, stays=True)
+        self.connect(ANCHOR, stays=True)
         self.is_settling = True
         self.pass_to(self.moment + CONNECT_MAY_TAKE + 1)
         self._events = []

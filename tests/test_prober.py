@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from reaper.core.endpoint import parse_endpoint
 from reaper.core.model import Ask, Outcome, Probe, Purpose
 from reaper.prober import Prober
 from tests.core.builders import ENDPOINT
@@ -78,3 +79,55 @@ def test_an_answer_to_an_earlier_prober_is_not_ours():
     prober = Prober(gateway, 100, None, world.clock)
 
     assert prober.poll(1.0) == []
+
+
+OTHER = parse_endpoint("https://xyz789.execute-api.eu-west-1.amazonaws.com/prod", None)
+
+
+class HalfHangingGateway(FakeGateway):
+    """Answers for one endpoint, and for the other only after a long while."""
+
+    def latency(self, probe: Probe) -> float:
+        return 30.0 if probe.endpoint == OTHER else super().latency(probe)
+
+
+def test_an_endpoint_that_hangs_holds_up_no_other():
+    world = World()
+    gateway = HalfHangingGateway(world)
+    prober = Prober(gateway, 50, 10, world.clock)
+    for n in range(100):
+        prober.ask(Probe(OTHER, f"hangs{n}", Ask.CHECK, Purpose.DUE))
+    for n in range(100):
+        prober.ask(a_probe(f"c{n}"))
+    answered: list[str] = []
+    while world.moment < 5:
+        answered += [answer.probe.connection_id for answer in prober.poll(0.01)]
+        assert gateway.in_flight <= 10
+
+    assert sorted(answered) == sorted(f"c{n}" for n in range(100))
+
+
+def test_endpoints_take_turns_and_stay_within_the_budget_together():
+    world = World()
+    prober = Prober(FakeGateway(world), 40, None, world.clock)
+    for n in range(100):
+        prober.ask(a_probe(f"c{n}"))
+    for n in range(100):
+        prober.ask(Probe(OTHER, f"o{n}", Ask.CHECK, Purpose.DUE))
+    order = run(world, prober)
+
+    assert 45 <= sum(name.startswith("o") for name in order[:100]) <= 55
+    assert max(Counter(int(moment) for moment in world.sent_at).values()) <= 41
+
+
+def test_an_endpoint_that_is_throttled_slows_down_alone():
+    world = World()
+    prober = Prober(FakeGateway(world), 40, None, world.clock)
+    for n in range(200):
+        world.lies[f"o{n}"] = [Outcome.THROTTLED]
+        prober.ask(Probe(OTHER, f"o{n}", Ask.CHECK, Purpose.DUE))
+        prober.ask(a_probe(f"c{n}"))
+    order = run(world, prober)
+    last_of_ours = max(n for n, name in enumerate(order) if name.startswith("c"))
+
+    assert sum(name.startswith("o") for name in order[:last_of_ours]) < 100

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -12,7 +13,7 @@ from reaper.aws.errors import TableAccessDenied, TableError
 from reaper.core.breaker import BreakerLimits, HoldReason
 from reaper.core.model import Outcome
 from reaper.core.triage import HeartbeatMode
-from tests.world import World, rules
+from tests.world import SHAPE, World, rules
 
 sweep_module = sys.modules["reaper.sweep"]
 
@@ -48,6 +49,7 @@ def test_zombies_are_evicted_and_live_rows_stay():
     report = world.sweep()
 
     assert set(world.rows) == world.alive
+    assert {verb for _, verb in world.asked} == {"GET", "POST"}
     assert (report.alive, report.gone, report.confirmed, report.evicted) == (10, 5, 5, 5)
     assert report.hold_reason is None
     assert adds_up(report)
@@ -368,6 +370,93 @@ def test_a_revoked_delete_fails_the_evictions_and_loses_nothing():
 
     assert (report.evicted, report.failed, len(world.rows)) == (0, 5, 15)
     assert {entry["audit"] for entry in world.audit} == {"evict", "kept"}
+
+
+def test_the_hook_is_told_of_each_zombie_before_its_row_goes():
+    world = a_world()
+    rows_then = []
+
+    def note(zombie):
+        rows_then.append(zombie.row.connection_id in world.rows)
+
+    world.hook_fails = note
+    world.sweep()
+
+    assert sorted(zombie.row.connection_id for zombie in world.told) == [
+        f"zombie-{n}" for n in range(5)
+    ]
+    assert all(rows_then)
+
+
+def test_a_zombie_whose_hook_fails_stays_and_the_others_go():
+    world = a_world()
+    world.hook_fails = lambda zombie: (
+        RuntimeError("not today") if zombie.row.connection_id == "zombie-3" else None
+    )
+    report = world.sweep()
+
+    assert set(world.rows) == world.alive | {"zombie-3"}
+    assert (report.evicted, report.failed) == (4, 1)
+    assert [line["audit"] for line in world.audit if line["connection_id"] == "zombie-3"] == [
+        "evict",
+        "kept",
+    ]
+    assert adds_up(report)
+
+
+def test_a_hook_that_takes_the_row_away_itself_has_evicted_it():
+    world = a_world()
+
+    def takes_the_row(zombie):
+        del world.rows[zombie.row.connection_id]
+
+    world.hook_fails = takes_the_row
+    report = world.sweep()
+
+    assert (report.evicted, report.changed, report.failed) == (5, 0, 0)
+    assert {line["audit"] for line in world.audit} == {"evict"}
+    assert adds_up(report)
+
+
+def test_where_a_whole_batch_fails_the_others_are_not_tried():
+    world = a_world(live=300, zombies=250)
+    world.hook_fails = lambda zombie: RuntimeError("not today")
+    report = world.sweep()
+
+    assert (report.evicted, report.failed) == (0, 250)
+    assert len(world.told) == 100
+    assert adds_up(report)
+
+
+def test_told_to_stop_amid_its_evictions_it_leaves_the_rest_for_the_next_sweep():
+    world = a_world(live=100, zombies=90)
+
+    def takes_a_while(zombie):
+        world.moment += 1
+
+    world.hook_fails = takes_a_while
+    world.stop_at = 30
+    report = world.sweep()
+
+    assert 0 < report.evicted < 90
+    assert report.evicted + report.held == 90
+    kept = [line for line in world.audit if line["audit"] == "kept"]
+    assert len(kept) == report.held == len(world.rows) - 100
+    assert adds_up(report)
+
+
+def test_an_id_in_several_rows_is_told_once():
+    world = World()
+    world.add("live", alive=True)
+    for name in ("a", "b", "c"):
+        world.add(name, alive=False)
+        world.rows[name]["connectionId"] = {"S": "shared"}
+    world.key_name = "row"
+    for name, row in world.rows.items():
+        row["row"] = {"S": name}
+    report = world.sweep(shape=replace(SHAPE, key_names=("row",)))
+
+    assert (len(world.told), report.evicted) == (1, 3)
 
 
 def test_a_table_that_vanishes_evicts_nothing():

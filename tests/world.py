@@ -293,8 +293,11 @@ class FakeGateway:
         world = self._world
         world.asked[probe.connection_id, probe.ask.value] += 1
         world.sent_at.append(world.moment)
-        due = world.moment + LATENCY_SECONDS
+        due = world.moment + self.latency(probe)
         heapq.heappush(self._under_way, (due, next(self._order), probe))
+
+    def latency(self, probe: Probe) -> float:
+        return LATENCY_SECONDS
 
     def poll(self, wait_seconds: float) -> list[Answer]:
         world = self._world

@@ -27,7 +27,7 @@ def test_at_fifty_random_moments_of_a_sweep_with_evictions(cloud, tmp_path):
     audit = tmp_path / "audit.jsonl"
     chance = random.Random(11)
     evicted_by_killed = 0
-    with FaultyGateway({name: faults.gone for name in ZOMBIES}) as server:
+    with FaultyGateway(dict.fromkeys(ZOMBIES, faults.gone)) as server:
         environment = cloud.environment(
             table,
             server.url,

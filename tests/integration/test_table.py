@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from reaper.aws.connections import Change, ConnectionsTable
 from reaper.aws.errors import TableError
 from reaper.core.endpoint import EndpointResolver
+from reaper.core.model import MissedPongs
 from reaper.core.rows import RowReader, RowShape, attribute_path
 from tests.core.builders import ENDPOINT, NOW
 from tests.integration.conftest import Cloud
@@ -88,6 +91,37 @@ def test_a_row_that_is_gone_already_counts_as_changed(cloud, table):
     cloud.dynamodb.delete_item(TableName=table.name, Key=row.key)
 
     assert table.delete(row, SHAPE.watched) is Change.REFUSED
+
+
+@pytest.mark.parametrize("others", [0, 3, 95])
+def test_rows_go_together_or_not_at_all(cloud, table, others):
+    row = scanned(table)
+    more = [ROW | {"seat": {"N": str(n)}} for n in range(1000, 1000 + others)]
+    cloud.put(table.name, *more)
+    touched = ROW | {"lastSeenAt": {"N": "1795506266"}}
+    cloud.put(table.name, touched)
+
+    assert table.delete_together([row], more, SHAPE.watched) is Change.REFUSED
+    assert len(cloud.rows(table.name)) == 1 + others
+
+    cloud.put(table.name, ROW)
+    assert table.delete_together([row], more, SHAPE.watched) is Change.DONE
+    assert cloud.rows(table.name) == []
+
+
+def test_a_count_of_missed_pongs_is_noted_on_an_untouched_row_only(cloud, table):
+    row = scanned(table)
+    note = MissedPongs(2, NOW, "abc")
+    assert table.note_missed_pongs(row, SHAPE.watched, note) is Change.DONE
+    (noted,) = cloud.rows(table.name)
+    reader = RowReader(
+        replace(SHAPE, counts_pongs=True), EndpointResolver(ENDPOINT, ENDPOINT.region)
+    )
+    assert reader.read(noted, NOW).missed_pongs == note
+
+    cloud.put(table.name, ROW | {"messageCount": {"N": "1"}})
+    assert table.note_missed_pongs(row, SHAPE.watched, note) is Change.REFUSED
+    assert "reaperMissedPongs" not in cloud.rows(table.name)[0]
 
 
 def test_whole_rows_are_read_by_the_hundred(cloud, table):
