@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,8 @@ from websockets.exceptions import ConnectionClosed
 
 HEARTBEAT = {"type": "ping"}
 CONNECT_AT_ONCE = 10
+CLOSE_SECONDS = 1
+"""How long a goodbye may take; stand-ins are slow to hang up."""
 
 
 @dataclass(eq=False)
@@ -19,6 +22,7 @@ class ChatClient:
     """One user with one socket, who answers heartbeats and counts what arrives."""
 
     socket: ClientConnection
+    pong_after_seconds: float = 0.0
     heartbeats: int = 0
     received: int = 0
     sent: int = 0
@@ -28,7 +32,10 @@ class ChatClient:
     @classmethod
     async def open(cls, url: str, token: str, room: str = "lobby") -> ChatClient:
         # The library's own pings are off: API Gateway's clients rely on messages.
-        client = cls(await connect(f"{url}?token={token}&room={room}", ping_interval=None))
+        socket = await connect(
+            f"{url}?token={token}&room={room}", ping_interval=None, close_timeout=CLOSE_SECONDS
+        )
+        client = cls(socket)
         client._reader = asyncio.create_task(client._read())
         return client
 
@@ -40,6 +47,11 @@ class ChatClient:
         """Be gone without a goodbye, as a phone in a tunnel is."""
         self.is_open = False
         self.socket.transport.abort()
+
+    async def closed(self) -> None:
+        """Wait until the socket is closed, by whomever."""
+        assert self._reader is not None
+        await self._reader
 
     async def leave(self) -> None:
         self.is_open = False
@@ -53,7 +65,9 @@ class ChatClient:
             async for frame in self.socket:
                 if json.loads(frame) == HEARTBEAT:
                     self.heartbeats += 1
-                    await self._send({"action": "pong"})
+                    await asyncio.sleep(self.pong_after_seconds)
+                    with suppress(ConnectionClosed):  # more may have come before the close
+                        await self._send({"action": "pong"})
                 else:
                     self.received += 1
         except ConnectionClosed:

@@ -1,10 +1,11 @@
-"""The demo: a real chat on real sockets, clients that vanish, and the reaper that cleans up.
+"""The demo: a real chat on real sockets, clients that vanish or freeze, and the reaper.
 
     make demo
 
-Starts a local stand-in for AWS, deploys the chat, lets clients connect, chat and vanish, runs
-``reaper run`` as its own process, and checks the outcome against the clients themselves. The last
-line of stdout is one JSON object. Exit code 1 if anything is not as it should be.
+Starts a local stand-in for AWS, deploys the chat, lets clients connect, chat and vanish, stops the
+process of one that stays connected, runs ``reaper run`` as its own process, and checks the outcome
+against the clients, the table and the chat's room. The last line of stdout is one JSON object. Exit
+code 1 if anything is not as it should be.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ import json
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +33,7 @@ from rich.table import Table
 
 from deploy.chat.clients import ChatClient, open_clients
 from deploy.chat.deploy import Chat, deploy
+from deploy.chat.frozen import FrozenClient
 from deploy.chat.handlers.authorizer import sign_token
 from deploy.chat.standin import StandIn
 
@@ -39,6 +43,7 @@ OPENING_MESSAGES = 64
 CLOSING_MESSAGES = 90
 SWEEPS_AFTER_EVICTION = 4
 SLOWEST_SECONDS = 170
+FROZEN_USER = "user-frozen"
 CODE_BUCKET = "chat-code"
 
 REAPER_SETTINGS = {
@@ -46,6 +51,7 @@ REAPER_SETTINGS = {
     "REAPER_HEARTBEAT_INTERVAL_SECONDS": "8",
     "REAPER_NEWBORN_GRACE_SECONDS": "3",
     "REAPER_CONFIRM_DELAY_SECONDS": "1",
+    "REAPER_PONG_TIMEOUT_SECONDS": "1.5",
     "REAPER_MESSAGE_SOURCE": "attribute",
     "REAPER_HTTP_BIND": "",
     "REAPER_LOG_FORMAT": "json",
@@ -61,6 +67,8 @@ class Reaper:
 
     process: asyncio.subprocess.Process
     reports: list[dict[str, Any]] = field(default_factory=list)
+    evicted: Counter[str] = field(default_factory=Counter)
+    """By reason."""
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def follow(self) -> None:
@@ -72,6 +80,8 @@ class Reaper:
                 self.reports.append(entry)
                 _show_sweep(len(self.reports), entry)
                 self._news.set()
+            elif entry["event"] == "evicted":
+                self.evicted[entry["reason"]] += 1
             elif entry["level"] == "error":
                 console.print(f"[yellow]  reaper says: {entry['event']}[/]", soft_wrap=True)
 
@@ -97,6 +107,7 @@ async def reaper_running(standin: StandIn, chat: Chat, directory: Path) -> Async
         | {
             "REAPER_TABLE_NAME": chat.connections_table,
             "REAPER_API_ENDPOINT": f"{standin.management_endpoint_base}/{chat.api_id}/{chat.stage}",
+            "REAPER_ON_EVICT_LAMBDA": chat.disconnect_function,
             "REAPER_AUDIT_LOG": str(directory / "audit.jsonl"),
         },
         stdout=asyncio.subprocess.DEVNULL,
@@ -126,7 +137,7 @@ async def demo(directory: Path) -> dict[str, Any]:
         chat = await asyncio.to_thread(_deploy, standin)
         _say("the chat is deployed", f"table {chat.connections_table}, WebSocket API {chat.api_id}")
         clients = await _open_clients(standin, chat)
-        _say("clients are connected", f"{len(clients)} sockets")
+        _say("clients are connected", f"{len(clients)} sockets, all in one room")
         await _chat(clients, messages=OPENING_MESSAGES)
         _say("they have chatted", f"{OPENING_MESSAGES} messages, each to all")
         vanished, staying = clients[:ZOMBIES], clients[ZOMBIES:]
@@ -134,16 +145,34 @@ async def demo(directory: Path) -> dict[str, Any]:
         for client in vanished:
             client.vanish()
         await asyncio.sleep(1)
-        planted = len(await asyncio.to_thread(_rows, standin, chat)) - len(staying)
+        planted = len(await _users_in(standin, chat.connections_table)) - len(staying)
         live_before = sum(client.is_open for client in staying)
         _say("clients vanished and $disconnect never came", f"{planted} rows are zombies now")
-        _say("reaper run starts", "its sweeps (messages of the last 5 s, by the rows' counters):")
-        async with reaper_running(standin, chat, directory) as reaper:
-            await _watch(reaper, staying, planted)
+        with await asyncio.to_thread(_freeze_one, standin, chat) as frozen:
+            _say("one more connects, and its process is stopped", "the socket stays open")
+            _say(
+                "reaper run starts", "its sweeps (messages of the last 5 s, by the rows' counters):"
+            )
+            async with reaper_running(standin, chat, directory) as reaper:
+                await _watch(reaper, staying, planted)
+            slept_through = await _thaw(frozen)
+            _say("the stopped one wakes up", f"to {slept_through} heartbeats unanswered and a closed socket")
         await asyncio.sleep(1)
-        rows = await asyncio.to_thread(_rows, standin, chat)
-        summary = _summary(reaper, clients, staying, planted, live_before, rows, started)
-        _verify(summary, reaper, rows)
+        rows = await _users_in(standin, chat.connections_table)
+        members = await _users_in(standin, chat.members_table)
+        summary = {
+            "clients": len(clients),
+            "zombies_planted": planted,
+            "zombies_evicted": reaper.evicted["gone"] + reaper.evicted["expired"],
+            "deaf_evicted": reaper.evicted["deaf"],
+            "live_before": live_before,
+            "live_after": sum(client.is_open for client in staying),
+            "false_evictions": len(_users(ZOMBIES, CLIENTS) - rows),
+            "room_members_after": len(members),
+            **_heartbeats_and_messages(reaper, clients, slept_through),
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        _verify(summary, reaper, rows | members)
         for client in staying:
             await client.leave()
         return summary
@@ -151,7 +180,7 @@ async def demo(directory: Path) -> dict[str, Any]:
 
 async def _watch(reaper: Reaper, staying: list[ChatClient], planted: int) -> None:
     """Until the zombies are gone; then the chat goes on while some more sweeps are made."""
-    while reaper.total("evicted") < planted:
+    while reaper.evicted["gone"] < planted:
         await reaper.next_report()
     async with asyncio.TaskGroup() as both:
         both.create_task(_chat(staying, messages=CLOSING_MESSAGES))
@@ -172,10 +201,14 @@ def _deploy(standin: StandIn) -> Chat:
 
 
 async def _open_clients(standin: StandIn, chat: Chat) -> list[ChatClient]:
-    url = f"{standin.management_endpoint_base}/{chat.api_id}/{chat.stage}"
     expiry = time.time() + 3600
     tokens = [sign_token(f"user-{n}", chat.token_secret, expiry) for n in range(CLIENTS)]
-    return await open_clients(url.replace("http://", "ws://"), tokens)
+    return await open_clients(_socket_url(standin, chat), tokens)
+
+
+def _socket_url(standin: StandIn, chat: Chat) -> str:
+    url = f"{standin.management_endpoint_base}/{chat.api_id}/{chat.stage}"
+    return url.replace("http://", "ws://")
 
 
 def _users(first: int, end: int) -> set[str]:
@@ -199,54 +232,62 @@ def _delete_disconnect_route(standin: StandIn, chat: Chat) -> None:
             gateway.delete_route(ApiId=chat.api_id, RouteId=route["RouteId"])
 
 
-def _rows(standin: StandIn, chat: Chat) -> set[str]:
-    """The users who have a row, each of whom has connected once."""
-    pages = standin.session().client("dynamodb").get_paginator("scan")
-    return {
-        item["userId"]["S"]
-        for page in pages.paginate(TableName=chat.connections_table)
-        for item in page["Items"]
-    }
+def _freeze_one(standin: StandIn, chat: Chat) -> FrozenClient:
+    token = sign_token(FROZEN_USER, chat.token_secret, time.time() + 3600)
+    return FrozenClient(_socket_url(standin, chat), token)
 
 
-def _summary(
-    reaper: Reaper,
-    clients: list[ChatClient],
-    staying: list[ChatClient],
-    planted: int,
-    live_before: int,
-    rows: set[str],
-    started: float,
+async def _thaw(frozen: FrozenClient) -> int:
+    """How many heartbeats it slept through. Raises Failure."""
+    try:
+        return await asyncio.to_thread(frozen.thaw)
+    except subprocess.TimeoutExpired:
+        raise Failure("nobody has closed the socket of the client that was stopped") from None
+
+
+async def _users_in(standin: StandIn, table: str) -> set[str]:
+    """The users who have a row in a table. Each of them has connected once."""
+
+    def scan() -> set[str]:
+        pages = standin.session().client("dynamodb").get_paginator("scan")
+        return {
+            item["userId"]["S"]
+            for page in pages.paginate(TableName=table)
+            for item in page["Items"]
+        }
+
+    return await asyncio.to_thread(scan)
+
+
+def _heartbeats_and_messages(
+    reaper: Reaper, clients: list[ChatClient], slept_through: int
 ) -> dict[str, Any]:
-    live_after = sum(client.is_open for client in staying)
     messages = sum(client.sent for client in clients)
     heartbeats = reaper.total("heartbeats")
     return {
-        "clients": len(clients),
-        "zombies_planted": planted,
-        "zombies_evicted": reaper.total("evicted"),
-        "live_before": live_before,
-        "live_after": live_after,
-        "false_evictions": len(_users(ZOMBIES, CLIENTS) - rows),
         "heartbeats_sent": heartbeats,
-        "heartbeats_received": sum(client.heartbeats for client in clients),
+        "heartbeats_received": sum(client.heartbeats for client in clients) + slept_through,
         "messages": messages,
         "heartbeat_message_ratio": round(heartbeats / messages, 3) if messages else None,
-        "seconds": round(time.monotonic() - started, 1),
     }
 
 
-def _verify(summary: dict[str, Any], reaper: Reaper, rows: set[str]) -> None:
-    """The clients are the witnesses."""
+def _verify(summary: dict[str, Any], reaper: Reaper, users: set[str]) -> None:
+    """The clients are the witnesses. ``users`` are those who are in the table or in the room."""
     wrong = [
         what
         for what, ok in {
             "reaper run did not exit with 0": reaper.process.returncode == 0,
             "not every zombie was planted": summary["zombies_planted"] == ZOMBIES,
             "not every zombie was evicted": summary["zombies_evicted"] == ZOMBIES,
-            "a vanished client still has its row": not rows & _users(0, ZOMBIES),
+            "a vanished client still has its row, or its place": not users & _users(0, ZOMBIES),
+            "the client that was stopped was not evicted": summary["deaf_evicted"] == 1,
+            "it still has its row, or its place": FROZEN_USER not in users,
             "a live client lost its socket": summary["live_after"] == CLIENTS - ZOMBIES,
             "a live client lost its row": summary["false_evictions"] == 0,
+            "the room does not hold just the living": (
+                summary["room_members_after"] == CLIENTS - ZOMBIES
+            ),
             "heartbeats were counted that did not arrive, or arrived uncounted": (
                 summary["heartbeats_sent"] == summary["heartbeats_received"] > 0
             ),
@@ -303,7 +344,9 @@ def main() -> int:
             console.print(f"[bold red]{failure}[/]", soft_wrap=True)
             return 1
     _show_summary(summary)
-    console.print("[bold green]every zombie is gone, every live client is untouched[/]")
+    console.print(
+        "[bold green]every zombie is gone, from the table and the room; the living are untouched[/]"
+    )
     if arguments.svg:
         console.save_svg(arguments.svg, title="make demo")
     print(json.dumps(summary), flush=True)
