@@ -30,9 +30,7 @@ def test_a_stopped_client_is_closed_and_evicted_and_a_slow_one_is_not(cloud, cha
     )
 
     def sweep():
-        return chat.run(
-            asyncio.to_thread(cloud.reaper, "sweep", "--json", environment=environment)
-        )
+        return chat.run(asyncio.to_thread(cloud.reaper, "sweep", "--json", environment=environment))
 
     with FrozenClient(chat.endpoint.replace("http://", "ws://"), token) as frozen:
         first, second, third = sweep(), sweep(), sweep()

@@ -19,21 +19,20 @@ FAILS = "def handler(event, context):\n    raise ValueError('not today')\n"
 ANSWERS_500 = "def handler(event, context):\n    return {'statusCode': 500}\n"
 
 
-def function(cloud: Cloud, code: str, table: str = "") -> str:
-    """A Lambda function of the test's own."""
+def function(cloud: Cloud, code: str, table: str = "", name: str = "") -> str:
+    """A Lambda function of the test's own; returns its ARN."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as zipped:
         zipped.writestr("index.py", code)
-    name = f"f-{time.monotonic_ns()}"
-    cloud.session.client("lambda", endpoint_url=cloud.standin.url).create_function(
-        FunctionName=name,
+    made = cloud.session.client("lambda", endpoint_url=cloud.standin.url).create_function(
+        FunctionName=name or f"f-{time.monotonic_ns()}",
         Runtime="python3.12",
         Role="arn:aws:iam::000000000000:role/any",
         Handler="index.handler",
         Code={"ZipFile": archive.getvalue()},
         Environment={"Variables": {"TABLE": table}},
     )
-    return name
+    return made["FunctionArn"]
 
 
 @pytest.fixture(scope="session")

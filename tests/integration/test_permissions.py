@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,26 @@ from cfnlint.decode import cfn_yaml
 
 from deploy.chat.standin import REGION, StandIn
 from tests.integration.conftest import Cloud
+from tests.integration.test_hooks import function
 from tests.integration.test_sweep import zombie
 
 ACCOUNT = "000000000000"
 TEMPLATE = Path(__file__).parents[2] / "deploy" / "ecs" / "template.yaml"
 
 
-def task_policy(table: str, api: str) -> dict:
-    """The policy of the template's task role, its references filled in."""
+NOTHING = {"Ref": "AWS::NoValue"}
+PLAIN = {"Deletes"}
+"""The template's conditions that hold at its defaults."""
+
+
+def task_policy(
+    table: str, api: str, conditions: set[str] | None = None, **references: str
+) -> dict:
+    """The policy of the template's task role, where these conditions hold."""
+    holding = PLAIN if conditions is None else conditions
     template = cfn_yaml.load(str(TEMPLATE))
     document = template["Resources"]["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-    values = {
+    values = references | {
         "AWS::Partition": "aws",
         "AWS::Region": REGION,
         "AWS::AccountId": ACCOUNT,
@@ -36,8 +46,15 @@ def task_policy(table: str, api: str) -> dict:
                 for name, value in values.items():
                     text = text.replace(f"${{{name}}}", value)
                 return text
+            if "Fn::If" in node:
+                condition, if_so, if_not = node["Fn::If"]
+                return fill(if_so if condition in holding else if_not)
+            if "Ref" in node and node != NOTHING:
+                return values[node["Ref"]]
             return {str(key): fill(value) for key, value in node.items()}
-        return [fill(one) for one in node] if isinstance(node, list) else str(node)
+        if isinstance(node, list):
+            return [filled for one in node if (filled := fill(one)) != NOTHING]
+        return str(node)
 
     return fill(document)
 
@@ -60,7 +77,7 @@ def api(strict) -> str:
 def as_user(cloud: Cloud, policy: dict, table: str, api: str, **settings: str) -> dict[str, str]:
     """The environment of a fresh user who may do just what ``policy`` says."""
     iam = cloud.session.client("iam", endpoint_url=cloud.standin.url)
-    name = f"user-{table}"
+    name = f"user-{uuid.uuid4().hex[:8]}"
     iam.create_user(UserName=name)
     iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=json.dumps(policy))
     key = iam.create_access_key(UserName=name)["AccessKey"]
@@ -135,6 +152,66 @@ def test_no_permission_is_superfluous_and_check_names_the_missing_one(
     (fault,) = [line for line in done.stdout.splitlines() if line.startswith("✗")]
     assert action.split(":")[1] in fault
     assert resource in fault
+
+
+PONGS = {"REAPER_PONG_TIMEOUT_SECONDS": "5"}
+CLEARS = {"REAPER_EVICT_ACTION": "clear", "REAPER_CONNECTION_ID_ATTRIBUTE": "ws"}
+PARTITION = {"REAPER_EVICT_SCOPE": "partition"}
+HOOKS = {"REAPER_ON_EVICT_LAMBDA": "cleaner", "REAPER_ON_EVICT_EVENT_BUS": "default"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "conditions", "action", "resource"),
+    [
+        (PONGS, {"ExpectsPongs", "Updates", "Deletes"}, "dynamodb:UpdateItem", ""),
+        (
+            PONGS,
+            {"ExpectsPongs", "Updates", "Deletes"},
+            "execute-api:ManageConnections",
+            "/DELETE/",
+        ),
+        (CLEARS, {"Updates", "Clears"}, "dynamodb:UpdateItem", ""),
+        (PARTITION, {"TakesPartitions", "Deletes"}, "dynamodb:Query", ""),
+        (PARTITION, {"TakesPartitions", "Deletes"}, "dynamodb:ConditionCheckItem", ""),
+        (HOOKS, {"Deletes", "HasLambda", "HasEventBus"}, "lambda:InvokeFunction", ""),
+        (HOOKS, {"Deletes", "HasLambda", "HasEventBus"}, "events:PutEvents", ""),
+    ],
+)
+def test_what_is_set_needs_just_what_the_template_grants_for_it(
+    strict, api, cleaner, settings, conditions, action, resource
+):
+    table = strict.make_table(("connectionId", "S"))
+    strict.put(table, zombie("c", ws={"S": "c"}))
+    arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    policy = task_policy(table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn)
+    enough = as_user(strict, policy, table, api, **settings)
+    faults = [
+        line
+        for line in strict.reaper("check", environment=enough).stdout.splitlines()
+        if line.startswith("✗") and "are gone" not in line
+    ]
+    assert faults == []
+
+    less = as_user(strict, without(policy, action, resource), table, api, **settings)
+    told = strict.reaper("check", environment=less).stdout
+    (fault,) = [
+        line for line in told.splitlines() if line.startswith("✗") and "are gone" not in line
+    ]
+    assert f'"Action": "{action}"' in fault
+    assert resource in fault
+
+
+@pytest.fixture(scope="module")
+def cleaner(strict) -> str:
+    """A function to be invoked on eviction."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}}
+    strict.session.client("iam", endpoint_url=strict.standin.url).create_role(
+        RoleName="any",
+        AssumeRolePolicyDocument=json.dumps(
+            {"Version": "2012-10-17", "Statement": [trust | {"Action": "sts:AssumeRole"}]}
+        ),
+    )
+    return function(strict, "def handler(event, context):\n    return {}\n", name="cleaner")
 
 
 @pytest.mark.parametrize(
