@@ -155,12 +155,12 @@ def daemon(environment: dict[str, str], log_file: Path) -> Iterator[subprocess.P
         process.wait()
 
 
-def eventually(condition: Any, seconds: float = 20) -> None:
+def eventually(condition: Any, seconds: float = 20, every: float = 0.05) -> None:
     """Wait until it holds; fail if it never does."""
     give_up_at = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < give_up_at, f"{condition} never came true"
-        time.sleep(0.05)
+        time.sleep(every)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,7 @@ LIVE = [f"live{n:03}" for n in range(200)]
 
 @pytest.mark.timeout(400)
 def test_at_fifty_random_moments_of_a_sweep_with_evictions(cloud, tmp_path):
+    """Every other time at a random moment of the sweep, else of its evictions."""
     table = cloud.make_table(("connectionId", "S"))
     cloud.put(table, *(zombie(name) for name in LIVE))
     audit = tmp_path / "audit.jsonl"
@@ -46,8 +48,13 @@ def test_at_fifty_random_moments_of_a_sweep_with_evictions(cloud, tmp_path):
                 env=environment,
                 stdout=subprocess.DEVNULL,
             )
-            eventually(lambda: server.requests)
-            time.sleep(chance.uniform(0, 1.4))
+            if kill % 2:
+                eventually(lambda: server.requests)
+                time.sleep(chance.uniform(0, 1.4))
+            else:
+                written = _size(audit)
+                eventually(lambda before=written: _size(audit) > before, every=0.002)
+                time.sleep(chance.uniform(0, 0.3))
             process.kill()
             process.wait()
             rows = cloud.ids(table)
@@ -61,7 +68,11 @@ def test_at_fifty_random_moments_of_a_sweep_with_evictions(cloud, tmp_path):
     assert evicted_by_killed >= 5, "too few were killed amid their evictions to prove anything"
 
 
-def _audited(audit, kill: int) -> set[str]:
+def _size(audit: Path) -> int:
+    return audit.stat().st_size if audit.exists() else 0
+
+
+def _audited(audit: Path, kill: int) -> set[str]:
     """Whose line was there when this one was killed. A line may be torn by that."""
     entries = []
     for line in audit.read_text().splitlines() if audit.exists() else []:
