@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from reaper.aws.connections import ConnectionsTable
-from reaper.aws.errors import AccessDenied, HookError, TableError
+from reaper.aws.errors import AccessDenied, HookAccessDenied, HookError, TableError
 from reaper.aws.gateway import Gateway
 from reaper.aws.hooks import Hook
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
@@ -125,8 +125,8 @@ def _not_granted(action: str, resource: str) -> Finding:
 def _check_hook(hook: Hook) -> Finding:
     try:
         hook.try_out()
-    except AccessDenied:
-        return _not_granted(hook.permission, hook.arn)
+    except HookAccessDenied as error:
+        return _not_granted(error.permission, hook.arn)
     except HookError as error:
         return Finding(False, str(error))
     return Finding(True, f"{hook.permission} on {hook.name} is granted")
@@ -171,6 +171,12 @@ def _finding_of_answer(answer: Answer, endpoint: Endpoint, ask: Ask, ca_file: st
                 False,
                 f"{what} answers {answer.detail}. If the stage and path of the endpoint are right,"
                 f" add to the role's policy: {grant}",
+            )
+        case Outcome.THROTTLED:
+            return Finding(
+                False,
+                f"{what} answers {answer.detail}: the account's throttle is exhausted; try again,"
+                " and consider a smaller REAPER_QUOTA_SHARE",
             )
         case _:
             why = tls_fault(endpoint, ca_file) or answer.detail

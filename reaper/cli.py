@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, faults in error.faults.items():
             for fault in faults:
                 print(f"reaper: {name} {fault}", file=sys.stderr)
+        for warning in unknown_variables():
+            print(f"reaper: {warning}", file=sys.stderr)
         print("reaper: 'reaper env' lists every variable", file=sys.stderr)
         return commands.BAD_SETTINGS
     except NoCredentialsError:
@@ -153,8 +155,9 @@ def _parser() -> argparse.ArgumentParser:
         help="put evicted rows back from the audit log",
         description="Puts back every row of REAPER_TABLE_NAME whose last line in the file says that"
         " it was evicted, unless a row with its key is there by now: a newer one is never"
-        " overwritten, and to run it twice does no harm. It needs dynamodb:PutItem (or UpdateItem,"
-        " after REAPER_EVICT_ACTION=clear), which the daemon does not.",
+        " overwritten, and to run it twice does no harm. Stop the daemon before, or its next sweep"
+        " evicts the same zombies again. It needs DescribeTable, BatchGetItem and PutItem (after"
+        " REAPER_EVICT_ACTION=clear: UpdateItem). Exit code 1 if nothing in the file was of use.",
     )
     restore.add_argument("audit_file", metavar="AUDIT_FILE", help="what REAPER_AUDIT_LOG wrote")
     restore.add_argument("--dry-run", action="store_true", help="only say what would be put back")

@@ -21,10 +21,12 @@ class SocketCloser:
     It has the prober to itself, for zombies are only evicted when every question has its answer.
     """
 
-    def __init__(self, prober: Prober) -> None:
+    def __init__(self, prober: Prober, budget_rps: float) -> None:
         self._prober = prober
+        self._budget_rps = budget_rps
 
     def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        self._prober.set_rate(self._budget_rps)
         for zombie in zombies:
             if zombie.reason is Reason.DEAF:
                 self._prober.ask(_order_to_close(zombie))

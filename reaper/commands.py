@@ -34,6 +34,7 @@ from reaper.restore import Fate, restore
 from reaper.settings import Settings, variables
 from reaper.signals import wait_for_stop_signal
 from reaper.telemetry.alerts import Alerts, configure_sentry
+from reaper.telemetry.audit import audit_log_fault
 from reaper.telemetry.health import Health, HealthServer
 from reaper.telemetry.progress import ProgressBar
 from reaper.telemetry.publish import Publisher
@@ -105,6 +106,9 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
 def show_check(settings: Settings, worker: Worker) -> int:
     print("✓ settings are complete and credentials are found")
     ok = True
+    if settings.audit_log != "stdout" and (fault := audit_log_fault(settings.audit_log)):
+        print(f"✗ REAPER_AUDIT_LOG: {fault}")
+        ok = False
     for finding in check(settings, worker):
         print(("✓ " if finding.ok else "✗ ") + finding.text, flush=True)
         ok = ok and finding.ok
@@ -117,7 +121,7 @@ def restore_rows(settings: Settings, worker: Worker, audit_file: str) -> int:
     except OSError as error:
         return fail(f"the audit file cannot be read: {error}")
     if settings.dry_run:
-        print("dry run: nothing was written; this is what would be done")
+        print("dry run (--dry-run or REAPER_DRY_RUN): nothing was written; this would be done:")
     for fate, count in fates.items():
         print(f"{count} {fate.value}")
     if fates[Fate.FAILED]:
@@ -128,7 +132,8 @@ def restore_rows(settings: Settings, worker: Worker, audit_file: str) -> int:
         )
     if fates[Fate.OTHER_TABLE]:
         print(f"only rows of {settings.table_name} are put back: see REAPER_TABLE_NAME")
-    return DONE
+    is_of_use = fates[Fate.RESTORED] + fates[Fate.NEWER] + fates[Fate.NO_ROW]
+    return DONE if is_of_use else FAILED
 
 
 def ask_health(settings: Settings) -> int:

@@ -20,13 +20,16 @@ from reaper.aws.errors import TableError
 from reaper.aws.hooks import TOLD_AT_ONCE
 from reaper.context import SweepContext
 from reaper.core.audit import EVICT, KEPT, audit_entry
-from reaper.core.model import Item, Zombie
-from reaper.core.rows import RowShape, attribute
-from reaper.removal import Eviction, Removal, Table
+from reaper.core.model import Item, Reason, Zombie
+from reaper.core.rows import RowReader, RowShape, attribute
+from reaper.removal import Eviction, NotItsOwn, Removal, Table
 
 log = structlog.get_logger()
 
 REMOVED_AT_ONCE = 16
+
+DEAF_BATCH = 10
+"""Of deaf clients so few are looked at together that no time passes before they are closed."""
 
 Step = Callable[[Sequence[Zombie]], list[Exception | None]]
 """Does something about zombies, at most ``TOLD_AT_ONCE``, before their rows go.
@@ -60,6 +63,7 @@ class Evictor:
         context: SweepContext,
         table: Table,
         shape: RowShape,
+        reader: RowReader,
         audit: Audit,
         steps: Sequence[Step],
     ) -> None:
@@ -68,7 +72,8 @@ class Evictor:
         self._tally = context.tally
         self._table = table
         self._watched = shape.watched
-        self._removal = Removal(table, shape, context.rules.evict_action, context.rules.evict_scope)
+        rules = context.rules
+        self._removal = Removal(table, shape, reader, rules.evict_action, rules.evict_scope)
         self._audit = audit
         self._steps = steps
         self.fault: Exception | None = None
@@ -96,7 +101,9 @@ class Evictor:
         for zombie in zombies:
             groups.setdefault(self._removal.group(zombie.row), []).append(zombie)
         waiting = iter(groups.values())
-        while batch := list(itertools.islice(waiting, READ_BATCH)):
+        first = next(iter(groups.values()), [])
+        size = DEAF_BATCH if first and first[0].reason is Reason.DEAF else READ_BATCH
+        while batch := list(itertools.islice(waiting, size)):
             yield batch
 
     def _evict_batch(self, batch: Sequence[Sequence[Zombie]]) -> None:
@@ -130,15 +137,29 @@ class Evictor:
                 for zombie in group
                 if (item := by_key.get(str(zombie.row.key))) and self._is_untouched(zombie, item)
             ]
-            if len(dead) < len(group) and self._removal.takes_partition:
-                dead = []  # one row that was touched saves them all
-            if dead:
-                along = self._removal.goes_along([zombie.row for zombie, _ in dead])
-                evictions.append(Eviction(dead[0][0], dead, along))
+            if len(dead) < len(group) and self._is_all_or_nothing(group):
+                dead = []
             untouched = [zombie for zombie, _ in dead]
             touched += [zombie for zombie in group if zombie not in untouched]
+            if dead:
+                evictions.append(Eviction(dead[0][0], dead, []))
+        if self._removal.takes_partition:
+            evictions = [one for one in map(self._with_partition, evictions) if one is not None]
         self._count_kept(touched)
         return evictions
+
+    def _is_all_or_nothing(self, group: Sequence[Zombie]) -> bool:
+        """Whether one row that was touched saves all of its connection."""
+        return self._removal.takes_partition or group[0].reason is Reason.DEAF
+
+    def _with_partition(self, eviction: Eviction) -> Eviction | None:
+        """With the rows that go along; None, and counted, where they may be somebody else's."""
+        try:
+            along = self._removal.goes_along(eviction)
+        except NotItsOwn as error:
+            self._fail(eviction.zombies, error)
+            return None
+        return eviction._replace(along=along)
 
     def _is_untouched(self, zombie: Zombie, item: Item) -> bool:
         return zombie.row.watched == tuple(attribute(item, path) for path in self._watched)
@@ -171,7 +192,7 @@ class Evictor:
 
     def _carry_out(self, evictions: list[Eviction]) -> None:
         """Each step narrows down what goes; what stays is accounted for at the end."""
-        evicted_before = self._tally.evicted
+        evicted_before, failed_before = self._tally.evicted, self._tally.failed
         stays: list[tuple[Eviction, Exception]] = []
         acts: list[_Act] = [*(partial(self._take, step) for step in self._steps), self._remove]
         for act in acts:
@@ -182,7 +203,7 @@ class Evictor:
             self._count_evicted("evicted", eviction.zombies, eviction.along)
         if stays:
             self._settle(stays)
-        if self.fault is not None and self._tally.evicted == evicted_before:
+        if self._tally.failed > failed_before and self._tally.evicted == evicted_before:
             self._has_given_up = True
 
     def _take(self, step: Step, evictions: Sequence[Eviction]) -> list[Exception | None]:
@@ -193,7 +214,7 @@ class Evictor:
             if self._context.is_stopping():
                 results += [_Stopped()] * len(some)
             else:
-                results += step([eviction.whose for eviction in some])
+                results += _outcomes(step, [eviction.whose for eviction in some])
         return results
 
     def _remove(self, evictions: Sequence[Eviction]) -> list[Exception | None]:
@@ -250,6 +271,13 @@ class Evictor:
         self.fault = error
         self._has_given_up |= isinstance(error, OSError)
         log.error("evictions failed", rows=len(zombies), error=str(error))
+
+
+def _outcomes(step: Step, zombies: Sequence[Zombie]) -> list[Exception | None]:
+    try:
+        return step(zombies)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay and are counted
+        return [error] * len(zombies)
 
 
 def _said_of(zombie: Zombie) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from reaper.core.model import Item, Row
 from reaper.core.recognition import (
     collections,
+    collections_of_ids,
     is_nonsense,
     likely_id_attributes,
     time_formats,
@@ -46,6 +47,8 @@ def findings_of_rows(
         yield _finding_of_time(items, path, variable, shape, now)
     if settings.message_source == "attribute":
         yield _finding_of_counter(items, shape)
+    if settings.expects_pongs:
+        yield _finding_of_pongs(items, shape)
     if settings.evict_scope is EvictScope.PARTITION:
         yield _finding_of_partition(rows, shape)
 
@@ -56,6 +59,9 @@ def _finding_of_ids(
     name = _name(shape.connection_id)
     values = [value for item in items if (value := attribute(item, shape.connection_id))]
     usable = sum(row.connection_id != "" for row in rows)
+    for other in () if usable else sorted({name for item in items for name in item}):
+        if ids := collections_of_ids([item[other] for item in items if other in item]):
+            name, values = other, ids
     if kinds := collections(values):
         kind, count = kinds.most_common(1)[0]
         return Finding(
@@ -93,8 +99,8 @@ def _finding_of_endpoints(items: Sequence[Item], rows: Sequence[Row], shape: Row
     named = len({row.endpoint for row in rows if row.endpoint is not None})
     return Finding(
         naming == len(items),
-        f"{name}: an endpoint in {naming:,} of {len(items):,} rows, {named:,} different ones;"
-        f" {foreign:,} rows are foreign"
+        f"{name}: an endpoint in {naming:,} of {len(items):,} rows"
+        + (f", {named:,} different ones; {foreign:,} rows are foreign" if naming else "")
         + ("" if naming == len(items) else "; the rest counts as REAPER_API_ENDPOINT's own")
         + " (REAPER_ENDPOINT_ATTRIBUTE)",
     )
@@ -127,6 +133,19 @@ def _finding_of_counter(items: Sequence[Item], shape: RowShape) -> Finding:
     if not count:
         return Finding(True, f"{name}: in no sampled row, so no messages are counted")
     return Finding(True, f"{name}: a number, {count:,} of {len(items):,} rows")
+
+
+def _finding_of_pongs(items: Sequence[Item], shape: RowShape) -> Finding:
+    paths = (shape.last_seen_at, shape.message_count)
+    shown = sum(any(attribute(item, path) is not None for path in paths) for item in items)
+    names = " or ".join(map(_name, paths))
+    if shown:
+        return Finding(True, f"{names}: can show a pong in {shown:,} of {len(items):,} rows")
+    return Finding(
+        False,
+        f"{names}: in no sampled row, so no pong can show: note pongs there, or set"
+        " REAPER_PONG_TIMEOUT_SECONDS=0",
+    )
 
 
 def _finding_of_partition(rows: Sequence[Row], shape: RowShape) -> Finding:

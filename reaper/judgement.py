@@ -72,6 +72,15 @@ class Judgement:
         return bool(asked) and all(one.learns_nothing for one in asked)
 
     @property
+    def blind(self) -> list[tuple[Endpoint, Site]]:
+        """The endpoints that tell nothing, and need not be asked any more in this sweep."""
+        return [
+            (endpoint, site)
+            for endpoint, site in self._sites.items()
+            if site.is_asked and site.evidence.learns_nothing
+        ]
+
+    @property
     def waiting(self) -> int:
         """Zombies that have not been judged yet."""
         return sum(

@@ -14,8 +14,9 @@ from reaper.aws.dynamodb import READ_BATCH
 from reaper.aws.errors import TableError
 from reaper.context import SweepContext
 from reaper.core.model import Item, MissedPongs, Probe, Reason, Row, Zombie
-from reaper.core.pong import missed_again
+from reaper.core.pong import HeardOf, missed_again
 from reaper.core.rows import AttributePath, RowShape, attribute
+from reaper.core.triage import is_expired
 from reaper.judgement import Judgement
 
 log = structlog.get_logger()
@@ -42,12 +43,16 @@ class Pongs:
         self, context: SweepContext, table: Table, shape: RowShape, judgement: Judgement
     ) -> None:
         self._rules = context.rules.pong
+        self._triage_rules = context.rules.triage
         self._clock = context.clock
         self._wall_clock = context.wall_clock
         self._table = table
+        self._shape = shape
         self._watched = shape.watched
         self._judgement = judgement
         self._expected: deque[tuple[float, float, Probe]] = deque()
+        self._silent: list[Zombie] = []
+        self._heard_of = HeardOf(context.wall_clock())
         self.fault: TableError | None = None
         """What kept pongs from being looked at or written down, if anything did."""
 
@@ -56,11 +61,35 @@ class Pongs:
         """Heartbeats whose pong may still come."""
         return len(self._expected)
 
+    @property
+    def silent(self) -> int:
+        """Rows that have missed enough, and wait for all others of their connection to agree."""
+        return len(self._silent)
+
     def expect(self, heartbeat: Probe) -> None:
-        """A client has taken a heartbeat just now."""
+        """A client has taken a heartbeat just now.
+
+        Not where a row is expired: its answer contradicts it, and nothing is decided about it.
+        """
+        now = self._wall_clock()
+        if self._rules.expects_pongs and not any(
+            is_expired(row, now, self._triage_rules) for row in heartbeat.rows
+        ):
+            self._expected.append((self._clock() + self._rules.timeout_seconds, now, heartbeat))
+
+    def hear_of(self, row: Row) -> None:
+        """A row shows by itself that its connection was heard of a short while ago."""
         if self._rules.expects_pongs:
-            due = self._clock() + self._rules.timeout_seconds
-            self._expected.append((due, self._wall_clock(), heartbeat))
+            self._heard_of.add(row.connection_id)
+
+    def convict(self) -> None:
+        """Bring those to judgement of whose connection no row at all shows a sign of life."""
+        silent, self._silent = self._silent, []
+        for zombie in silent:
+            if zombie.row.connection_id not in self._heard_of and zombie.row.endpoint is not None:
+                site = self._judgement.site(zombie.row.endpoint)
+                site.evidence.deaf += 1
+                site.deaf.append(zombie)
 
     def collect(self) -> None:
         """Decide about the clients whose time is over. A table that fails convicts nobody."""
@@ -82,13 +111,16 @@ class Pongs:
         missed: list[tuple[Row, MissedPongs]] = []
         for sent_at, probe in overdue:
             present = [(row, items[str(row.key)]) for row in probe.rows if str(row.key) in items]
-            if any(self._is_touched(*one) for one in present):
+            touched = [item for row, item in present if self._is_touched(row, item)]
+            if any(self._still_holds(probe.connection_id, item) for item in touched):
+                self._heard_of.add(probe.connection_id)
                 self._judgement.site(probe.endpoint).evidence.pongs += len(probe.rows)
-            elif len(present) == len(probe.rows):
+            elif not touched and len(present) == len(probe.rows):
                 missed += [(row, missed_again(row, sent_at, self._rules)) for row in probe.rows]
         for row, pongs in missed:
             if pongs.missed >= self._rules.max_missed:
-                self._convict(row, pongs)
+                evidence = {"missed_pongs": pongs.missed, "last_heartbeat_at": pongs.at}
+                self._silent.append(Zombie(row, Reason.DEAF, evidence))
         to_be_noted = [one for one in missed if one[1].missed < self._rules.max_missed]
         with ThreadPoolExecutor(NOTED_AT_ONCE, thread_name_prefix="pongs") as pool:
             for _ in pool.map(self._note, to_be_noted):
@@ -97,12 +129,10 @@ class Pongs:
     def _is_touched(self, row: Row, item: Item) -> bool:
         return row.watched != tuple(attribute(item, path) for path in self._watched)
 
-    def _convict(self, row: Row, pongs: MissedPongs) -> None:
-        assert row.endpoint is not None, "a foreign row is never sent a heartbeat"
-        site = self._judgement.site(row.endpoint)
-        site.evidence.deaf += 1
-        evidence = {"missed_pongs": pongs.missed, "last_heartbeat_at": pongs.at}
-        site.deaf.append(Zombie(row, Reason.DEAF, evidence))
+    def _still_holds(self, connection_id: str, item: Item) -> bool:
+        """Whether it is still about the same connection: a newer one has answered nothing."""
+        held = attribute(item, self._shape.connection_id)
+        return held is not None and connection_id in str(held)
 
     def _note(self, row_and_count: tuple[Row, MissedPongs]) -> None:
         row, pongs = row_and_count

@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from reaper.core.model import Answer, Ask, Endpoint, Outcome, Probe
-from reaper.core.pacing import AdaptiveRate, TokenBucket, in_flight_limit
+from reaper.core.pacing import MOST_IN_FLIGHT, AdaptiveRate, TokenBucket, in_flight_limit
 
 log = structlog.get_logger()
 
@@ -35,28 +35,23 @@ class Gateway(Protocol):
 
 
 class _Lane:
-    """The probes of one endpoint. One that hangs or is throttled holds up nobody else's."""
+    """The probes of one endpoint. One that hangs holds up nobody else's."""
 
-    def __init__(self, rate_rps: float, now: float) -> None:
+    def __init__(self) -> None:
         self.ready: deque[Probe] = deque()
-        self.rate = AdaptiveRate.starting_at(rate_rps, now)
-        self._bucket = TokenBucket(rate_rps, now)
         self._in_flight = 0
         self._latency_seconds = 0.0
 
-    def seconds_to_next(self, now: float) -> float:
-        """How long until this lane may send; infinite where there is nothing to send."""
-        return self._bucket.seconds_to_next(now) if self.ready else float("inf")
+    def may_send(self, rate_rps: float, most_in_flight: int | None, share: int) -> bool:
+        """Whether there is something to send, and room for it in flight.
 
-    def is_full(self, now: float, limit: int | None) -> bool:
-        """Whether only an answer can make room; without a limit, what rate and latency need."""
-        if limit is None:
-            limit = in_flight_limit(self.rate.rate(now), self._latency_seconds)
-        return self._in_flight >= limit
+        ``most_in_flight`` is None for what rate and latency need, within the lane's ``share``.
+        """
+        if most_in_flight is None:
+            share = min(share, in_flight_limit(rate_rps, self._latency_seconds))
+        return bool(self.ready) and self._in_flight < share
 
-    def take(self, now: float) -> Probe:
-        self._bucket.rate = self.rate.rate(now)
-        self._bucket.take(now)
+    def take(self) -> Probe:
         self._in_flight += 1
         return self.ready.popleft()
 
@@ -69,9 +64,9 @@ class Prober:
     """Takes probes at any time, sends them at the paced rate, gives back their answers.
 
     The pace is one for all endpoints, since the quota is the Region's; within it each has a lane
-    of its own, and they take turns. A check that is throttled can only mean the account: the
-    lane's rate goes down and the check is sent again. A throttled heartbeat may also mean this one
-    client's full buffer, and a check tells which: it follows in the heartbeat's place.
+    of its own, and they take turns. A check that is throttled can only mean the account: the rate
+    goes down and the check is sent again. A throttled heartbeat may also mean this one client's
+    full buffer, and a check tells which: it follows in the heartbeat's place.
     """
 
     def __init__(
@@ -81,11 +76,12 @@ class Prober:
         max_in_flight: int | None,
         clock: Callable[[], float],
     ) -> None:
-        """``max_in_flight`` is shared evenly by the lanes; None is what rate and latency need."""
+        """``max_in_flight`` is shared by the lanes; None is what rate and latency need."""
         self._gateway = gateway
         self._clock = clock
         self._max_in_flight = max_in_flight
-        self._pace = TokenBucket(rate_rps, clock())
+        self._rate = AdaptiveRate.starting_at(rate_rps, clock())
+        self._bucket = TokenBucket(rate_rps, clock())
         self._lanes: dict[Endpoint, _Lane] = {}
         self._turns: deque[_Lane] = deque()
         self._later: list[tuple[float, int, Probe]] = []
@@ -118,9 +114,7 @@ class Prober:
 
     def set_rate(self, rate_rps: float) -> None:
         """Change the pace that is kept when nobody complains."""
-        self._pace.rate = rate_rps
-        for lane in self._turns:
-            lane.rate.ceiling = rate_rps
+        self._rate.ceiling = rate_rps
 
     def ask(self, probe: Probe) -> None:
         """Send this as soon as its turn comes."""
@@ -134,6 +128,13 @@ class Prober:
         """Send this no sooner than after so long, and then before what merely waits its turn."""
         due = self._clock() + delay_seconds
         heapq.heappush(self._later, (due, next(self._order), probe))
+
+    def give_up(self, endpoint: Endpoint) -> list[Probe]:
+        """Forget what waits to be sent to one endpoint, and return it."""
+        lane = self._lanes.get(endpoint, _Lane())
+        waiting = list(lane.ready)
+        lane.ready.clear()
+        return waiting
 
     def abandon(self) -> None:
         """Forget what has not been sent yet."""
@@ -150,7 +151,7 @@ class Prober:
     def _lane(self, probe: Probe) -> _Lane:
         lane = self._lanes.get(probe.endpoint)
         if lane is None:
-            lane = _Lane(self._pace.rate, self._clock())
+            lane = _Lane()
             self._lanes[probe.endpoint] = lane
             self._turns.append(lane)
         return lane
@@ -159,36 +160,35 @@ class Prober:
         now = self._clock()
         while self._later and self._later[0][0] <= now:
             self.ask_next(heapq.heappop(self._later)[2])
-        while self._pace.seconds_to_next(now) == 0 and (lane := self._next_lane(now)) is not None:
-            self._pace.take(now)
-            probe = lane.take(now)
+        self._bucket.rate = self._rate.rate(now)
+        while self._bucket.seconds_to_next(now) == 0 and (lane := self._next_lane()) is not None:
+            self._bucket.take(now)
+            probe = lane.take()
             probe.attempts += 1
             self.calls += 1
             self.checks += probe.ask is Ask.CHECK
             self._sent_at[id(probe)] = now
             self._gateway.start(probe)
 
-    def _next_lane(self, now: float) -> _Lane | None:
-        """The lane whose turn it is among those that may send now."""
+    def _next_lane(self) -> _Lane | None:
+        """The lane whose turn it is among those that may send."""
         for _ in range(len(self._turns)):
             lane = self._turns[0]
             self._turns.rotate(-1)
-            if lane.seconds_to_next(now) == 0 and not lane.is_full(now, self._lane_limit):
+            if self._may_send(lane):
                 return lane
         return None
 
-    @property
-    def _lane_limit(self) -> int | None:
-        if self._max_in_flight is None or not self._turns:
-            return None
-        return max(1, self._max_in_flight // len(self._turns))
+    def _may_send(self, lane: _Lane) -> bool:
+        share = max(1, (self._max_in_flight or MOST_IN_FLIGHT) // len(self._turns))
+        return lane.may_send(self._bucket.rate, self._max_in_flight, share)
 
     def _seconds_to_next_send(self) -> float:
-        now, limit = self._clock(), self._lane_limit
-        waits = (lane.seconds_to_next(now) for lane in self._turns if not lane.is_full(now, limit))
-        in_lanes = min(waits, default=float("inf"))
+        now = self._clock()
+        may_send = any(self._may_send(lane) for lane in self._turns)
+        in_lanes = self._bucket.seconds_to_next(now) if may_send else float("inf")
         later = self._later[0][0] - now if self._later else float("inf")
-        return min(max(in_lanes, self._pace.seconds_to_next(now)), later)
+        return min(in_lanes, later)
 
     def _is_final(self, answer: Answer) -> bool:
         """Whether this answer stands, or the question was put again."""
@@ -207,11 +207,11 @@ class Prober:
             probe.ask = Ask.CHECK
             self.ask(probe)
             return False
-        if lane.rate.throttled(now):
+        if self._rate.throttled(now):
             log.warning(
                 "the account's throttle was hit: slowing down",
                 endpoint=str(probe.endpoint),
-                rate_rps=round(lane.rate.rate(now), 1),
+                rate_rps=round(self._rate.rate(now), 1),
                 variable="REAPER_QUOTA_SHARE",
             )
         if probe.attempts >= MOST_ATTEMPTS:

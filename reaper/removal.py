@@ -7,9 +7,8 @@ from collections.abc import Container, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from reaper.aws.connections import Change
-from reaper.aws.errors import TableError
 from reaper.core.model import AttributeValue, Item, Row, Zombie
-from reaper.core.rows import AttributePath, RowShape, attribute
+from reaper.core.rows import AttributePath, RowReader, RowShape, attribute
 from reaper.core.rules import EvictAction, EvictScope
 
 
@@ -26,6 +25,10 @@ class Table(Protocol):
     def delete_together(
         self, rows: Sequence[Row], others: Sequence[Item], watched: Sequence[AttributePath]
     ) -> Change: ...
+
+
+class NotItsOwn(Exception):
+    """A partition is not this connection's own. The message names the cure."""
 
 
 class Eviction(NamedTuple):
@@ -57,9 +60,15 @@ class Removal:
     """Takes a connection out of the table, as the operator wants it."""
 
     def __init__(
-        self, table: Table, shape: RowShape, action: EvictAction, scope: EvictScope
+        self,
+        table: Table,
+        shape: RowShape,
+        reader: RowReader,
+        action: EvictAction,
+        scope: EvictScope,
     ) -> None:
         self._table = table
+        self._reader = reader
         self._shape = shape
         self._hash_name = shape.key_names[0]
         self._scope = scope
@@ -81,22 +90,28 @@ class Removal:
             return str(row.key[self._hash_name])
         return row.endpoint, row.connection_id
 
-    def goes_along(self, rows: Sequence[Row]) -> list[Item]:
-        """The other rows of their partition, which go with them.
+    def goes_along(self, eviction: Eviction) -> list[Item]:
+        """The other rows of its partition, which go with it.
 
-        Raises TableError where that partition is not this connection's own.
+        Raises NotItsOwn where those may be somebody else's, TableError where they cannot be read.
         """
-        if not self.takes_partition:
-            return []
-        first = rows[0]
-        if not is_own_partition(first.key[self._hash_name], first.connection_id):
-            raise TableError(
+        ids = {zombie.row.connection_id for zombie in eviction.zombies}
+        key = eviction.whose.row.key
+        if not all(is_own_partition(key[self._hash_name], one) for one in ids):
+            raise NotItsOwn(
                 f"{self._hash_name} does not hold the connection id, so the other rows under it"
                 " may be somebody else's: REAPER_EVICT_SCOPE=row is what fits this table"
             )
-        own = [row.key for row in rows]
-        partition = self._table.read_partition(first.key)
-        return [item for item in partition if self._table.key_of(item) not in own]
+        own = [zombie.row.key for zombie in eviction.zombies]
+        partition = self._table.read_partition(key)
+        along = [item for item in partition if self._table.key_of(item) not in own]
+        rows = self._reader.read_page(along, now=0)
+        if any(row.connection_id and row.connection_id not in ids for row in rows):
+            raise NotItsOwn(
+                f"other connections have rows under the same {self._hash_name}:"
+                " REAPER_EVICT_SCOPE=row is what fits this table"
+            )
+        return along
 
     def remove(self, eviction: Eviction) -> Change:
         """Do it, if the rows are still as they were read. Raises TableError."""

@@ -31,9 +31,10 @@ class Fate(StrEnum):
 
     RESTORED = "put back"
     NEWER = "left alone: a row, or another connection's id, is there by now"
-    NO_ROW = "left alone: the row that the id was cleared from is gone by now"
+    NO_ROW = "left alone: the row or map that the id was cleared from is gone by now"
     FAILED = "failed"
     OTHER_TABLE = "passed over: of another table"
+    OTHER_KEYS = "passed over: the table has other keys by now"
     UNREADABLE = "passed over: a torn or damaged line"
 
 
@@ -53,16 +54,16 @@ def restore(path: Path, table: ConnectionsTable, *, dry_run: bool) -> Counter[Fa
     table.describe()
     fates: Counter[Fate] = Counter()
     with path.open("rb") as file, ThreadPoolExecutor(PUT_BACK_AT_ONCE) as pool:
-        evicted = iter(_last_evictions(_lines(file, fates), table.name, fates))
+        evicted = iter(_last_evictions(_lines(file, fates), table, fates))
         while places := list(itertools.islice(evicted, READ_BATCH)):
             lines = [_line_at(file, place) for place in places]
             if dry_run:
                 results = _what_would_be(table, lines)
             else:
                 results = list(pool.map(partial(_put_back, table), lines))
-            for place, fate in zip(places, results, strict=True):
+            for place, line, fate in zip(places, lines, results, strict=True):
                 fates[fate] += 1
-                log.info(fate.value, line=place.number, dry_run=dry_run)
+                log.info(fate.value, line=place.number, key=line.key, dry_run=dry_run)
     return fates
 
 
@@ -84,14 +85,16 @@ def _lines(file: BinaryIO, fates: Counter[Fate]) -> Iterator[tuple[_Place, Audit
 
 
 def _last_evictions(
-    lines: Iterable[tuple[_Place, AuditLine]], table: str, fates: Counter[Fate]
+    lines: Iterable[tuple[_Place, AuditLine]], table: ConnectionsTable, fates: Counter[Fate]
 ) -> list[_Place]:
     """Where each row's last line is, if that says that the row was evicted."""
     evicted: dict[str, _Place] = {}
     for place, line in lines:
         key = str(sorted(line.key.items()))
-        if line.table != table:
+        if line.table != table.name:
             fates[Fate.OTHER_TABLE] += 1
+        elif set(line.key) != set(table.key_names):
+            fates[Fate.OTHER_KEYS] += 1
         elif line.says == EVICT:
             evicted[key] = place
         else:
@@ -109,12 +112,13 @@ def _line_at(file: BinaryIO, place: _Place) -> AuditLine:
 def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
     """Raises TableAccessDenied, which holds for all the others too."""
     try:
-        if line.action is EvictAction.CLEAR:
-            value = attribute(line.item, line.cleared)
-            assert value is not None, "it was cleared, so it was there"
-            change = table.put_back_attribute(line.key, line.cleared, value)
-        else:
+        if line.action is not EvictAction.CLEAR:
             change = table.put_back(line.item)
+        elif (fate := _what_would_be(table, [line])[0]) is not Fate.RESTORED:
+            return fate
+        else:
+            value = attribute(line.item, line.cleared) or {}
+            change = table.put_back_attribute(line.key, line.cleared, value)
         return Fate.RESTORED if change is Change.DONE else _what_would_be(table, [line])[0]
     except TableAccessDenied:
         raise
@@ -132,6 +136,7 @@ def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[
 def _fate(line: AuditLine, item: Item | None) -> Fate:
     if line.action is not EvictAction.CLEAR:
         return Fate.RESTORED if item is None else Fate.NEWER
-    if item is None:
+    map_of_id = line.cleared[:-1]
+    if item is None or (map_of_id and "M" not in (attribute(item, map_of_id) or {})):
         return Fate.NO_ROW
     return Fate.RESTORED if attribute(item, line.cleared) is None else Fate.NEWER

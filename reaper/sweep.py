@@ -16,7 +16,7 @@ from reaper.aws.connections import Page
 from reaper.closing import SocketCloser
 from reaper.context import SweepContext
 from reaper.core.breaker import HoldReason
-from reaper.core.model import Endpoint, Reason, Row, Zombie
+from reaper.core.model import Endpoint, Purpose, Reason, Row, Zombie
 from reaper.core.report import Progress, Report, make_report
 from reaper.core.rows import RowReader, RowShape
 from reaper.core.triage import Triage, triage
@@ -87,7 +87,8 @@ class Sweep:
         self._reader = reader
         self._scan = scan
         self._prober = Prober(gateway, rules.first_rate_rps, rules.max_in_flight, context.clock)
-        self._evictor = Evictor(context, table, shape, audit, [SocketCloser(self._prober), *hooks])
+        steps: list[Step] = [SocketCloser(self._prober, rules.budget_rps), *hooks]
+        self._evictor = Evictor(context, table, shape, reader, audit, steps)
         self._judgement = Judgement(context, self._evictor)
         self._pongs = Pongs(context, table, shape, self._judgement)
         self._questions = Questions(context, self._prober)
@@ -140,7 +141,7 @@ class Sweep:
             self._scan.stop()
             self._drain()
         self._verdicts.log_untold()
-        self._judgement.settle()
+        self._settle()
 
     def _ask_all(self) -> None:
         paced_until = self._clock() + self._rules.spread_seconds
@@ -153,8 +154,9 @@ class Sweep:
                 return
             if self._clock() >= paced_until:
                 self._prober.set_rate(self._rules.budget_rps)
+            self._give_up_the_blind()
             if self._is_full and self._prober.idle and not self._call_witnesses():
-                self._judgement.settle()
+                self._settle()
             took_page = not self._is_full and self._admit()
             self._learn(0 if took_page else LONGEST_NAP_SECONDS)
             self._pongs.collect()
@@ -164,6 +166,20 @@ class Sweep:
     def _is_over(self) -> bool:
         is_answered = self._prober.idle and not self._pongs.awaited
         return self._scan.exhausted and is_answered and not self._call_witnesses()
+
+    def _settle(self) -> None:
+        self._pongs.convict()
+        self._judgement.settle()
+
+    def _give_up_the_blind(self) -> None:
+        """An endpoint that tells nothing is asked no more, so that it does not hold up others."""
+        for endpoint, site in self._judgement.blind:
+            for probe in self._prober.give_up(endpoint):
+                if probe.purpose is Purpose.AGE_SAMPLE:
+                    site.sampled -= 1
+                    self._tally.held += 1
+                elif probe.purpose in (Purpose.DUE, Purpose.CONFIRM):
+                    site.evidence.count_unasked(len(probe.rows))
 
     def _call_witnesses(self) -> bool:
         """Whether there is somebody left to ask before the evidence is judged."""
@@ -179,8 +195,8 @@ class Sweep:
         Then all questions that are open get their answers first: the breaker judges on whole
         evidence, never on the answers that happened to come soonest.
         """
-        waiting = self._judgement.waiting + self._prober.postponed + self._pongs.awaited
-        return waiting >= MOST_WAITING
+        waiting_rows = self._judgement.waiting + self._pongs.silent
+        return waiting_rows + self._prober.postponed + self._pongs.awaited >= MOST_WAITING
 
     def _admit(self) -> bool:
         """Take a page if the prober keeps up. False when there was none to take."""
@@ -208,6 +224,7 @@ class Sweep:
                     self._take_expired(row, row.endpoint)
                 case Triage.NEWBORN | Triage.FRESH:
                     self._tally.count_messages([row], now)
+                    self._pongs.hear_of(row)
                     controls = self._judgement.site(row.endpoint).controls
                     if len(controls) < MOST_CONTROLS:
                         controls.append(row)

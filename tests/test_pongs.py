@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reaper.aws.errors import AccessDenied, TableError
 from reaper.core.breaker import HoldReason
 from reaper.core.model import Outcome
 from reaper.core.triage import HeartbeatMode
-from tests.world import PONGS, World, rules
+from tests.world import PONGS, SHAPE, World, rules
 
 ALWAYS = rules(heartbeat_mode=HeartbeatMode.ALWAYS, fresh_seconds=0)
 LATENCY_MARGIN = 0.1
@@ -190,3 +192,65 @@ def test_a_dry_run_expects_no_pong():
     for _ in range(4):
         sweep(world, dry_run=True)
     assert (world.closed, len(world.rows), world.audit) == ([], 6, [])
+
+
+def two_rows_each(world: World, *names: str) -> World:
+    """Each of these connections stands in two rows, of which the application touches one."""
+    world.key_name = "row"
+    for name in names:
+        world.rows[f"{name}-too"] = {n: v for n, v in world.rows[name].items() if n != "lastSeenAt"}
+    for key, row in world.rows.items():
+        row["row"] = {"S": key}
+    return world
+
+
+@pytest.mark.parametrize("page_size", [1, 10])
+def test_a_connection_in_several_rows_is_deaf_only_by_all_of_them(page_size):
+    world = two_rows_each(a_world(deaf=0), *(f"healthy-{n}" for n in range(5)))
+    world.page_size = page_size
+    for _ in range(5):
+        sweep(world, shape=replace(SHAPE, key_names=("row",)))
+    assert (world.closed, len(world.rows)) == ([], 10)
+
+
+def test_a_client_that_is_chatty_on_another_row_is_not_deaf():
+    """That row is fresh, and so is left alone; only the other one gets the heartbeats."""
+    world = two_rows_each(a_world(deaf=0, healthy=6), *(f"healthy-{n}" for n in range(5)))
+    for _ in range(5):
+        world.moment += 300
+        for name in (f"healthy-{n}" for n in range(5)):
+            world.rows[name]["lastSeenAt"] = {"N": str(world.wall_clock())}
+        world.sweep(
+            triage=rules(heartbeat_mode=HeartbeatMode.ALWAYS, newborn_grace_seconds=0),
+            until_next_turn=1,
+            pong=PONGS,
+            shape=replace(SHAPE, key_names=("row",)),
+        )
+    assert (world.closed, len(world.rows)) == ([], 11)
+
+
+def test_who_reconnects_has_not_answered_the_heartbeat_of_the_old_connection():
+    """So it is no witness that the application notes pongs."""
+    world = a_world(deaf=5, healthy=0)
+    world.add("ann", alive=True, silent=470)
+    world.key_name = "row"
+    for key, row in world.rows.items():
+        row["row"] = {"S": key}
+    for n in range(4):
+
+        def reconnect(probe, moment, n=n):
+            if probe.connection_id.startswith("ann"):
+                newer = {"connectionId": {"S": f"ann-{n}"}}
+                world.rows["ann"] = world.rows["ann"] | newer
+                world.alive.add(f"ann-{n}")
+
+        world.on_answer = reconnect
+        report = sweep(world, shape=replace(SHAPE, key_names=("row",)))
+
+    assert report.hold_reason is HoldReason.TOO_MANY_GONE
+    assert (world.closed, len(world.rows)) == ([], 6)
+
+
+def test_an_index_that_cannot_show_a_pong_is_refused():
+    shape = replace(SHAPE, projected=frozenset({"connectionId", "endpoint", "reaperMissedPongs"}))
+    assert shape.missing == [("lastSeenAt",)]

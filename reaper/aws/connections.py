@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, cast
 
@@ -14,8 +14,9 @@ from reaper.aws.dynamodb import ConditionFailed, DynamoTable
 from reaper.core.model import AttributeValue, Item, MissedPongs, Row
 from reaper.core.rows import MISSED_PONGS, AttributePath, RowShape
 
-TRANSACTION_ROWS = 40
-"""Of the 100 that a transaction may touch, as its 4 MB hold 40 rows of 100 KB."""
+TRANSACTION_ROWS = 80
+TRANSACTION_BYTES = 2_000_000
+"""Of the 100 rows and the 4 MB that a transaction may touch; it checks some rows besides."""
 
 TRANSACTION_CHECKS = 10
 """Of a connection's own rows, so many are checked by every transaction that deletes others."""
@@ -92,8 +93,8 @@ class ConnectionsTable(DynamoTable):
         """
         conditions = [(row.key, _unchanged(row, watched)) for row in rows[:TRANSACTION_CHECKS]]
         keys = [row.key for row in rows[TRANSACTION_CHECKS:]]
-        keys += [self.key_of(item) for item in others]
         chunks = [keys[n : n + TRANSACTION_ROWS] for n in range(0, len(keys), TRANSACTION_ROWS)]
+        chunks += [[self.key_of(item) for item in some] for some in _in_transactions(others)]
         for chunk in chunks[:-1]:
             if self._transact(conditions, [(key, None) for key in chunk]) is Change.REFUSED:
                 return Change.REFUSED
@@ -177,6 +178,20 @@ class ConnectionsTable(DynamoTable):
         except ConditionFailed:
             return Change.REFUSED
         return Change.DONE
+
+
+def _in_transactions(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """As many rows together as one transaction may delete."""
+    chunk: list[Item] = []
+    size = 0
+    for item in items:
+        size += len(str(item))
+        if chunk and (size > TRANSACTION_BYTES or len(chunk) == TRANSACTION_ROWS):
+            yield chunk
+            chunk, size = [], len(str(item))
+        chunk.append(item)
+    if chunk:
+        yield chunk
 
 
 def _path(path: AttributePath) -> Path:

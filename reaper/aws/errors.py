@@ -24,6 +24,10 @@ class HookError(Exception):
 class HookAccessDenied(HookError, AccessDenied):
     """An on-evict hook may not be called, because a permission is missing."""
 
+    def __init__(self, message: str, permission: str) -> None:
+        super().__init__(message)
+        self.permission = permission
+
 
 def error_response(error: BaseException) -> dict[str, Any]:
     """The ``Error`` of a service's answer: ``Code`` and ``Message``; empty where none came.

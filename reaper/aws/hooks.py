@@ -18,6 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from reaper.aws.errors import HookAccessDenied, HookError, error_response
 from reaper.aws.session import API_CONFIG
+from reaper.core.audit import dump_line
 from reaper.core.events import EVENT_DETAIL_TYPE, EVENT_SOURCE, disconnect_event, eviction_event
 from reaper.core.model import Zombie
 from reaper.core.policy import partition
@@ -123,6 +124,7 @@ class EventBusHook:
         self.arn = _arn(bus, f"events:{region}:*:event-bus/{bus}", region)
         self._table = table
         self._wall_clock = wall_clock
+        self._is_described = False
         self._client = session.client(
             "events", region_name=_region_of_arn(bus) or region, config=API_CONFIG
         )
@@ -138,17 +140,26 @@ class EventBusHook:
 
         Without an event on it: EventBridge refuses those that claim to be AWS's own.
         """
+        self._describe()
+        self._call([self._entry("{}") | {"Source": RESERVED_SOURCE}])
+
+    def _describe(self) -> None:
+        """Once, before anything is entrusted to it: PutEvents succeeds without a bus."""
         try:
             self._client.describe_event_bus(Name=self.name)
         except (BotoCoreError, ClientError) as error:
-            if error_response(error).get("Code") == "ResourceNotFoundException":
-                raise _explain(error, self, "REAPER_ON_EVICT_EVENT_BUS") from None
-        self._call([self._entry("{}") | {"Source": RESERVED_SOURCE}])
+            raise _explain(
+                error, self, "REAPER_ON_EVICT_EVENT_BUS", "events:DescribeEventBus"
+            ) from None
+        self._is_described = True
 
     def _put(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        """PutEvents says nothing of a bus that does not exist, so that is asked for first."""
         now = self._wall_clock()
-        details = [json.dumps(eviction_event(one, self._table, now)) for one in zombies]
+        details = [dump_line(eviction_event(one, self._table, now)) for one in zombies]
         try:
+            if not self._is_described:
+                self._describe()
             answer = self._call([self._entry(detail) for detail in details])
         except HookError as error:
             return [error] * len(zombies)
@@ -174,13 +185,14 @@ class EventBusHook:
             raise _explain(error, self, "REAPER_ON_EVICT_EVENT_BUS") from None
 
 
-def _explain(error: Exception, hook: Hook, variable: str) -> HookError:
-    what, answer = f"{hook.permission} on {hook.name}", error_response(error)
+def _explain(error: Exception, hook: Hook, variable: str, permission: str = "") -> HookError:
+    permission = permission or hook.permission
+    what, answer = f"{permission} on {hook.name}", error_response(error)
     match answer.get("Code"):
         case "AccessDeniedException" | "AccessDenied":
-            return HookAccessDenied(f"{what} is not granted to these credentials")
+            return HookAccessDenied(f"{what} is not granted to these credentials", permission)
         case "ResourceNotFoundException":
-            return HookError(f"there is no {hook.name} ({hook.arn}): correct {variable}")
+            return HookError(f"there is no {hook.arn}: correct {variable}")
         case None:
             return HookError(f"{what} failed: {error}")
         case code:
@@ -202,4 +214,4 @@ def _status_code(payload: bytes) -> int | None:
     except ValueError:
         return None
     status = answer.get("statusCode") if isinstance(answer, dict) else None
-    return status if isinstance(status, int) else None
+    return int(str(status)) if str(status).isdigit() else None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reaper.core.model import Item, Zombie
-from reaper.core.rows import AttributePath
+from reaper.core.rows import AttributePath, attribute
 from reaper.core.rules import EvictAction
 
 EVICT, KEPT = "evict", "kept"
@@ -71,11 +71,14 @@ def parse_line(text: str) -> AuditLine | None:
     Raises ValueError for what is no JSON, as a line is that was torn when the disk was full, and
     for a line of ours that lacks what it must have.
     """
-    held = json.loads(text)
+    try:
+        held = json.loads(text)
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
     if not isinstance(held, dict) or held.get("audit") not in (EVICT, KEPT):
         return None
     try:
-        return AuditLine(
+        line = AuditLine(
             says=held["audit"],
             table=held["table"],
             action=EvictAction(held["action"]),
@@ -83,8 +86,14 @@ def parse_line(text: str) -> AuditLine | None:
             item=_from_json(held["item"]),
             cleared=tuple(held["cleared"]),
         )
+        if not line.key or any(line.item[name] != value for name, value in line.key.items()):
+            raise ValueError("has a key that its row does not have")
+        is_clear = line.action is EvictAction.CLEAR
+        if is_clear and not (line.cleared and attribute(line.item, line.cleared)):
+            raise ValueError("does not hold the id that was cleared")
+        return line
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"lacks {error}") from None
+        raise ValueError(f"is no whole line of an eviction: {error!r}") from None
 
 
 def _base64(value: object) -> object:
@@ -108,5 +117,7 @@ def _attribute_from_json(value: dict[str, Any]) -> dict[str, Any]:
             return {kind: _from_json(held)}
         case "L":
             return {kind: [_attribute_from_json(one) for one in held]}
-        case _:
+        case "S" | "N" | "SS" | "NS" | "BOOL" | "NULL":
             return value
+        case _:
+            raise ValueError(f"holds a value of unknown type {kind}")

@@ -47,6 +47,8 @@ class Evidence:
     unknown: int = 0
     denied: int = 0
     throttled: int = 0
+    unasked: int = 0
+    """Unknown because this endpoint told nothing, so that it was asked no more."""
     controls_alive: int = 0
     """Rows that were left alone as young or fresh, asked as witnesses, that answered 200."""
     expired_suspected: int = 0
@@ -87,6 +89,10 @@ class Evidence:
         elif outcome is Outcome.THROTTLED:
             self.throttled += rows
 
+    def count_unasked(self, rows: int) -> None:
+        self.unknown += rows
+        self.unasked += rows
+
     def convict_deaf(self, rows: int) -> None:
         """Their heartbeats were taken, but they are as gone as those that answered 410 twice."""
         self.alive -= rows
@@ -107,7 +113,7 @@ def judge(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
     """
     decided = evidence.alive + evidence.confirmed + evidence.unknown
     if decided and evidence.unknown / decided > limits.max_unknown_fraction:
-        if evidence.denied * 2 > evidence.unknown:
+        if evidence.denied * 2 > evidence.unknown - evidence.unasked:
             return HoldReason.DENIED
         if evidence.confirmed or not evidence.known:
             return HoldReason.TOO_MANY_UNKNOWN
@@ -152,7 +158,7 @@ def judge_deaf(evidence: Evidence, limits: BreakerLimits) -> HoldReason | None:
     heard_or_deaf = evidence.pongs + evidence.deaf
     if (
         evidence.deaf >= limits.min_gone_rows
-        and evidence.deaf / heard_or_deaf > limits.max_gone_fraction
+        and evidence.deaf / heard_or_deaf >= limits.max_gone_fraction
     ):
         return HoldReason.TOO_MANY_GONE
     return None
@@ -174,6 +180,13 @@ def explain(reason: HoldReason, evidence: Evidence, limits: BreakerLimits) -> st
     denied = evidence.denied + evidence.expired_denied
     unknown = evidence.unknown + evidence.expired_unknown
     match reason:
+        case HoldReason.UNPROVEN_ENDPOINT if evidence.expired_alive:
+            return (
+                f"{evidence.confirmed} rows answered 410 twice, and the"
+                f" {evidence.expired_alive} that answered 200 are expired by"
+                " REAPER_CONNECTED_AT_ATTRIBUTE, so that does not hold the time of connection:"
+                " correct it first"
+            )
         case HoldReason.UNPROVEN_ENDPOINT:
             return (
                 f"{evidence.confirmed} rows answered 410 twice but not one answered 200, so the"

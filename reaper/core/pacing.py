@@ -103,10 +103,14 @@ def spread_rate(calls: int, window_seconds: float, budget_rps: float) -> float:
     return min(budget_rps, max(LOWEST_RATE_RPS, calls / window_seconds))
 
 
+MOST_IN_FLIGHT = 1000
+"""So that a gateway that hangs does not eat the file descriptors."""
+
+
 def in_flight_limit(rate_rps: float, latency_seconds: float) -> int:
     """How many requests must be in flight to keep the rate, by Little's law.
 
-    Twice the mean, because answers do not come evenly; between 8, so that a first estimate
-    may be wrong, and 1000, so that a gateway that hangs does not eat the file descriptors.
+    Twice the mean, because answers do not come evenly; at least 8, so that a first estimate may
+    be wrong.
     """
-    return min(1000, max(8, math.ceil(2 * rate_rps * latency_seconds)))
+    return min(MOST_IN_FLIGHT, max(8, math.ceil(2 * rate_rps * latency_seconds)))

@@ -35,6 +35,16 @@ def collections(values: Iterable[AttributeValue]) -> Counter[str]:
     return Counter(_COLLECTIONS[kind] for kind in kinds if kind in _COLLECTIONS)
 
 
+def collections_of_ids(values: Iterable[AttributeValue]) -> list[AttributeValue]:
+    """Those of the values that are sets or lists of what looks like connection ids."""
+    return [
+        value
+        for value in values
+        if any(_looks_like_id({"S": one}) for one in value.get("SS", ()))
+        or any(_looks_like_id(one) for one in value.get("L", ()))
+    ]
+
+
 def likely_id_attributes(items: Sequence[Item]) -> list[str]:
     """The attributes in which every value that there is holds what looks like a connection id."""
     names = sorted({name for item in items for name in item})

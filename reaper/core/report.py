@@ -28,8 +28,6 @@ class Tally:
     changed: int = 0
     held: int = 0
     failed: int = 0
-    went_along: int = 0
-    """Rows of a connection's partition that were deleted together with its own."""
     message_window_seconds: float = 0.0
     counted_messages: float = 0.0
     """Messages in that window by the counters on the rows."""

@@ -74,7 +74,7 @@ class RowShape:
         if self.row_filter:
             indispensable.append(self.row_filter[0])
         if self.counts_pongs:
-            indispensable.append(MISSED_PONGS)
+            indispensable += [MISSED_PONGS, self.last_seen_at]
         return [path for path in indispensable if not self.can_bring(path)]
 
     def can_bring(self, path: AttributePath) -> bool:

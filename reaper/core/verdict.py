@@ -38,12 +38,14 @@ def confirm_delay_seconds(
 
     Where a row may be newborn, the second question comes only when its ``$connect`` must be
     over: so for rows without a usable timestamp, and for rows within their grace period (which
-    are asked at all only where they would else miss a heartbeat).
+    are asked at all only where they would else miss a heartbeat). Where the id is not in the key,
+    a user who comes back may have put a new id beside an old timestamp.
     """
-    may_be_newborn = any(
-        row.connected_at is None or now - row.connected_at < newborn_grace for row in rows
-    )
-    return max(configured, CONNECT_MAY_TAKE_SECONDS) if may_be_newborn else configured
+    if any(row.connected_at is None or now - row.connected_at < newborn_grace for row in rows):
+        return max(configured, CONNECT_MAY_TAKE_SECONDS)
+    if not all(_is_keyed_by_connection(row) for row in rows):
+        return _delay_if_timestamps_mislead(configured, newborn_grace)
+    return configured
 
 
 def age_sample_delay_seconds(configured: float, newborn_grace: float) -> float:
@@ -51,4 +53,13 @@ def age_sample_delay_seconds(configured: float, newborn_grace: float) -> float:
 
     The sample is there because timestamps may mean something else; then the row may be newborn.
     """
+    return _delay_if_timestamps_mislead(configured, newborn_grace)
+
+
+def _delay_if_timestamps_mislead(configured: float, newborn_grace: float) -> float:
+    """Enough for any ``$connect``, or for as long as the operator says that it may take."""
     return max(configured, min(newborn_grace, CONNECT_MAY_TAKE_SECONDS))
+
+
+def _is_keyed_by_connection(row: Row) -> bool:
+    return any(row.connection_id in str(value) for value in row.key.values())

@@ -6,6 +6,7 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from reaper.core.audit import dump_line
@@ -51,3 +52,14 @@ class AuditLog:
         if self._is_regular_file:
             os.fsync(self._file_descriptor)
         self._is_torn = False
+
+
+def audit_log_fault(destination: str) -> str | None:
+    """Why lines cannot be written to a file, without making one; None where they can."""
+    path = Path(destination)
+    if path.is_dir():
+        return f"{path} is a directory: name a file"
+    if not path.exists() and not path.absolute().parent.is_dir():
+        return f"there is no directory {path.absolute().parent}"
+    writable = path if path.exists() else path.absolute().parent
+    return None if os.access(writable, os.W_OK) else f"{writable} cannot be written to"

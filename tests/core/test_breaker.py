@@ -90,6 +90,14 @@ def test_the_expired_rule_is_trusted_but_verified(evidence, reason):
     assert judge_age(evidence, LIMITS) is reason
 
 
+def test_where_the_living_are_expired_the_advice_is_not_to_vouch_for_the_endpoint():
+    evidence = Evidence(gone=3, confirmed=3, expired_alive=5)
+    why = explain(HoldReason.UNPROVEN_ENDPOINT, evidence, LIMITS)
+
+    assert "REAPER_CONNECTED_AT_ATTRIBUTE" in why
+    assert "--trust-endpoint" not in why
+
+
 def test_a_sweep_that_learns_nothing_notices_it():
     evidence = Evidence()
     for n in range(1, LEARNS_NOTHING_AFTER + 1):

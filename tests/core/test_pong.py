@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reaper.core.model import MissedPongs
-from reaper.core.pong import PongRules, fingerprint, missed_again
+from reaper.core.pong import HeardOf, PongRules, fingerprint, missed_again
 from tests.core.builders import NOW, a_row
 
 RULES = PongRules(timeout_seconds=10, max_missed=3, forget_after_seconds=900)
@@ -51,3 +51,13 @@ def test_the_order_within_a_map_changes_nothing():
     there = replace(ROW, watched=({"M": {"a": {"S": "1"}, "b": {"S": "2"}}},))
     back = replace(ROW, watched=({"M": {"b": {"S": "2"}, "a": {"S": "1"}}},))
     assert fingerprint(there) == fingerprint(back)
+
+
+def test_who_was_heard_of_is_never_forgotten_and_hardly_anybody_else_is_remembered():
+    heard_of = HeardOf(NOW)
+    for n in range(10_000):
+        heard_of.add(f"heard-{n}")
+
+    assert all(f"heard-{n}" in heard_of for n in range(10_000))
+    mistaken = sum(f"silent-{n}" in heard_of for n in range(10_000))
+    assert mistaken < 200

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from reaper.core.model import Ask, Outcome
@@ -36,3 +38,9 @@ def test_a_socket_closed_as_ordered_is_gone():
 )
 def test_who_may_be_newborn_is_asked_again_after_connect_must_be_over(rows, configured, delay):
     assert confirm_delay_seconds(rows, NOW, configured, newborn_grace=60) == delay
+
+
+@pytest.mark.parametrize(("grace", "delay"), [(60, 30), (10, 10), (0, 5)])
+def test_where_the_id_is_not_in_the_key_it_may_be_newer_than_the_timestamp(grace, delay):
+    by_user = replace(a_row(age=600), key={"userId": {"S": "ann"}})
+    assert confirm_delay_seconds([by_user], NOW, 5, grace) == delay

@@ -59,6 +59,15 @@ def test_every_fault_is_told_at_once(cloud):
         assert cure in lines_about(done, variable), variable
 
 
+def test_a_misspelt_name_is_told_beside_what_is_missing_because_of_it(cloud, lone_api):
+    environment = cloud.environment("", lone_api, REAPER_TABEL_NAME="connections")
+    done = cloud.reaper("sweep", environment=environment)
+
+    assert done.code == 2
+    assert "REAPER_TABLE_NAME is required" in done.stderr
+    assert "did you mean REAPER_TABLE_NAME?" in done.stderr
+
+
 def test_an_unknown_variable_is_warned_of_with_the_nearest_name(cloud, lone_api):
     table = cloud.make_table(("connectionId", "S"))
     environment = cloud.environment(table, lone_api, REAPER_TABEL_INDEX="x")

@@ -116,3 +116,43 @@ def test_the_ids_of_some_other_attribute_are_recognised(cloud):
 
     assert done.code == 1
     assert "✗ connectionId: no connection id in any of 3 rows, but pk looks like one" in done.stdout
+
+
+def test_ids_in_a_set_of_another_name_are_recognised_too(cloud):
+    table = cloud.make_table(("room", "S"))
+    cloud.put(table, item(room="lobby", members={"SS": ["R0oXAdfD0kwCH6w="]}))
+    with FaultyGateway() as server:
+        done = cloud.reaper("check", environment=cloud.environment(table, server.url))
+
+    assert "✗ members: a set in 1 of 1 rows" in done.stdout
+
+
+def test_pongs_that_no_row_can_show_are_told(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("c"))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_PONG_TIMEOUT_SECONDS="5")
+        done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 1
+    assert "✗ lastSeenAt or messageCount: in no sampled row" in done.stdout
+
+
+@pytest.mark.parametrize(("audit_log", "told"), [("/nope/x", "no directory"), ("/", "directory")])
+def test_an_audit_log_that_cannot_be_written_is_told(cloud, audit_log, told):
+    table = cloud.make_table(("connectionId", "S"))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_AUDIT_LOG=audit_log)
+        done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 1
+    assert "✗ REAPER_AUDIT_LOG" in done.stdout
+    assert told in done.stdout
+
+
+def test_a_throttled_account_is_not_mistaken_for_a_wrong_endpoint(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    with FaultyGateway(default=faults.throttled) as server:
+        done = cloud.reaper("check", environment=cloud.environment(table, server.url))
+
+    assert "the account's throttle is exhausted" in done.stdout

@@ -115,7 +115,7 @@ def test_the_function_gets_the_event_that_it_never_got(cloud):
     assert {"apiId", "stage", "domainName", "requestId", "requestTimeEpoch"} <= set(context)
 
 
-@pytest.mark.parametrize("code", [FAILS, ANSWERS_500])
+@pytest.mark.parametrize("code", [FAILS, ANSWERS_500, ANSWERS_500.replace("500", "'500'")])
 def test_a_row_stays_when_its_function_fails(cloud, code):
     table = cloud.make_table(("connectionId", "S"))
     cloud.put(table, zombie("z"), zombie("live"))
@@ -167,14 +167,17 @@ def test_an_event_for_every_eviction_is_put_on_the_bus(cloud, events):
     )
 
 
-def test_a_bus_that_is_not_there_is_found_by_check(cloud):
+def test_a_bus_that_is_not_there_is_told_and_no_row_goes(cloud):
     table = cloud.make_table(("connectionId", "S"))
-    with FaultyGateway() as server:
+    cloud.put(table, zombie("z"), zombie("live"))
+    with FaultyGateway({"z": faults.gone}) as server:
         environment = cloud.environment(table, server.url, REAPER_ON_EVICT_EVENT_BUS="nobody")
         checked = cloud.reaper("check", environment=environment)
+        done = cloud.reaper("sweep", "--json", environment=environment)
 
     assert checked.code == 1
     assert "correct REAPER_ON_EVICT_EVENT_BUS" in checked.stdout
+    assert (done.code, done.report["failed"], cloud.ids(table)) == (1, 1, {"z", "live"})
 
 
 def test_the_row_may_be_left_to_the_hook(cloud, events):
@@ -189,6 +192,17 @@ def test_the_row_may_be_left_to_the_hook(cloud, events):
     assert (done.code, done.report["evicted"]) == (0, 1)
     assert cloud.ids(table) == {"z", "live"}
     assert [event["detail"]["connectionId"] for event in events()] == ["z"]
+
+
+def test_a_binary_key_can_be_told_of(cloud, events):
+    table = cloud.make_table(("id", "B"))
+    cloud.put(table, *(zombie(n, id={"B": n.encode()}) for n in ("z", "live")))
+    with FaultyGateway({"z": faults.gone}) as server:
+        environment = cloud.environment(table, server.url, REAPER_ON_EVICT_EVENT_BUS="reaped")
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["evicted"]) == (0, 1)
+    assert [event["detail"]["key"] for event in events()] == [{"id": {"B": "eg=="}}]
 
 
 def test_a_dry_run_calls_nobody(cloud, events):

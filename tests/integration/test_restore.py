@@ -102,9 +102,10 @@ def test_a_cleared_id_comes_back_where_no_newer_one_is(cloud, tmp_path):
     cloud.dynamodb.delete_item(TableName=table, Key={"pk": {"S": "PLAYER#c"}})
     dry, done = restore(cloud, environment, "--dry-run"), restore(cloud, environment)
 
-    for told in ("1 put back", "1 left alone: a row, or", "1 left alone: the row that"):
+    for told in ("1 put back", "1 left alone: a row, or", "1 left alone: the row or map"):
         assert told in done.stdout
         assert told in dry.stdout
+    assert done.code == 0
     ids = {row["pk"]["S"][-1]: row["ws"]["M"]["id"]["S"] for row in cloud.rows(table)}
     assert ids == {"a": "a", "b": "newer", "d": "d", "e": "e"}
 
@@ -166,6 +167,44 @@ def test_only_what_is_missing_by_the_last_word_of_the_log_comes_back(cloud, tmp_
         assert told in done.stdout
     unreadable = [entry["line"] for entry in done.log if "cannot be read" in entry["event"]]
     assert unreadable == [8, 10, 11]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"item": {"other": {"S": "x"}}},
+        {"item": {"connectionId": {"ZZ": "x"}}, "key": {"connectionId": {"ZZ": "x"}}},
+        {"action": "clear", "cleared": []},
+        {"action": "clear", "cleared": ["ws"]},
+        {"key": {}},
+        {"item": []},
+        {"cleared": None},
+    ],
+)
+def test_a_damaged_line_is_passed_over_and_the_others_come_back(cloud, tmp_path, damage):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"), zombie("live"))
+    environment = evict(cloud, table, tmp_path, "a")
+    audit = tmp_path / "audit.jsonl"
+    line = audit.read_text()
+    audit.write_text(json.dumps(json.loads(line) | damage) + "\n" + line + "[" * 100_000)
+    done = restore(cloud, environment)
+
+    assert (done.code, cloud.ids(table)) == (0, {"a", "live"})
+    assert "2 passed over: a torn or damaged line" in done.stdout
+
+
+def test_a_table_that_was_made_again_with_other_keys_takes_nothing(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"), zombie("live"))
+    environment = evict(cloud, table, tmp_path, "a")
+    other = cloud.make_table(("userId", "S"))
+    audit = tmp_path / "audit.jsonl"
+    audit.write_text(audit.read_text().replace(table, other))
+    done = restore(cloud, environment | {"REAPER_TABLE_NAME": other})
+
+    assert done.code == 1
+    assert "1 passed over: the table has other keys by now" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -242,6 +242,20 @@ def test_a_partition_of_somebody_else_is_never_taken(cloud):
     assert "✗ room: holds the connection id in 0 of 3 rows" in checked.stdout
 
 
+def test_a_partition_that_two_connections_share_is_not_taken_and_others_are(cloud):
+    """A call between two, keyed by both their ids."""
+    table = cloud.make_table(("pk", "S"), ("connectionId", "S"))
+    shared = [item(pk="CALL#dead1#live1", connectionId=name) for name in ("dead1", "live1")]
+    cloud.put(table, *shared, item(pk="CALL#dead2", connectionId="dead2"))
+    with FaultyGateway({"dead1": faults.gone, "dead2": faults.gone}) as server:
+        environment = cloud.environment(table, server.url, REAPER_EVICT_SCOPE="partition")
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["failed"], done.report["evicted"]) == (1, 1, 1)
+    assert cloud.ids(table) == {"dead1", "live1"}
+    assert "other connections have rows under the same pk" in done.stderr
+
+
 def test_every_way_to_write_a_time_is_understood(cloud):
     then = time.time() - 3 * 3600
     moment = datetime.fromtimestamp(then, UTC)

@@ -93,10 +93,11 @@ def test_a_row_that_is_gone_already_counts_as_changed(cloud, table):
     assert table.delete(row, SHAPE.watched) is Change.REFUSED
 
 
-@pytest.mark.parametrize("others", [0, 3, 95])
-def test_rows_go_together_or_not_at_all(cloud, table, others):
+@pytest.mark.parametrize(("others", "size"), [(0, 0), (3, 0), (95, 0), (12, 350_000)])
+def test_rows_go_together_or_not_at_all(cloud, table, others, size):
     row = scanned(table)
-    more = [ROW | {"seat": {"N": str(n)}} for n in range(1000, 1000 + others)]
+    big = {"note": {"S": "x" * size}} if size else {}
+    more = [ROW | big | {"seat": {"N": str(n)}} for n in range(1000, 1000 + others)]
     cloud.put(table.name, *more)
     touched = ROW | {"lastSeenAt": {"N": "1795506266"}}
     cloud.put(table.name, touched)
