@@ -21,8 +21,9 @@ from reaper.aws.hooks import TOLD_AT_ONCE
 from reaper.context import SweepContext
 from reaper.core.audit import EVICT, KEPT, audit_entry
 from reaper.core.model import Item, Reason, Zombie
-from reaper.core.rows import RowReader, RowShape, attribute
-from reaper.removal import Eviction, NotItsOwn, Removal, Table
+from reaper.core.rows import RowReader, RowShape
+from reaper.last_look import look_again
+from reaper.removal import Eviction, Removal, Table
 
 log = structlog.get_logger()
 
@@ -71,7 +72,6 @@ class Evictor:
         self._context = context
         self._tally = context.tally
         self._table = table
-        self._watched = shape.watched
         rules = context.rules
         self._removal = Removal(table, shape, reader, rules.evict_action, rules.evict_scope)
         self._audit = audit
@@ -108,11 +108,14 @@ class Evictor:
 
     def _evict_batch(self, batch: Sequence[Sequence[Zombie]]) -> None:
         try:
-            evictions = self._still_dead(batch)
+            evictions, touched, refused = look_again(batch, self._table, self._removal)
         except TableError as error:
             self._fail([zombie for group in batch for zombie in group], error)
             self._has_given_up = True
             return
+        self._count_kept(touched)
+        for zombies, why in refused:
+            self._fail(zombies, why)
         if self._context.rules.dry_run:
             for eviction in evictions:
                 self._count_evicted("would evict", eviction.zombies, eviction.along)
@@ -123,46 +126,6 @@ class Evictor:
             self._fail([zombie for one in evictions for zombie in one.zombies], error)
             return
         self._carry_out(evictions)
-
-    # What is still as it was read
-
-    def _still_dead(self, batch: Sequence[Sequence[Zombie]]) -> list[Eviction]:
-        """Leaves out what was touched, and counts it. Raises TableError, then counting nothing."""
-        found = self._table.read([zombie.row.key for group in batch for zombie in group])
-        by_key = {str(self._table.key_of(item)): item for item in found}
-        evictions, touched = [], []
-        for group in batch:
-            dead = [
-                (zombie, item)
-                for zombie in group
-                if (item := by_key.get(str(zombie.row.key))) and self._is_untouched(zombie, item)
-            ]
-            if len(dead) < len(group) and self._is_all_or_nothing(group):
-                dead = []
-            untouched = [zombie for zombie, _ in dead]
-            touched += [zombie for zombie in group if zombie not in untouched]
-            if dead:
-                evictions.append(Eviction(dead[0][0], dead, []))
-        if self._removal.takes_partition:
-            evictions = [one for one in map(self._with_partition, evictions) if one is not None]
-        self._count_kept(touched)
-        return evictions
-
-    def _is_all_or_nothing(self, group: Sequence[Zombie]) -> bool:
-        """Whether one row that was touched saves all of its connection."""
-        return self._removal.takes_partition or group[0].reason is Reason.DEAF
-
-    def _with_partition(self, eviction: Eviction) -> Eviction | None:
-        """With the rows that go along; None, and counted, where they may be somebody else's."""
-        try:
-            along = self._removal.goes_along(eviction)
-        except NotItsOwn as error:
-            self._fail(eviction.zombies, error)
-            return None
-        return eviction._replace(along=along)
-
-    def _is_untouched(self, zombie: Zombie, item: Item) -> bool:
-        return zombie.row.watched == tuple(attribute(item, path) for path in self._watched)
 
     # The audit log
 

@@ -70,6 +70,7 @@ class Removal:
         self._table = table
         self._reader = reader
         self._shape = shape
+        self._watched = shape.watched
         self._hash_name = shape.key_names[0]
         self._scope = scope
         self.action = action
@@ -90,11 +91,17 @@ class Removal:
             return str(row.key[self._hash_name])
         return row.endpoint, row.connection_id
 
+    def is_untouched(self, row: Row, item: Item) -> bool:
+        """Whether a row is still as the scan read it."""
+        return row.watched == tuple(attribute(item, path) for path in self._watched)
+
     def goes_along(self, eviction: Eviction) -> list[Item]:
-        """The other rows of its partition, which go with it.
+        """The other rows of its partition, where that goes as a whole.
 
         Raises NotItsOwn where those may be somebody else's, TableError where they cannot be read.
         """
+        if not self.takes_partition:
+            return []
         ids = {zombie.row.connection_id for zombie in eviction.zombies}
         key = eviction.whose.row.key
         if not all(is_own_partition(key[self._hash_name], one) for one in ids):
@@ -115,7 +122,7 @@ class Removal:
 
     def remove(self, eviction: Eviction) -> Change:
         """Do it, if the rows are still as they were read. Raises TableError."""
-        rows, watched = [zombie.row for zombie in eviction.zombies], self._shape.watched
+        rows, watched = [zombie.row for zombie in eviction.zombies], self._watched
         if self.action is EvictAction.HOOK:
             return Change.DONE
         if self.takes_partition:

@@ -16,7 +16,7 @@ from reaper.aws.connections import Page
 from reaper.closing import SocketCloser
 from reaper.context import SweepContext
 from reaper.core.breaker import HoldReason
-from reaper.core.model import Endpoint, Purpose, Reason, Row, Zombie
+from reaper.core.model import Endpoint, Reason, Row, Zombie
 from reaper.core.report import Progress, Report, make_report
 from reaper.core.rows import RowReader, RowShape
 from reaper.core.triage import Triage, triage
@@ -175,11 +175,7 @@ class Sweep:
         """An endpoint that tells nothing is asked no more, so that it does not hold up others."""
         for endpoint, site in self._judgement.blind:
             for probe in self._prober.give_up(endpoint):
-                if probe.purpose is Purpose.AGE_SAMPLE:
-                    site.sampled -= 1
-                    self._tally.held += 1
-                elif probe.purpose in (Purpose.DUE, Purpose.CONFIRM):
-                    site.evidence.count_unasked(len(probe.rows))
+                self._verdicts.leave_unasked(probe, site)
 
     def _call_witnesses(self) -> bool:
         """Whether there is somebody left to ask before the evidence is judged."""

@@ -10,7 +10,7 @@ from reaper.aws.errors import AccessDenied
 from reaper.context import SweepContext
 from reaper.core.breaker import Evidence
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose, Reason, Row, Zombie
-from reaper.judgement import Judgement
+from reaper.judgement import Judgement, Site
 from reaper.pongs import Pongs
 from reaper.questions import Questions
 
@@ -51,6 +51,14 @@ class Verdicts:
             self._pongs.expect(probe)
         elif probe.purpose in (Purpose.DUE, Purpose.CONFIRM, Purpose.KEEPALIVE):
             self._questions.follow_up(answer)
+
+    def leave_unasked(self, probe: Probe, site: Site) -> None:
+        """A question that is not put any more, to an endpoint that tells nothing."""
+        if probe.purpose is Purpose.AGE_SAMPLE:
+            site.sampled -= 1
+            self._tally.held += 1
+        elif probe.purpose in (Purpose.DUE, Purpose.CONFIRM):
+            site.evidence.count_unasked(len(probe.rows))
 
     @property
     def fault(self) -> AccessDenied | None:

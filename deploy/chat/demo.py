@@ -156,7 +156,7 @@ async def demo(directory: Path) -> dict[str, Any]:
             async with reaper_running(standin, chat, directory) as reaper:
                 await _watch(reaper, staying, planted)
             slept_through = await _thaw(frozen)
-            _say("the stopped one wakes up", f"to {slept_through} heartbeats unanswered and a closed socket")
+            _say("the stopped one wakes up", f"{slept_through} heartbeats late, its socket closed")
         await asyncio.sleep(1)
         rows = await _users_in(standin, chat.connections_table)
         members = await _users_in(standin, chat.members_table)
