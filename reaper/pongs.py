@@ -23,6 +23,9 @@ log = structlog.get_logger()
 
 NOTED_AT_ONCE = 16
 
+MOST_SILENT = 10_000
+"""So many rows at most are brought to judgement in a sweep; the next one finds the others."""
+
 
 class Table(Protocol):
     def key_of(self, item: Item) -> Item: ...
@@ -61,11 +64,6 @@ class Pongs:
         """Heartbeats whose pong may still come."""
         return len(self._expected)
 
-    @property
-    def silent(self) -> int:
-        """Rows that have missed enough, and wait for all others of their connection to agree."""
-        return len(self._silent)
-
     def expect(self, heartbeat: Probe) -> None:
         """A client has taken a heartbeat just now.
 
@@ -83,7 +81,10 @@ class Pongs:
             self._heard_of.add(row.connection_id)
 
     def convict(self) -> None:
-        """Bring those to judgement of whose connection no row at all shows a sign of life."""
+        """Bring those to judgement of whose connection no row at all shows a sign of life.
+
+        Only when all rows have been seen, since a connection may stand in several.
+        """
         silent, self._silent = self._silent, []
         for zombie in silent:
             if zombie.row.connection_id not in self._heard_of and zombie.row.endpoint is not None:
@@ -117,11 +118,14 @@ class Pongs:
                 self._judgement.site(probe.endpoint).evidence.pongs += len(probe.rows)
             elif not touched and len(present) == len(probe.rows):
                 missed += [(row, missed_again(row, sent_at, self._rules)) for row in probe.rows]
+        to_be_noted = []
         for row, pongs in missed:
-            if pongs.missed >= self._rules.max_missed:
+            if pongs.missed < self._rules.max_missed:
+                to_be_noted.append((row, pongs))
+                self._heard_of.add(row.connection_id)  # of late, if not just now
+            elif len(self._silent) < MOST_SILENT:
                 evidence = {"missed_pongs": pongs.missed, "last_heartbeat_at": pongs.at}
                 self._silent.append(Zombie(row, Reason.DEAF, evidence))
-        to_be_noted = [one for one in missed if one[1].missed < self._rules.max_missed]
         with ThreadPoolExecutor(NOTED_AT_ONCE, thread_name_prefix="pongs") as pool:
             for _ in pool.map(self._note, to_be_noted):
                 pass

@@ -141,7 +141,9 @@ class Sweep:
             self._scan.stop()
             self._drain()
         self._verdicts.log_untold()
-        self._settle()
+        if self.is_complete:
+            self._pongs.convict()
+        self._judgement.settle()
 
     def _ask_all(self) -> None:
         paced_until = self._clock() + self._rules.spread_seconds
@@ -156,7 +158,7 @@ class Sweep:
                 self._prober.set_rate(self._rules.budget_rps)
             self._give_up_the_blind()
             if self._is_full and self._prober.idle and not self._call_witnesses():
-                self._settle()
+                self._judgement.settle()
             took_page = not self._is_full and self._admit()
             self._learn(0 if took_page else LONGEST_NAP_SECONDS)
             self._pongs.collect()
@@ -166,10 +168,6 @@ class Sweep:
     def _is_over(self) -> bool:
         is_answered = self._prober.idle and not self._pongs.awaited
         return self._scan.exhausted and is_answered and not self._call_witnesses()
-
-    def _settle(self) -> None:
-        self._pongs.convict()
-        self._judgement.settle()
 
     def _give_up_the_blind(self) -> None:
         """An endpoint that tells nothing is asked no more, so that it does not hold up others."""
@@ -191,8 +189,8 @@ class Sweep:
         Then all questions that are open get their answers first: the breaker judges on whole
         evidence, never on the answers that happened to come soonest.
         """
-        waiting_rows = self._judgement.waiting + self._pongs.silent
-        return waiting_rows + self._prober.postponed + self._pongs.awaited >= MOST_WAITING
+        waiting = self._judgement.waiting + self._prober.postponed + self._pongs.awaited
+        return waiting >= MOST_WAITING
 
     def _admit(self) -> bool:
         """Take a page if the prober keeps up. False when there was none to take."""

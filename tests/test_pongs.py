@@ -254,3 +254,14 @@ def test_who_reconnects_has_not_answered_the_heartbeat_of_the_old_connection():
 def test_an_index_that_cannot_show_a_pong_is_refused():
     shape = replace(SHAPE, projected=frozenset({"connectionId", "endpoint", "reaperMissedPongs"}))
     assert shape.missing == [("lastSeenAt",)]
+
+
+def test_a_row_that_was_heard_of_since_the_last_heartbeat_but_one_speaks_for_its_connection():
+    """Its client misses this pong, but has answered others; its sibling row never shows any."""
+    world = two_rows_each(a_world(deaf=0, healthy=6), "healthy-0")
+    for n in range(6):
+        world.pong_after.pop("healthy-0", None)
+        if n % 2:
+            world.pong_after["healthy-0"] = 1
+        sweep(world, shape=replace(SHAPE, key_names=("row",)))
+    assert (world.closed, len(world.rows)) == ([], 7)
