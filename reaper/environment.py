@@ -97,6 +97,10 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
             f" socket; or set REAPER_HEARTBEAT_MODE=off (it is {heartbeat:g})",
         )
     yield from _eviction_contradictions(values)
+    for name in sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")):
+        url = os.environ[name]
+        if url and not url.startswith(("http://", "https://")):
+            yield name, f"must be a URL, such as http://localhost:4566 (it is {url!r})"
     for name, only in NOT_YET.items():
         value = os.environ.get(PREFIX + name, "").strip()
         if value not in ("", only):

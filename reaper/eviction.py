@@ -206,6 +206,7 @@ class Evictor:
             self._write_down(KEPT, remaining)
         except (TableError, OSError) as error:
             self._fail([], error)
+        failed: dict[str, tuple[Exception, list[Zombie]]] = {}
         for (eviction, why), remains in zip(stays, remaining, strict=True):
             staying = remains.zombies
             gone = [zombie for zombie in eviction.zombies if zombie not in staying]
@@ -215,7 +216,9 @@ class Evictor:
             elif isinstance(why, _Stopped):
                 self._tally.held += len(staying)
             elif staying:
-                self._fail(staying, why)
+                failed.setdefault(str(why), (why, []))[1].extend(staying)
+        for why, zombies in failed.values():
+            self._fail(zombies, why)
 
     def _count_evicted(
         self, event: str, zombies: Sequence[Zombie], along: Sequence[Item] = ()
@@ -233,7 +236,8 @@ class Evictor:
         self._tally.failed += len(zombies)
         self.fault = error
         self._has_given_up |= isinstance(error, OSError)
-        log.error("evictions failed", rows=len(zombies), error=str(error))
+        some_ids = [zombie.row.connection_id for zombie in zombies[:3]]
+        log.error("evictions failed", rows=len(zombies), error=str(error), such_as=some_ids)
 
 
 def _outcomes(step: Step, zombies: Sequence[Zombie]) -> list[Exception | None]:

@@ -23,6 +23,7 @@ class Questions:
         self._rules = context.rules
         self._wall_clock = context.wall_clock
         self._prober = prober
+        self._has_told_of_delay = False
 
     def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
         """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
@@ -52,6 +53,9 @@ class Questions:
             self._rules.triage.newborn_grace_seconds,
         )
         log.debug("suspect", connection_id=suspect.connection_id, asked_again_in=delay)
+        if delay > self._rules.confirm_delay_seconds and not self._has_told_of_delay:
+            log.info("suspects that may be newborn are asked again later", after_seconds=delay)
+            self._has_told_of_delay = True
         self._prober.ask_later(self._second(suspect, Ask.CHECK), delay)
 
     def try_again(self, heartbeat: Probe) -> None:

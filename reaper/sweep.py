@@ -199,7 +199,9 @@ class Sweep:
         page = self._scan.next_page(0.02 if self._prober.idle else 0)
         if page is None:
             return False
-        self._triage(self._reader.read_page(page.items, self._wall_clock()))
+        rows = self._reader.read_page(page.items, self._wall_clock())
+        self._tally.passed_over += len(page.items) - len(rows)
+        self._triage(rows)
         return True
 
     def _triage(self, rows: Iterable[Row]) -> None:

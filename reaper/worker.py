@@ -168,6 +168,11 @@ class Worker:
             )
 
     def _warn_of_shape(self, tally: Tally) -> None:
+        if tally.passed_over and not tally.scanned:
+            log.warning(
+                "no row is a connection row by REAPER_CONNECTION_ID_PATTERN and REAPER_ROW_FILTER",
+                rows=tally.passed_over,
+            )
         if self._settings.evict_action is EvictAction.CLEAR:
             return  # rows of those who are not connected have no id
         name = ".".join(self._settings.connection_id_attribute)

@@ -28,6 +28,8 @@ class Tally:
     changed: int = 0
     held: int = 0
     failed: int = 0
+    passed_over: int = 0
+    """Items that are no connection rows by the operator's pattern or filter."""
     message_window_seconds: float = 0.0
     counted_messages: float = 0.0
     """Messages in that window by the counters on the rows."""

@@ -68,6 +68,25 @@ def test_a_misspelt_name_is_told_beside_what_is_missing_because_of_it(cloud, lon
     assert "did you mean REAPER_TABLE_NAME?" in done.stderr
 
 
+def test_a_service_url_without_a_scheme_is_refused_by_name(cloud, lone_api):
+    environment = cloud.environment("t", lone_api, AWS_ENDPOINT_URL_DYNAMODB="localhost:4566")
+    done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 2
+    assert "AWS_ENDPOINT_URL_DYNAMODB must be a URL" in done.stderr
+
+
+def test_a_filter_that_no_row_passes_is_told(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"), zombie("b"))
+    environment = cloud.environment(table, lone_api, REAPER_ROW_FILTER="sk=META")
+    done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["scanned"]) == (0, 0)
+    (told,) = [entry for entry in done.log if "no row is a connection row" in entry["event"]]
+    assert told["rows"] == 2
+
+
 def test_an_unknown_variable_is_warned_of_with_the_nearest_name(cloud, lone_api):
     table = cloud.make_table(("connectionId", "S"))
     environment = cloud.environment(table, lone_api, REAPER_TABEL_INDEX="x")

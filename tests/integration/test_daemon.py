@@ -101,6 +101,32 @@ def test_a_failed_sweep_never_ends_it(cloud, lone_api, tmp_path):
     assert f"there is no table {table}" in failure["why"]
 
 
+def test_every_change_of_the_breakers_mind_is_explained_with_its_numbers(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n}") for n in range(5)), zombie("z"))
+    log, is_wrong = tmp_path / "log", [True]
+
+    def answer(handler):
+        (faults.gone if is_wrong[0] else faults.alive)(handler)
+
+    with FaultyGateway({"z": faults.gone}, default=answer) as server:
+        environment = cloud.environment(
+            table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="1", REAPER_HEARTBEAT_MODE="off",
+            REAPER_FRESH_SECONDS="0",
+        )  # fmt: skip
+        with daemon(environment, log):
+            eventually(lambda: sweeps(log))
+            is_wrong[0] = False
+            eventually(lambda: [e for e in log_of(log) if "no longer held" in e["event"]])
+
+    first = {entry["event"]: entry for entry in reversed(log_of(log))}
+    held, passed = first["evictions are held"], first["evictions may go"]
+    assert (held["zombies"], held["alive"], held["hold_reason"]) == (6, 0, "unproven-endpoint")
+    assert (passed["zombies"], passed["alive"]) == (1, 5)
+    assert first["evictions are no longer held"]["held_for"] == "unproven-endpoint"
+    assert cloud.ids(table) == {f"c{n}" for n in range(5)}
+
+
 def test_systemd_hears_that_it_is_ready_alive_and_stopping(cloud, lone_api, tmp_path):
     table = cloud.make_table(("connectionId", "S"))
     address = str(tmp_path / "notify")
