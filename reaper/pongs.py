@@ -15,7 +15,7 @@ from reaper.aws.errors import TableError
 from reaper.context import SweepContext
 from reaper.core.model import Item, MissedPongs, Probe, Reason, Row, Zombie
 from reaper.core.pong import HeardOf, missed_again
-from reaper.core.rows import AttributePath, RowShape, attribute
+from reaper.core.rows import AttributePath, RowShape, attribute, is_untouched
 from reaper.core.triage import is_expired
 from reaper.judgement import Judgement
 
@@ -112,7 +112,7 @@ class Pongs:
         missed: list[tuple[Row, MissedPongs]] = []
         for sent_at, probe in overdue:
             present = [(row, items[str(row.key)]) for row in probe.rows if str(row.key) in items]
-            touched = [item for row, item in present if self._is_touched(row, item)]
+            touched = [item for row, item in present if not is_untouched(row, item, self._watched)]
             if any(self._still_holds(probe.connection_id, item) for item in touched):
                 self._heard_of.add(probe.connection_id)
                 self._judgement.site(probe.endpoint).evidence.pongs += len(probe.rows)
@@ -129,9 +129,6 @@ class Pongs:
         with ThreadPoolExecutor(NOTED_AT_ONCE, thread_name_prefix="pongs") as pool:
             for _ in pool.map(self._note, to_be_noted):
                 pass
-
-    def _is_touched(self, row: Row, item: Item) -> bool:
-        return row.watched != tuple(attribute(item, path) for path in self._watched)
 
     def _still_holds(self, connection_id: str, item: Item) -> bool:
         """Whether it is still about the same connection: a newer one has answered nothing."""

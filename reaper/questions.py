@@ -7,7 +7,7 @@ import structlog
 from reaper.context import SweepContext
 from reaper.core.model import Answer, Ask, Endpoint, Probe, Purpose, Row
 from reaper.core.triage import HeartbeatMode, how_to_ask, may_stay_silent
-from reaper.core.verdict import age_sample_delay_seconds, confirm_delay_seconds
+from reaper.core.verdict import confirm_delay_seconds, delay_where_timestamps_may_mislead
 from reaper.prober import Prober
 
 log = structlog.get_logger()
@@ -34,8 +34,8 @@ class Questions:
         self._prober.ask(Probe(endpoint, row.connection_id, Ask.CHECK, Purpose.AGE_SAMPLE, [row]))
 
     def verify_age_again(self, suspect: Probe) -> None:
-        """The second question to a row of that sample."""
-        delay = age_sample_delay_seconds(
+        """The second question to a row of that sample, which may be newborn if age is misread."""
+        delay = delay_where_timestamps_may_mislead(
             self._rules.confirm_delay_seconds, self._rules.triage.newborn_grace_seconds
         )
         self._prober.ask_later(self._second(suspect, Ask.CHECK), delay)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from reaper.aws.connections import Change
 from reaper.core.model import AttributeValue, Item, Row, Zombie
-from reaper.core.rows import AttributePath, RowReader, RowShape, attribute
+from reaper.core.rows import AttributePath, RowReader, RowShape, attribute, is_untouched
 from reaper.core.rules import EvictAction, EvictScope
 
 
@@ -93,7 +93,7 @@ class Removal:
 
     def is_untouched(self, row: Row, item: Item) -> bool:
         """Whether a row is still as the scan read it."""
-        return row.watched == tuple(attribute(item, path) for path in self._watched)
+        return is_untouched(row, item, self._watched)
 
     def goes_along(self, eviction: Eviction) -> list[Item]:
         """The other rows of its partition, where that goes as a whole.

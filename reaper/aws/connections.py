@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple, cast
 
@@ -28,6 +30,11 @@ class Change(Enum):
     DONE = "done"
     REFUSED = "refused"
     """The row was touched after it was read, so its connection may be a new one."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    change: Change = Change.DONE
 
 
 class Page(NamedTuple):
@@ -103,19 +110,14 @@ class ConnectionsTable(DynamoTable):
 
     def put_back(self, item: Item) -> Change:
         """Store a row unless there is one with its key."""
-        hash_value, range_value = self.key_values(item)
-        try:
-            with self.explained("PutItem"):
-                self._connection.put_item(
-                    self.name,
-                    hash_value,
-                    range_value,
-                    attributes=item,
-                    condition=Path([self.key_names[0]]).does_not_exist(),
-                )
-        except ConditionFailed:
-            return Change.REFUSED
-        return Change.DONE
+        with self._on_condition("PutItem") as attempt:
+            self._connection.put_item(
+                self.name,
+                *self.key_values(item),
+                attributes=item,
+                condition=Path([self.key_names[0]]).does_not_exist(),
+            )
+        return attempt.change
 
     def put_back_attribute(self, key: Item, path: AttributePath, value: AttributeValue) -> Change:
         """Set an attribute of a row that exists and does not have it."""
@@ -140,22 +142,16 @@ class ConnectionsTable(DynamoTable):
         return Path([self.key_names[0]]).exists()
 
     def _delete_if(self, key: Item, condition: Condition) -> Change:
-        try:
-            with self.explained("DeleteItem"):
-                self._connection.delete_item(self.name, *self.key_values(key), condition=condition)
-        except ConditionFailed:
-            return Change.REFUSED
-        return Change.DONE
+        with self._on_condition("DeleteItem") as attempt:
+            self._connection.delete_item(self.name, *self.key_values(key), condition=condition)
+        return attempt.change
 
     def _update_if(self, key: Item, action: Action, condition: Condition) -> Change:
-        try:
-            with self.explained("UpdateItem"):
-                self._connection.update_item(
-                    self.name, *self.key_values(key), actions=[action], condition=condition
-                )
-        except ConditionFailed:
-            return Change.REFUSED
-        return Change.DONE
+        with self._on_condition("UpdateItem") as attempt:
+            self._connection.update_item(
+                self.name, *self.key_values(key), actions=[action], condition=condition
+            )
+        return attempt.change
 
     def _transact(
         self,
@@ -167,17 +163,24 @@ class ConnectionsTable(DynamoTable):
                 self.name, *self.key_values(key), condition=condition
             )
 
+        with self._on_condition("TransactWriteItems") as attempt:
+            self._connection.transact_write_items(
+                condition_check_items=[operation(*check) for check in checks],
+                delete_items=[operation(*delete) for delete in deletes],
+                put_items=[],
+                update_items=[],
+            )
+        return attempt.change
+
+    @contextmanager
+    def _on_condition(self, operation: str) -> Iterator[_Attempt]:
+        """A change that may be refused. Raises TableError where it fails for another reason."""
+        attempt = _Attempt()
         try:
-            with self.explained("TransactWriteItems"):
-                self._connection.transact_write_items(
-                    condition_check_items=[operation(*check) for check in checks],
-                    delete_items=[operation(*delete) for delete in deletes],
-                    put_items=[],
-                    update_items=[],
-                )
+            with self.explained(operation):
+                yield attempt
         except ConditionFailed:
-            return Change.REFUSED
-        return Change.DONE
+            attempt.change = Change.REFUSED
 
 
 def _in_transactions(items: Sequence[Item]) -> Iterator[list[Item]]:

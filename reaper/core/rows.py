@@ -129,6 +129,11 @@ class RowReader:
         )
 
 
+def is_untouched(row: Row, item: Item, watched: Sequence[AttributePath]) -> bool:
+    """Whether what is watched of a row is still as it was read."""
+    return row.watched == tuple(attribute(item, path) for path in watched)
+
+
 def _missed_pongs(item: Item) -> MissedPongs | None:
     """None where there is no count, or none that could be ours."""
     held = (attribute(item, MISSED_PONGS) or {}).get("M", {})

@@ -44,20 +44,15 @@ def confirm_delay_seconds(
     if any(row.connected_at is None or now - row.connected_at < newborn_grace for row in rows):
         return max(configured, CONNECT_MAY_TAKE_SECONDS)
     if not all(_is_keyed_by_connection(row) for row in rows):
-        return _delay_if_timestamps_mislead(configured, newborn_grace)
+        return delay_where_timestamps_may_mislead(configured, newborn_grace)
     return configured
 
 
-def age_sample_delay_seconds(configured: float, newborn_grace: float) -> float:
-    """How long after its first 410 an expired row of the sample is asked again.
+def delay_where_timestamps_may_mislead(configured: float, newborn_grace: float) -> float:
+    """How long a suspect waits whose row may be newborn although it does not look so.
 
-    The sample is there because timestamps may mean something else; then the row may be newborn.
+    Enough for any ``$connect``, or for as long as the operator says that it may take.
     """
-    return _delay_if_timestamps_mislead(configured, newborn_grace)
-
-
-def _delay_if_timestamps_mislead(configured: float, newborn_grace: float) -> float:
-    """Enough for any ``$connect``, or for as long as the operator says that it may take."""
     return max(configured, min(newborn_grace, CONNECT_MAY_TAKE_SECONDS))
 
 
