@@ -14,6 +14,9 @@ from reaper.core.times import epoch_seconds
 from reaper.core.verdict import outcome_of_status
 
 
+_QUOTED = {ord(character): quote(character, safe="") for character in map(chr, range(128))}
+
+
 class Gateway:
     """Asks API Gateway after connections."""
 
@@ -61,12 +64,14 @@ class Gateway:
 
 def connection_path(base: str, connection_id: str) -> str:
     """The path of a connection; its id is percent-encoded exactly once."""
+    if connection_id.isascii():
+        return f"{base}/@connections/{connection_id.translate(_QUOTED)}"
     return f"{base}/@connections/{quote(connection_id, safe='')}"
 
 
 def _describe(response: Response) -> str:
     """Status and error type. The type is AWS's word; the rest of a body is nobody's business."""
-    error_type = response.headers.get("x-amzn-errortype", "").split(":")[0]
+    error_type = response.header("x-amzn-errortype").split(":")[0]
     return f"{response.status} {error_type}".strip()
 
 

@@ -1,4 +1,4 @@
-"""Signed HTTP over the AWS Common Runtime: kept-alive connections, and a deadline per request.
+"""Signed HTTP over the AWS Common Runtime, with a deadline per request.
 
 Everything here belongs to the one thread that calls ``send`` and ``poll``. The runtime's own
 threads only put events on a queue, so nothing needs a lock, and nothing can raise where the
@@ -8,32 +8,23 @@ runtime would swallow it.
 from __future__ import annotations
 
 import time
-from collections import defaultdict, deque
+from collections import OrderedDict
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from awscrt.http import (
-    HttpClientConnection,
-    HttpRequest,
-)
-from awscrt.io import (
-    ClientBootstrap,
-    ClientTlsContext,
-    DefaultHostResolver,
-    EventLoopGroup,
-    SocketOptions,
-    TlsConnectionOptions,
-    TlsContextOptions,
-)
+from awscrt.http import HttpClientConnection, HttpRequest
 
-from reaper.aws.session import proxy_for
+from reaper.aws.pool import ConnectionPool
 from reaper.aws.signing import Signer, signable_request
 from reaper.core.model import Endpoint
 
-MOST_IDLE_PER_HOST = 512
-"""As many as 10,000 requests a second need at 50 ms; more would only hold file descriptors."""
+GATHER_SECONDS = 0.0005
+"""After the first event others get this long to come, so that waking up is worth its price."""
+
+Headers = Sequence[tuple[str, str]]
 
 
 class Response(NamedTuple):
@@ -41,11 +32,14 @@ class Response(NamedTuple):
 
     tag: Any
     status: int | None
-    headers: dict[str, str]
-    """By lower-case name."""
+    headers: Headers
     body: bytes
     error: str
     """Why there is no status, for a person; empty when there is one."""
+
+    def header(self, name: str) -> str:
+        """The value of a header, whose name is in lower case; empty where it is absent."""
+        return next((value for key, value in self.headers if key.lower() == name), "")
 
 
 @dataclass(slots=True, eq=False)
@@ -59,133 +53,116 @@ class _Exchange:
     connection: HttpClientConnection | None = None
     reused: bool = False
     """Whether the connection had carried requests before, so that it may have gone stale."""
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytearray = field(default_factory=bytearray)
-    over: bool = False
+    headers: Headers = ()
+    chunks: list[bytes] = field(default_factory=list)
+
+    def on_response(self, headers: Headers, **_: object) -> None:
+        self.headers = headers
+
+    def on_body(self, chunk: bytes, **_: object) -> None:
+        self.chunks.append(chunk)
 
 
 class HttpClient:
     """Sends signed requests and hands back what came of them; never raises for a request."""
 
-    def __init__(
-        self,
-        signer: Signer,
-        timeout_seconds: float,
-        ca_bundle: str,
-    ) -> None:
+    def __init__(self, signer: Signer, timeout_seconds: float, ca_bundle: str) -> None:
         self._signer = signer
         self._timeout_seconds = timeout_seconds
-        events = EventLoopGroup(num_threads=1)
-        self._bootstrap = ClientBootstrap(events, DefaultHostResolver(events))
-        tls = TlsContextOptions()
-        tls.override_default_trust_store_from_path(ca_filepath=ca_bundle)
-        self._tls = ClientTlsContext(tls)
+        self._pool = ConnectionPool(ca_bundle, timeout_seconds)
         self._events: SimpleQueue[tuple[_Exchange, Future[Any], bool]] = SimpleQueue()
-        self._idle: dict[tuple[str, str, int], list[HttpClientConnection]] = defaultdict(list)
-        self._by_deadline: deque[_Exchange] = deque()
+        self._under_way: OrderedDict[_Exchange, None] = OrderedDict()
+        """In the order of their deadlines."""
         self._responses: list[Response] = []
-        self.in_flight = 0
-        """Requests sent whose response has not been handed back."""
 
-    def send(self, endpoint: Endpoint, method: str, path: str, body: bytes, tag: Any) -> None:
+    @property
+    def in_flight(self) -> int:
+        """Requests sent whose response has not been handed back."""
+        return len(self._under_way) + len(self._responses)
+
+    def send(
+        self,
+        endpoint: Endpoint,
+        method: str,
+        path: str,
+        body: bytes,
+        tag: Any,
+        headers: Headers = (),
+    ) -> None:
         """Start one request. Its response, marked with ``tag``, comes from a later ``poll``."""
-        request = signable_request(endpoint, method, path, body)
+        request = signable_request(endpoint, method, path, body, headers)
         exchange = _Exchange(endpoint, request, tag, time.monotonic() + self._timeout_seconds)
-        self.in_flight += 1
-        self._by_deadline.append(exchange)
+        self._under_way[exchange] = None
         try:
-            self._signer.sign(request, endpoint.region)
+            self._signer.sign(request, endpoint.region, time.time())
         except Exception as error:  # noqa: BLE001 - a refresh raises whatever a provider raises
             self._finish(exchange, None, f"cannot sign: {error}")
             return
-        self._start(exchange)
+        connection = self._pool.take(endpoint)
+        if connection is None:
+            self._connect(exchange)
+        else:
+            exchange.reused = True
+            self._transmit(exchange, connection)
 
     def poll(self, wait_seconds: float) -> list[Response]:
         """The responses that have come, waiting up to so long for the first."""
         if self._events.empty() and not self._responses:
-            self._handle_event(self._bounded(max(0.0, wait_seconds)))
-        while not self._events.empty():
-            self._handle_event(0)
+            self._wait(self._bounded(wait_seconds))
+        for _ in range(self._events.qsize()):
+            self._handle(*self._events.get_nowait())
         # Only now: what has come in time is an answer, however late it is looked at.
         self._cut_overdue()
         responses, self._responses = self._responses, []
-        self.in_flight -= len(responses)
         return responses
-
-    def _handle_event(self, wait_seconds: float) -> None:
-        try:
-            exchange, future, is_connect = self._events.get(timeout=wait_seconds)
-        except Empty:
-            return
-        self._on_connected(exchange, future) if is_connect else self._on_done(exchange, future)
 
     def close(self) -> None:
         """Cut everything that is open, under way or not."""
-        for exchange in self._by_deadline:
+        for exchange in self._under_way:
             if exchange.connection is not None:
                 exchange.connection.close()
-        for connections in self._idle.values():
-            for connection in connections:
-                connection.close()
+        self._pool.close()
 
     def _bounded(self, wait: float) -> float:
         """Do not wait beyond the next deadline."""
-        if not self._by_deadline:
+        if not self._under_way:
             return wait
-        return max(0.0, min(wait, self._by_deadline[0].deadline - time.monotonic()))
+        return min(wait, next(iter(self._under_way)).deadline - time.monotonic())
 
-    def _start(self, exchange: _Exchange) -> None:
-        connection = self._take_idle(exchange.endpoint)
-        if connection is None:
-            self._connect(exchange)
+    def _wait(self, seconds: float) -> None:
+        """Until an event has come, and those that come with it."""
+        if seconds <= 0:
             return
-        exchange.reused = True
-        self._transmit(exchange, connection)
+        try:
+            event = self._events.get(timeout=seconds)
+        except Empty:
+            return
+        time.sleep(GATHER_SECONDS)
+        self._handle(*event)
 
-    def _take_idle(self, endpoint: Endpoint) -> HttpClientConnection | None:
-        idle = self._idle[endpoint[:3]]
-        while idle:
-            connection = idle.pop()
-            if connection.is_open():
-                return connection
-        return None
+    def _handle(self, exchange: _Exchange, future: Future[Any], is_connected: bool) -> None:
+        self._on_connected(exchange, future) if is_connected else self._on_done(exchange, future)
 
     def _connect(self, exchange: _Exchange) -> None:
-        endpoint = exchange.endpoint
         exchange.reused = False
-        tls = None
-        if endpoint.scheme == "https":
-            tls = TlsConnectionOptions(self._tls)
-            tls.set_server_name(endpoint.host)
-        future = HttpClientConnection.new(
-            endpoint.host,
-            endpoint.port,
-            bootstrap=self._bootstrap,
-            socket_options=_socket_options(self._timeout_seconds),
-            tls_connection_options=tls,
-            proxy_options=proxy_for(endpoint),
+        self._pool.open(exchange.endpoint).add_done_callback(
+            lambda done: self._events.put((exchange, done, True))
         )
-        future.add_done_callback(lambda done: self._events.put((exchange, done, True)))
 
     def _on_connected(self, exchange: _Exchange, future: Future[Any]) -> None:
-        if error := future.exception():
-            self._finish(exchange, None, f"cannot connect: {_name(error)}")
-        elif exchange.over:
-            self._keep(exchange.endpoint, future.result())
-        else:
+        error = future.exception()
+        if exchange not in self._under_way:
+            if error is None:
+                self._pool.keep(exchange.endpoint, future.result())
+        elif error is None:
             self._transmit(exchange, future.result())
+        else:
+            self._finish(exchange, None, f"cannot connect: {_name(error)}")
 
     def _transmit(self, exchange: _Exchange, connection: HttpClientConnection) -> None:
         exchange.connection = connection
-
-        def on_response(headers: list[tuple[str, str]], **_: Any) -> None:
-            exchange.headers = {name.lower(): value for name, value in headers}
-
-        def on_body(chunk: bytes, **_: Any) -> None:
-            exchange.body += chunk
-
         try:
-            stream = connection.request(exchange.request, on_response, on_body)
+            stream = connection.request(exchange.request, exchange.on_response, exchange.on_body)
             stream.completion_future.add_done_callback(
                 lambda done: self._events.put((exchange, done, False))
             )
@@ -198,14 +175,13 @@ class HttpClient:
                 self._finish(exchange, None, f"cannot send: {error}")
 
     def _on_done(self, exchange: _Exchange, future: Future[Any]) -> None:
-        if exchange.over:
+        if exchange not in self._under_way:
             return
         error = future.exception()
         if error is not None:
             self._on_broken(exchange, error)
             return
-        if exchange.connection is not None:
-            self._keep(exchange.endpoint, exchange.connection)
+        self._pool.keep(exchange.endpoint, exchange.connection)
         self._finish(exchange, future.result(), "")
 
     def _on_broken(self, exchange: _Exchange, error: BaseException) -> None:
@@ -215,39 +191,17 @@ class HttpClient:
         else:
             self._finish(exchange, None, f"connection broke: {_name(error)}")
 
-    def _keep(self, endpoint: Endpoint, connection: HttpClientConnection) -> None:
-        """Put a connection aside for the next request, unless too many wait already."""
-        idle = self._idle[endpoint[:3]]
-        if len(idle) >= MOST_IDLE_PER_HOST:
-            connection.close()
-        elif connection.is_open():
-            idle.append(connection)
-
     def _cut_overdue(self) -> None:
         now = time.monotonic()
-        while self._by_deadline and (
-            self._by_deadline[0].over or self._by_deadline[0].deadline <= now
-        ):
-            exchange = self._by_deadline.popleft()
-            if exchange.over:
-                continue
+        while self._under_way and (exchange := next(iter(self._under_way))).deadline <= now:
             if exchange.connection is not None:
                 exchange.connection.close()
             self._finish(exchange, None, f"no answer within {self._timeout_seconds:g} s")
 
     def _finish(self, exchange: _Exchange, status: int | None, error: str) -> None:
-        if exchange.over:
-            return
-        exchange.over = True
-        self._responses.append(
-            Response(exchange.tag, status, exchange.headers, bytes(exchange.body), error)
-        )
-
-
-def _socket_options(timeout_seconds: float) -> SocketOptions:
-    options = SocketOptions()
-    options.connect_timeout_ms = int(timeout_seconds * 1000)
-    return options
+        del self._under_way[exchange]
+        body = b"".join(exchange.chunks)
+        self._responses.append(Response(exchange.tag, status, exchange.headers, body, error))
 
 
 def _name(error: BaseException) -> str:

@@ -1,57 +1,67 @@
-"""SigV4 for the management API, by the Common Runtime, with credentials from botocore's chain."""
+"""SigV4 by the Common Runtime, with credentials from botocore's chain."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from awscrt.auth import AwsCredentialsProvider, AwsSigningConfig, aws_sign_request
 from awscrt.http import HttpHeaders, HttpRequest
-from botocore.credentials import Credentials, ReadOnlyCredentials
+from botocore.credentials import Credentials
 
 from reaper.core.model import Endpoint
 
-SERVICE = "execute-api"
-
 
 class Signer:
-    """SigV4 by the Common Runtime, with credentials from botocore's chain.
+    """Signs the requests to one service.
 
-    botocore refreshes them (task role, profile, SSO); they are handed on whenever they change.
+    botocore refreshes the credentials (task role, profile, SSO). They are looked at once a second,
+    which is as fine as a signature's own time is: so all requests of a second share what a
+    signature is made from.
     """
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: Credentials, service: str) -> None:
+        """``service`` is the name that SigV4 knows it by, such as ``execute-api``."""
         self._credentials = credentials
-        self._frozen: ReadOnlyCredentials | None = None
-        self._provider: AwsCredentialsProvider | None = None
+        self._service = service
+        self._second = 0
+        self._configs: dict[str, AwsSigningConfig] = {}
 
-    def sign(self, request: HttpRequest, region: str, moment: datetime | None = None) -> None:
-        """Add the signature's headers to ``request``.
+    def sign(self, request: HttpRequest, region: str, now: float) -> None:
+        """Add the signature's headers to ``request``; ``now`` is in epoch seconds.
 
         Raises BotoCoreError when the chain yields no credentials, AwsCrtError when the runtime
         cannot sign.
         """
-        config = AwsSigningConfig(
-            credentials_provider=self._current_provider(),
-            region=region,
-            service=SERVICE,
-            date=moment or datetime.now(UTC),
-        )
-        aws_sign_request(request, config).result()
+        if int(now) != self._second:
+            self._second = int(now)
+            self._configs.clear()
+        if region not in self._configs:
+            self._configs[region] = self._config(region)
+        aws_sign_request(request, self._configs[region]).result()
 
-    def _current_provider(self) -> AwsCredentialsProvider:
+    def _config(self, region: str) -> AwsSigningConfig:
         frozen = self._credentials.get_frozen_credentials()
-        if frozen != self._frozen or self._provider is None:
-            self._frozen = frozen
-            self._provider = AwsCredentialsProvider.new_static(
+        return AwsSigningConfig(
+            credentials_provider=AwsCredentialsProvider.new_static(
                 frozen.access_key, frozen.secret_key, frozen.token
-            )
-        return self._provider
+            ),
+            region=region,
+            service=self._service,
+            date=datetime.fromtimestamp(self._second, UTC),
+        )
 
 
-def signable_request(endpoint: Endpoint, method: str, path: str, body: bytes) -> HttpRequest:
+def signable_request(
+    endpoint: Endpoint,
+    method: str,
+    path: str,
+    body: bytes,
+    headers: Sequence[tuple[str, str]] = (),
+) -> HttpRequest:
     """A request as it goes on the wire, less its signature. ``path`` is percent-encoded once."""
-    headers = [("Host", endpoint.authority)]
+    all_headers = [("Host", endpoint.authority), *headers]
     if body:
-        headers.append(("Content-Length", str(len(body))))
-    return HttpRequest(method, path, HttpHeaders(headers), io.BytesIO(body) if body else None)
+        all_headers.append(("Content-Length", str(len(body))))
+    return HttpRequest(method, path, HttpHeaders(all_headers), io.BytesIO(body) if body else None)

@@ -29,7 +29,7 @@ def gateway():
 
 
 def make_gateway(ca_bundle: str, credentials=None) -> Gateway:
-    signer = Signer(credentials or Credentials("AKID", "secret"))
+    signer = Signer(credentials or Credentials("AKID", "secret"), "execute-api")
     return Gateway(HttpClient(signer, TIMEOUT_SECONDS, ca_bundle), b'{"type":"ping"}')
 
 

@@ -1,0 +1,93 @@
+"""Kept-alive connections of the AWS Common Runtime, by host."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from collections import defaultdict
+from concurrent.futures import Future
+from typing import Any
+
+from awscrt.http import HttpClientConnection
+from awscrt.io import (
+    ClientBootstrap,
+    ClientTlsContext,
+    DefaultHostResolver,
+    EventLoopGroup,
+    SocketOptions,
+    TlsConnectionOptions,
+    TlsContextOptions,
+)
+
+from reaper.aws.session import proxy_for
+from reaper.core.model import Endpoint
+
+MOST_IDLE_PER_HOST = 512
+"""As many as 10,000 requests a second need at 50 ms; more would only hold file descriptors."""
+
+
+class ConnectionPool:
+    """Connections to be borrowed, each for one request at a time. Not for several threads."""
+
+    def __init__(self, ca_bundle: str, connect_timeout_seconds: float) -> None:
+        events = EventLoopGroup(num_threads=1)
+        self._bootstrap = ClientBootstrap(events, DefaultHostResolver(events))
+        tls = TlsContextOptions()
+        tls.override_default_trust_store_from_path(ca_filepath=ca_bundle)
+        self._tls = ClientTlsContext(tls)
+        self._socket_options = SocketOptions()
+        self._socket_options.connect_timeout_ms = int(connect_timeout_seconds * 1000)
+        self._idle: dict[tuple[str, str, int], list[HttpClientConnection]] = defaultdict(list)
+
+    def take(self, endpoint: Endpoint) -> HttpClientConnection | None:
+        """The open connection that was used last, if there is one."""
+        idle = self._idle[endpoint[:3]]
+        while idle:
+            connection = idle.pop()
+            if connection.is_open():
+                return connection
+        return None
+
+    def open(self, endpoint: Endpoint) -> Future[HttpClientConnection]:
+        """A new connection. Its future is done on a thread of the runtime's."""
+        tls = None
+        if endpoint.scheme == "https":
+            tls = TlsConnectionOptions(self._tls)
+            tls.set_server_name(endpoint.host)
+        future: Future[Any] = HttpClientConnection.new(
+            endpoint.host,
+            endpoint.port,
+            bootstrap=self._bootstrap,
+            socket_options=self._socket_options,
+            tls_connection_options=tls,
+            proxy_options=proxy_for(endpoint),
+        )
+        future.add_done_callback(_keep_thread_state)
+        return future
+
+    def keep(self, endpoint: Endpoint, connection: HttpClientConnection) -> None:
+        """Put a connection aside for the next request, unless too many wait already."""
+        idle = self._idle[endpoint[:3]]
+        if len(idle) >= MOST_IDLE_PER_HOST:
+            connection.close()
+        elif connection.is_open():
+            idle.append(connection)
+
+    def close(self) -> None:
+        """Close those that nobody has taken."""
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.close()
+
+
+_kept = threading.local()
+
+
+def _keep_thread_state(_: object) -> None:
+    """Let the runtime's thread keep its Python thread state from callback to callback.
+
+    Else each of the three callbacks of a request makes one and throws it away again, which maps
+    and unmaps memory: a third of what a request costs.
+    """
+    if not hasattr(_kept, "state"):
+        _kept.state = ctypes.pythonapi.PyGILState_Ensure()

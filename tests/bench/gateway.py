@@ -1,0 +1,100 @@
+"""nginx as a gateway that is never the bottleneck: @connections over TLS, kept alive."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.certificates import self_signed
+
+GONE_PREFIX = "Z"
+"""Ids that start so are answered 410."""
+
+_CONFIG = """
+daemon off; master_process off; worker_processes 1;
+pid {directory}/nginx.pid;
+error_log {directory}/error.log warn;
+events {{ worker_connections 4096; }}
+http {{
+    client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    log_format arrivals '$msec';
+    access_log {access_log};
+    keepalive_timeout 1h; keepalive_requests 100000000; client_body_buffer_size 64k;
+    default_type application/json;
+    server {{
+        listen 127.0.0.1:{port} ssl backlog=4096;
+        ssl_certificate {directory}/server.pem; ssl_certificate_key {directory}/server.key;
+        location ~ ^/prod/@connections/{gone} {{
+            add_header x-amzn-ErrorType GoneException always;
+            return 410 '{{"message": null, "connectionId": "", "requestId": ""}}';
+        }}
+        location /prod/@connections/ {{
+            return 200 '{{"connectedAt":"$time_iso8601","identity":{{"sourceIp":"192.0.2.1",\
+"userAgent":"Mozilla/5.0"}},"lastActiveAt":"$time_iso8601"}}';
+        }}
+    }}
+}}
+"""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    url: str
+    ca_file: Path
+    arrivals_file: Path
+    pid: int
+
+    def arrivals(self) -> list[float]:
+        """When each request was answered, in epoch seconds, if ``counts_arrivals``."""
+        return sorted(float(line) for line in self.arrivals_file.read_text().split())
+
+
+@contextmanager
+def gateway(directory: Path, *, counts_arrivals: bool = False) -> Iterator[Gateway]:
+    """Start nginx, which must be installed (``apt-get install nginx-light``)."""
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/bin")
+    if nginx is None:
+        raise SystemExit("make bench needs nginx: apt-get install nginx-light")
+    directory.mkdir(parents=True, exist_ok=True)
+    ca_file, _ = self_signed(directory, "localhost")
+    port = _free_port()
+    arrivals_file = directory / "arrivals.log"
+    config = directory / "nginx.conf"
+    config.write_text(
+        _CONFIG.format(
+            directory=directory,
+            port=port,
+            gone=GONE_PREFIX,
+            access_log=f"{arrivals_file} arrivals" if counts_arrivals else "off",
+        )
+    )
+    with subprocess.Popen([nginx, "-c", config, "-e", directory / "error.log"]) as process:
+        try:
+            _wait_until_listening(port)
+            yield Gateway(f"https://localhost:{port}/prod", ca_file, arrivals_file, process.pid)
+        finally:
+            process.terminate()
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _wait_until_listening(port: int) -> None:
+    for _ in range(100):
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit(f"nothing listens on port {port}")
