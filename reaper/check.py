@@ -13,7 +13,8 @@ from reaper.aws.gateway import Gateway
 from reaper.aws.hooks import Hook
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
 from reaper.aws.session import tls_fault
-from reaper.core.model import Answer, Ask, Endpoint, Item, Outcome, Probe, Purpose, Row
+from reaper.core.items import Item
+from reaper.core.model import Answer, Ask, Endpoint, Outcome, Probe, Purpose, Row
 from reaper.core.policy import connections_arn, partition, statement
 from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction, EvictScope
@@ -82,10 +83,10 @@ def _check_table(settings: Settings, worker: Worker, rows: list[Row]) -> Iterato
 def _sample(table: ConnectionsTable) -> list[Item]:
     items: list[Item] = []
     page = table.scan_page(None, limit=SAMPLE_ROWS)
-    items += page.items
+    items += page.items()
     while page.next_key is not None and len(items) < SAMPLE_ROWS:
         page = table.scan_page(None, page.next_key, limit=SAMPLE_ROWS - len(items))
-        items += page.items
+        items += page.items()
     return items
 
 

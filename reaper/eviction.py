@@ -20,8 +20,10 @@ from reaper.aws.errors import TableError
 from reaper.aws.hooks import TOLD_AT_ONCE
 from reaper.context import SweepContext
 from reaper.core.audit import EVICT, KEPT, audit_entry
-from reaper.core.model import Item, Reason, Zombie
-from reaper.core.rows import RowReader, RowShape
+from reaper.core.items import Item
+from reaper.core.model import Reason, Zombie
+from reaper.core.rows import RowReader
+from reaper.core.shape import RowShape
 from reaper.last_look import look_again
 from reaper.removal import Eviction, Removal, Table
 

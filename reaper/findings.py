@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from reaper.core.model import Item, Row
+from reaper.core.items import AttributePath, Item, attribute
+from reaper.core.model import Row
 from reaper.core.recognition import (
     collections,
     collections_of_ids,
@@ -13,8 +14,8 @@ from reaper.core.recognition import (
     likely_id_attributes,
     time_formats,
 )
-from reaper.core.rows import AttributePath, RowShape, attribute
 from reaper.core.rules import EvictAction, EvictScope
+from reaper.core.shape import RowShape
 from reaper.removal import is_own_partition
 from reaper.settings import Settings
 

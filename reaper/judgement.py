@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import groupby, islice
+from operator import attrgetter
 
 import structlog
 
@@ -21,6 +24,10 @@ from reaper.core.model import Endpoint, Row, Zombie
 from reaper.eviction import Evictor
 
 log = structlog.get_logger()
+
+
+MOST_CONTROLS = 100
+"""Of the rows that are left alone, so many are remembered as possible witnesses."""
 
 
 @dataclass(slots=True)
@@ -86,6 +93,12 @@ class Judgement:
         return sum(
             len(site.gone) + len(site.expired) + len(site.deaf) for site in self._sites.values()
         )
+
+    def remember_witnesses(self, rows: Iterable[Row]) -> None:
+        """Rows that were left alone; a few of each endpoint are enough."""
+        for endpoint, same in groupby(rows, key=attrgetter("endpoint")):
+            controls = self._sites[endpoint].controls
+            controls += islice(same, max(0, MOST_CONTROLS - len(controls)))
 
     def call_witnesses(self) -> list[tuple[Endpoint, Row]]:
         """Rows to be asked because the evidence against the zombies lacks living witnesses.

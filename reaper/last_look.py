@@ -27,7 +27,7 @@ def look_again(batch: Sequence[Sequence[Zombie]], table: Table, removal: Removal
         dead = [
             (zombie, item)
             for zombie in group
-            if (item := by_key.get(str(zombie.row.key))) and removal.is_untouched(zombie.row, item)
+            if (item := by_key.get(str(zombie.row.key))) and zombie.row.is_untouched(item)
         ]
         if len(dead) < len(group) and _is_all_or_nothing(group, removal):
             dead = []

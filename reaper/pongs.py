@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
@@ -13,9 +13,10 @@ from reaper.aws.connections import Change
 from reaper.aws.dynamodb import READ_BATCH
 from reaper.aws.errors import TableError
 from reaper.context import SweepContext
-from reaper.core.model import Item, MissedPongs, Probe, Reason, Row, Zombie
+from reaper.core.items import Item, attribute
+from reaper.core.model import MissedPongs, Probe, Reason, Row, Zombie
 from reaper.core.pong import HeardOf, missed_again
-from reaper.core.rows import AttributePath, RowShape, attribute, is_untouched
+from reaper.core.shape import RowShape
 from reaper.core.triage import is_expired
 from reaper.judgement import Judgement
 
@@ -30,9 +31,7 @@ MOST_SILENT = 10_000
 class Table(Protocol):
     def key_of(self, item: Item) -> Item: ...
     def read(self, keys: Sequence[Item]) -> list[Item]: ...
-    def note_missed_pongs(
-        self, row: Row, watched: Sequence[AttributePath], missed: MissedPongs
-    ) -> Change: ...
+    def note_missed_pongs(self, row: Row, missed: MissedPongs) -> Change: ...
 
 
 class Pongs:
@@ -46,12 +45,11 @@ class Pongs:
         self, context: SweepContext, table: Table, shape: RowShape, judgement: Judgement
     ) -> None:
         self._rules = context.rules.pong
-        self._triage_rules = context.rules.triage
+        self._sweep_rules = context.rules
         self._clock = context.clock
         self._wall_clock = context.wall_clock
         self._table = table
         self._shape = shape
-        self._watched = shape.watched
         self._judgement = judgement
         self._expected: deque[tuple[float, float, Probe]] = deque()
         self._silent: list[Zombie] = []
@@ -70,15 +68,17 @@ class Pongs:
         Not where a row is expired: its answer contradicts it, and nothing is decided about it.
         """
         now = self._wall_clock()
+        cutoffs = self._sweep_rules.cutoffs(now)
         if self._rules.expects_pongs and not any(
-            is_expired(row, now, self._triage_rules) for row in heartbeat.rows
+            is_expired(row, cutoffs) for row in heartbeat.rows
         ):
             self._expected.append((self._clock() + self._rules.timeout_seconds, now, heartbeat))
 
-    def hear_of(self, row: Row) -> None:
-        """A row shows by itself that its connection was heard of a short while ago."""
+    def hear_of(self, rows: Iterable[Row]) -> None:
+        """Rows show by themselves that their connections were heard of a short while ago."""
         if self._rules.expects_pongs:
-            self._heard_of.add(row.connection_id)
+            for row in rows:
+                self._heard_of.add(row.connection_id)
 
     def convict(self) -> None:
         """Bring those to judgement of whose connection no row at all shows a sign of life.
@@ -112,7 +112,7 @@ class Pongs:
         missed: list[tuple[Row, MissedPongs]] = []
         for sent_at, probe in overdue:
             present = [(row, items[str(row.key)]) for row in probe.rows if str(row.key) in items]
-            touched = [item for row, item in present if not is_untouched(row, item, self._watched)]
+            touched = [item for row, item in present if not row.is_untouched(item)]
             if any(self._still_holds(probe.connection_id, item) for item in touched):
                 self._heard_of.add(probe.connection_id)
                 self._judgement.site(probe.endpoint).evidence.pongs += len(probe.rows)
@@ -138,4 +138,4 @@ class Pongs:
     def _note(self, row_and_count: tuple[Row, MissedPongs]) -> None:
         row, pongs = row_and_count
         log.info("missed pong", connection_id=row.connection_id, missed=pongs.missed)
-        self._table.note_missed_pongs(row, self._watched, pongs)
+        self._table.note_missed_pongs(row, pongs)

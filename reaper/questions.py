@@ -6,7 +6,7 @@ import structlog
 
 from reaper.context import SweepContext
 from reaper.core.model import Answer, Ask, Endpoint, Probe, Purpose, Row
-from reaper.core.triage import HeartbeatMode, how_to_ask, may_stay_silent
+from reaper.core.triage import HeartbeatMode, how_to_ask
 from reaper.core.verdict import confirm_delay_seconds, delay_where_timestamps_may_mislead
 from reaper.prober import Prober
 
@@ -89,11 +89,9 @@ class Questions:
         """
         if not self._sends_heartbeats:
             return
-        probe, rules = check.probe, self._rules.triage
-        now, last_active_at = self._wall_clock(), check.last_active_at
-        is_awake = last_active_at is not None and may_stay_silent(
-            now - last_active_at, now, self._rules.next_turn_at, rules
-        )
+        probe = check.probe
+        awake_after = self._rules.cutoffs(self._wall_clock()).awake_after
+        is_awake = check.last_active_at is not None and check.last_active_at >= awake_after
         if is_awake or probe.follow_ups >= MOST_FOLLOW_UPS:
             return
         heartbeat = Probe(
@@ -117,6 +115,6 @@ class Questions:
     def _way_to_ask(self, rows: list[Row]) -> Ask:
         if self._rules.dry_run:
             return Ask.CHECK
-        now, next_turn_at, rules = self._wall_clock(), self._rules.next_turn_at, self._rules.triage
-        ways = {how_to_ask(row, now, next_turn_at, rules) for row in rows}
-        return Ask.HEARTBEAT if Ask.HEARTBEAT in ways else Ask.CHECK
+        cutoffs = self._rules.cutoffs(self._wall_clock())
+        needs_heartbeat = any(how_to_ask(row, cutoffs) is Ask.HEARTBEAT for row in rows)
+        return Ask.HEARTBEAT if needs_heartbeat else Ask.CHECK

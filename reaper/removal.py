@@ -7,9 +7,11 @@ from collections.abc import Container, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from reaper.aws.connections import Change
-from reaper.core.model import AttributeValue, Item, Row, Zombie
-from reaper.core.rows import AttributePath, RowReader, RowShape, attribute, is_untouched
+from reaper.core.items import AttributePath, AttributeValue, Item, attribute
+from reaper.core.model import Row, Zombie
+from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction, EvictScope
+from reaper.core.shape import RowShape
 
 
 class Table(Protocol):
@@ -20,11 +22,9 @@ class Table(Protocol):
     def key_of(self, item: Item) -> Item: ...
     def read(self, keys: Sequence[Item]) -> list[Item]: ...
     def read_partition(self, key: Item) -> list[Item]: ...
-    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Change: ...
-    def clear(self, row: Row, watched: Sequence[AttributePath], path: AttributePath) -> Change: ...
-    def delete_together(
-        self, rows: Sequence[Row], others: Sequence[Item], watched: Sequence[AttributePath]
-    ) -> Change: ...
+    def delete(self, row: Row) -> Change: ...
+    def clear(self, row: Row, path: AttributePath) -> Change: ...
+    def delete_together(self, rows: Sequence[Row], others: Sequence[Item]) -> Change: ...
 
 
 class NotItsOwn(Exception):
@@ -70,7 +70,6 @@ class Removal:
         self._table = table
         self._reader = reader
         self._shape = shape
-        self._watched = shape.watched
         self._hash_name = shape.key_names[0]
         self._scope = scope
         self.action = action
@@ -90,10 +89,6 @@ class Removal:
         if self.takes_partition:
             return str(row.key[self._hash_name])
         return row.endpoint, row.connection_id
-
-    def is_untouched(self, row: Row, item: Item) -> bool:
-        """Whether a row is still as the scan read it."""
-        return is_untouched(row, item, self._watched)
 
     def goes_along(self, eviction: Eviction) -> list[Item]:
         """The other rows of its partition, where that goes as a whole.
@@ -122,15 +117,15 @@ class Removal:
 
     def remove(self, eviction: Eviction) -> Change:
         """Do it, if the rows are still as they were read. Raises TableError."""
-        rows, watched = [zombie.row for zombie in eviction.zombies], self._watched
+        rows = [zombie.row for zombie in eviction.zombies]
         if self.action is EvictAction.HOOK:
             return Change.DONE
         if self.takes_partition:
-            return self._table.delete_together(rows, eviction.along, watched)
+            return self._table.delete_together(rows, eviction.along)
         if self.action is EvictAction.CLEAR:
-            changes = [self._table.clear(row, watched, self.cleared) for row in rows]
+            changes = [self._table.clear(row, self.cleared) for row in rows]
         else:
-            changes = [self._table.delete(row, watched) for row in rows]
+            changes = [self._table.delete(row) for row in rows]
         return Change.REFUSED if Change.REFUSED in changes else Change.DONE
 
     def still_there(self, items: Sequence[Item]) -> set[int]:

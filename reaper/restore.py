@@ -17,8 +17,7 @@ from reaper.aws.connections import Change, ConnectionsTable
 from reaper.aws.dynamodb import READ_BATCH
 from reaper.aws.errors import TableAccessDenied, TableError
 from reaper.core.audit import EVICT, AuditLine, parse_line
-from reaper.core.model import Item
-from reaper.core.rows import attribute
+from reaper.core.items import Item, attribute
 from reaper.core.rules import EvictAction
 
 log = structlog.get_logger()

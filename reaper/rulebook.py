@@ -7,8 +7,8 @@ from reaper.aws.errors import TableError
 from reaper.core.breaker import BreakerLimits
 from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.pong import PongRules
-from reaper.core.rows import RowShape
 from reaper.core.rules import EvictAction, SweepRules
+from reaper.core.shape import RowShape
 from reaper.core.triage import TriageRules
 from reaper.settings import Settings
 

@@ -10,10 +10,10 @@ import re
 from dataclasses import dataclass, fields, replace
 
 from reaper.core.endpoint import EndpointResolver, parse_endpoint
+from reaper.core.items import AttributePath, attribute_path
 from reaper.core.model import Endpoint
 from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.quota import default_quota_rps
-from reaper.core.rows import AttributePath, attribute_path
 from reaper.core.rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
 from reaper.values import (

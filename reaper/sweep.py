@@ -6,19 +6,21 @@ scan ── rows ─▶ triage ── due ─▶ questions ─▶ prober ── 
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import structlog
 
 from reaper import pongs, removal
-from reaper.aws.connections import Page
+from reaper.aws.wire import Page
 from reaper.closing import SocketCloser
 from reaper.context import SweepContext
 from reaper.core.breaker import HoldReason
 from reaper.core.model import Endpoint, Reason, Row, Zombie
 from reaper.core.report import Progress, Report, make_report
-from reaper.core.rows import RowReader, RowShape
+from reaper.core.rows import RowReader
+from reaper.core.shape import RowShape
 from reaper.core.triage import Triage, triage
 from reaper.eviction import Audit, Evictor, Step
 from reaper.judgement import Judgement
@@ -35,9 +37,6 @@ MOST_BACKLOG = 500
 MOST_WAITING = 20_000
 """Zombies, suspects that wait for their second question, and clients whose pong is awaited, that
 may be held in memory."""
-
-MOST_CONTROLS = 100
-"""Of the rows that are left alone, so many are remembered as possible witnesses."""
 
 AGE_SAMPLE_ALWAYS = 50
 AGE_SAMPLE_EVERY = 20
@@ -199,36 +198,43 @@ class Sweep:
         page = self._scan.next_page(0.02 if self._prober.idle else 0)
         if page is None:
             return False
-        rows = self._reader.read_page(page.items, self._wall_clock())
-        self._tally.passed_over += len(page.items) - len(rows)
+        items = page.items()
+        rows = self._reader.read_page(items, self._wall_clock())
+        self._tally.passed_over += len(items) - len(rows)
         self._triage(rows)
         return True
 
     def _triage(self, rows: Iterable[Row]) -> None:
         now = self._wall_clock()
+        cutoffs = self._rules.cutoffs(now)
+        sorted_rows: defaultdict[Triage, list[Row]] = defaultdict(list)
+        for row in rows:
+            sorted_rows[triage(row, cutoffs)].append(row)
+        self._tally.count_triage(sorted_rows)
+        self._leave_alone([*sorted_rows[Triage.NEWBORN], *sorted_rows[Triage.FRESH]], now)
+        for row in sorted_rows[Triage.EXPIRED]:
+            self._take_expired(row)
+        self._ask(sorted_rows[Triage.DUE])
+
+    def _leave_alone(self, rows: Sequence[Row], now: float) -> None:
+        self._tally.count_messages(rows, now)
+        self._pongs.hear_of(rows)
+        self._judgement.remember_witnesses(rows)
+
+    def _ask(self, rows: Iterable[Row]) -> None:
+        """Once for all rows of a page that hold the same id."""
         due: dict[tuple[Endpoint, str], list[Row]] = {}
         for row in rows:
-            kind = triage(row, now, self._rules.next_turn_at, self._rules.triage)
-            self._tally.count_triage(kind)
-            if row.endpoint is None:
-                continue
-            match kind:
-                case Triage.DUE:
-                    self._judgement.site(row.endpoint).is_asked = True
-                    due.setdefault((row.endpoint, row.connection_id), []).append(row)
-                case Triage.EXPIRED:
-                    self._take_expired(row, row.endpoint)
-                case Triage.NEWBORN | Triage.FRESH:
-                    self._tally.count_messages([row], now)
-                    self._pongs.hear_of(row)
-                    controls = self._judgement.site(row.endpoint).controls
-                    if len(controls) < MOST_CONTROLS:
-                        controls.append(row)
+            assert row.endpoint is not None
+            due.setdefault((row.endpoint, row.connection_id), []).append(row)
         for (endpoint, connection_id), same in due.items():
+            self._judgement.site(endpoint).is_asked = True
             self._questions.ask_due(endpoint, connection_id, same)
 
-    def _take_expired(self, row: Row, endpoint: Endpoint) -> None:
+    def _take_expired(self, row: Row) -> None:
         """Dead by age, unless the sample has shown that age proves nothing in this table."""
+        endpoint = row.endpoint
+        assert endpoint is not None
         site = self._judgement.site(endpoint)
         if site.evidence.expired_alive:
             self._tally.held += 1

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
+from reaper.core.items import AttributePath, attribute_path
 from reaper.core.ratio import LONGEST_LIFE_SECONDS
-from reaper.core.rows import AttributePath, attribute_path
 
 A_YEAR_SECONDS = 31_536_000
 

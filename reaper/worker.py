@@ -54,7 +54,9 @@ class Worker:
         if credentials is None:
             raise NoCredentialsError
         self.ca_file = ca_bundle(session)
-        client = HttpClient(Signer(credentials, "execute-api"), settings.probe_timeout_seconds, self.ca_file)
+        client = HttpClient(
+            Signer(credentials, "execute-api"), settings.probe_timeout_seconds, self.ca_file
+        )
         self.gateway = Gateway(client, settings.heartbeat_payload)
         self.table = ConnectionsTable(settings.table_name, settings.table_index, self.region)
         self.messages = (

@@ -15,11 +15,11 @@ from typing import Any
 
 from reaper.aws.connections import Change
 from reaper.aws.errors import TableAccessDenied, TableError
-from reaper.core.model import Ask, Item, Outcome, Probe, Row, Zombie
+from reaper.core.items import AttributePath, Item
+from reaper.core.model import Ask, Outcome, Probe, Row, Zombie
 from reaper.core.pacing import SPREAD_FRACTION, spread_rate
 from reaper.core.pong import PongRules
 from reaper.core.report import Report
-from reaper.core.rows import AttributePath
 from reaper.core.rules import EvictAction
 from reaper.core.triage import HeartbeatMode
 from tests.core.builders import DEFAULT_RULES, NOW
@@ -275,11 +275,11 @@ class Life(World):
         self._perhaps(self.troubles.table, TableError("the table is throttled"))
         return super().read(keys)
 
-    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Change:
-        return self._evict(row, lambda: super(Life, self).delete(row, watched))
+    def delete(self, row: Row) -> Change:
+        return self._evict(row, lambda: super(Life, self).delete(row))
 
-    def clear(self, row: Row, watched: Sequence[AttributePath], path: AttributePath) -> Change:
-        return self._evict(row, lambda: super(Life, self).clear(row, watched, path))
+    def clear(self, row: Row, path: AttributePath) -> Change:
+        return self._evict(row, lambda: super(Life, self).clear(row, path))
 
     def _evict(self, row: Row, evict: Callable[[], Change]) -> Change:
         self.pass_to(self.moment + 0.01)

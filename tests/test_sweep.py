@@ -338,9 +338,9 @@ def test_a_row_that_was_gone_already_keeps_its_line():
     world = a_world()
     delete = world.delete
 
-    def delete_twice(row, watched):
-        delete(row, watched)
-        return delete(row, watched)
+    def delete_twice(row):
+        delete(row)
+        return delete(row)
 
     world.delete = delete_twice
     report = world.sweep()

@@ -9,16 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from reaper.aws.connections import Change, Page
+import msgspec
+
+from reaper.aws.connections import Change
 from reaper.aws.errors import TableError
+from reaper.aws.wire import Page
 from reaper.context import SweepContext
 from reaper.core.breaker import BreakerLimits
 from reaper.core.endpoint import EndpointResolver
-from reaper.core.model import Answer, Ask, Item, MissedPongs, Outcome, Probe, Row, Zombie
+from reaper.core.items import AttributePath, Item
+from reaper.core.model import Answer, Ask, MissedPongs, Outcome, Probe, Row, Zombie
 from reaper.core.pong import PongRules
 from reaper.core.report import Report, Tally
-from reaper.core.rows import MISSED_PONGS, AttributePath, RowReader, RowShape, attribute
+from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction, EvictScope, SweepRules
+from reaper.core.shape import MISSED_PONGS, RowShape
 from reaper.core.triage import TriageRules
 from reaper.sweep import Sweep
 from tests.core.builders import DEFAULT_RULES, ENDPOINT, NOW
@@ -205,10 +210,10 @@ class World:
                 self.rows[name] = self.rows[name] | {"lastSeenAt": {"N": str(NOW + due)}}
                 del self.pongs_due[name]
 
-    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Change:
+    def delete(self, row: Row) -> Change:
         if self.delete_fails is not None:
             raise self.delete_fails
-        if not self.is_unchanged(row, watched):
+        if not self.is_unchanged(row):
             return Change.REFUSED
         self.must_be_audited(self.rows.pop(row.key[self.key_name]["S"]))
         return Change.DONE
@@ -217,10 +222,8 @@ class World:
         if not any(entry["item"] == item for entry in self.audit):
             raise PromiseBroken(f"{item} went without an audit line")
 
-    def note_missed_pongs(
-        self, row: Row, watched: Sequence[AttributePath], missed: MissedPongs
-    ) -> Change:
-        if not self.is_unchanged(row, watched):
+    def note_missed_pongs(self, row: Row, missed: MissedPongs) -> Change:
+        if not self.is_unchanged(row):
             return Change.REFUSED
         name = row.key[self.key_name]["S"]
         note = {"missed": {"N": str(missed.missed)}, "at": {"N": str(missed.at)}}
@@ -228,9 +231,9 @@ class World:
         self.rows[name] = self.rows[name] | {MISSED_PONGS[0]: {"M": note}}
         return Change.DONE
 
-    def is_unchanged(self, row: Row, watched: Sequence[AttributePath]) -> bool:
+    def is_unchanged(self, row: Row) -> bool:
         item = self.rows.get(row.key[self.key_name]["S"])
-        return item is not None and row.watched == tuple(attribute(item, path) for path in watched)
+        return item is not None and row.is_untouched(item)
 
     def read_partition(self, key: Item) -> list[Item]:
         raise NotImplementedError
@@ -238,10 +241,10 @@ class World:
     def delete_together(self, *_: Any) -> Change:
         raise NotImplementedError
 
-    def clear(self, row: Row, watched: Sequence[AttributePath], path: AttributePath) -> Change:
+    def clear(self, row: Row, path: AttributePath) -> Change:
         if self.delete_fails is not None:
             raise self.delete_fails
-        if not self.is_unchanged(row, watched):
+        if not self.is_unchanged(row):
             return Change.REFUSED
         name, (attribute_name,) = row.key[self.key_name]["S"], path
         self.must_be_audited(self.rows[name])
@@ -271,7 +274,8 @@ class FakeScan:
         self._pages += 1
         size = self._world.page_size
         names, self._names = self._names[:size], self._names[size:]
-        return Page([self._world.rows[n] for n in names if n in self._world.rows], None, 1.0)
+        items = [self._world.rows[n] for n in names if n in self._world.rows]
+        return Page(msgspec.json.encode(items), None, 1.0)
 
     def stop(self) -> None:
         self._stopped = True

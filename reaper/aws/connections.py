@@ -6,15 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path, Value
 from pynamodb.expressions.update import Action
 
 from reaper.aws.dynamodb import ConditionFailed, DynamoTable
-from reaper.core.model import AttributeValue, Item, MissedPongs, Row
-from reaper.core.rows import MISSED_PONGS, AttributePath, RowShape
+from reaper.aws.wire import Page, read_page
+from reaper.core.items import AttributePath, AttributeValue, Item
+from reaper.core.model import MissedPongs, Row
+from reaper.core.shape import MISSED_PONGS, RowShape
 
 TRANSACTION_ROWS = 80
 TRANSACTION_BYTES = 2_000_000
@@ -37,13 +39,6 @@ class _Attempt:
     change: Change = Change.DONE
 
 
-class Page(NamedTuple):
-    items: list[Item]
-    next_key: Item | None
-    """Where the next page starts; None after the last."""
-    read_units: float
-
-
 class ConnectionsTable(DynamoTable):
     """A DynamoDB table, or one of its indexes, whose rows hold connections."""
 
@@ -58,7 +53,7 @@ class ConnectionsTable(DynamoTable):
         """One page of a segment, with the attributes that ``shape`` needs, or all of them."""
         attributes = None if shape is None else [_path(path) for path in shape.needed]
         with self.explained("Scan"):
-            data = self._connection.scan(
+            answer = self._connection.scan(
                 self.name,
                 attributes_to_get=attributes,
                 exclusive_start_key=cast(Any, start_key),
@@ -67,20 +62,17 @@ class ConnectionsTable(DynamoTable):
                 index_name=self.index,
                 limit=limit,
             )
-        units = data.get("ConsumedCapacity", {}).get("CapacityUnits", 0.0)
-        return Page(data["Items"], data.get("LastEvaluatedKey"), float(units))
+        return read_page(answer)
 
-    def delete(self, row: Row, watched: Sequence[AttributePath]) -> Change:
+    def delete(self, row: Row) -> Change:
         """Delete ``row`` if its watched attributes are still what they were when it was read."""
-        return self._delete_if(row.key, _unchanged(row, watched))
+        return self._delete_if(row.key, _unchanged(row))
 
-    def clear(self, row: Row, watched: Sequence[AttributePath], path: AttributePath) -> Change:
+    def clear(self, row: Row, path: AttributePath) -> Change:
         """Remove the attribute at ``path`` on the same condition; the row itself stays."""
-        return self._update_if(row.key, _path(path).remove(), _unchanged(row, watched))
+        return self._update_if(row.key, _path(path).remove(), _unchanged(row))
 
-    def note_missed_pongs(
-        self, row: Row, watched: Sequence[AttributePath], missed: MissedPongs
-    ) -> Change:
+    def note_missed_pongs(self, row: Row, missed: MissedPongs) -> Change:
         """Write the count on the row, on the same condition."""
         count = {
             "missed": {"N": str(missed.missed)},
@@ -88,17 +80,15 @@ class ConnectionsTable(DynamoTable):
             "unchanged": {"S": missed.unchanged},
         }
         action = _path(MISSED_PONGS).set(cast(Any, Value({"M": count})))
-        return self._update_if(row.key, action, _unchanged(row, watched))
+        return self._update_if(row.key, action, _unchanged(row))
 
-    def delete_together(
-        self, rows: Sequence[Row], others: Sequence[Item], watched: Sequence[AttributePath]
-    ) -> Change:
+    def delete_together(self, rows: Sequence[Row], others: Sequence[Item]) -> Change:
         """Delete ``rows`` on the same condition, and ``others`` that go with them.
 
         In one transaction if there are few. Where there are more, each checks the condition, and
         the rows themselves go with the last: what is begun is found again and finished.
         """
-        conditions = [(row.key, _unchanged(row, watched)) for row in rows[:TRANSACTION_CHECKS]]
+        conditions = [(row.key, _unchanged(row)) for row in rows[:TRANSACTION_CHECKS]]
         keys = [row.key for row in rows[TRANSACTION_CHECKS:]]
         chunks = [keys[n : n + TRANSACTION_ROWS] for n in range(0, len(keys), TRANSACTION_ROWS)]
         chunks += [[self.key_of(item) for item in some] for some in _in_transactions(others)]
@@ -201,10 +191,10 @@ def _path(path: AttributePath) -> Path:
     return Path(list(path))
 
 
-def _unchanged(row: Row, watched: Sequence[AttributePath]) -> Condition:
+def _unchanged(row: Row) -> Condition:
     """The row still holds the same connection and nothing has touched it since it was read."""
     condition: Condition | None = None
-    for path, value in zip(watched, row.watched, strict=True):
+    for path, value in zip(row.shape.watched, row.watched, strict=True):
         one = _holds(path, value)
         condition = one if condition is None else condition & one
     assert condition is not None

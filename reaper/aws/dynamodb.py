@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from botocore.exceptions import BotoCoreError, ClientError
-from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
 
 from reaper.aws.errors import TableAccessDenied, TableError, error_response
-from reaper.core.model import Item
+from reaper.aws.wire import PlainConnection, read_batch
+from reaper.core.items import Item
 
 MOST_CONNECTIONS = 32
 """Scan segments and evictions that run at once share them."""
@@ -35,7 +35,7 @@ class DynamoTable:
         self.name = name
         self.index = index
         self.region = region
-        self._connection = Connection(
+        self._connection = PlainConnection(
             region=region,
             connect_timeout_seconds=5,
             read_timeout_seconds=10,
@@ -105,11 +105,12 @@ class DynamoTable:
                 time.sleep(pause_seconds)
                 pause_seconds = min(2.0, 2 * pause_seconds + 0.1)
                 with self.explained("BatchGetItem"):
-                    data = self._connection.batch_get_item(
+                    answer = self._connection.batch_get_item(
                         self.name, cast(Any, wanted), consistent_read=True
                     )
-                items += data["Responses"].get(self.name, [])
-                wanted = data.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys", [])
+                batch = read_batch(answer, self.name)
+                items += batch.items
+                wanted = batch.unprocessed_keys
         return items
 
     def read_partition(self, key: Item) -> list[Item]:

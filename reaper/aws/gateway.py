@@ -13,7 +13,6 @@ from reaper.core.model import Answer, Ask, Outcome, Probe
 from reaper.core.times import epoch_seconds
 from reaper.core.verdict import outcome_of_status
 
-
 _QUOTED = {ord(character): quote(character, safe="") for character in map(chr, range(128))}
 
 

@@ -6,12 +6,14 @@ import time
 from queue import Empty, Full, Queue
 from threading import Event, Lock, Thread
 
-from reaper.aws.connections import ConnectionsTable, Page
-from reaper.core.model import Item
+from reaper.aws.connections import ConnectionsTable
+from reaper.aws.wire import Page
+from reaper.core.items import Item
 from reaper.core.pacing import TokenBucket
-from reaper.core.rows import RowShape
+from reaper.core.shape import RowShape
 
-PAGES_AHEAD_PER_SEGMENT = 2
+PAGES_AHEAD_PER_SEGMENT = 1
+MOST_ROWS_PER_PAGE = 2500
 """How far the scan may run ahead of the sweep, which is what bounds the memory."""
 
 
@@ -76,7 +78,9 @@ class ParallelScan:
         start_key: Item | None = None
         while not self._stop.is_set():
             self._wait_for_read_units()
-            page = self._table.scan_page(self._shape, start_key, segment, self._segments)
+            page = self._table.scan_page(
+                self._shape, start_key, segment, self._segments, MOST_ROWS_PER_PAGE
+            )
             self._spend(page.read_units)
             self._put(page)
             start_key = page.next_key

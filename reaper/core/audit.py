@@ -7,8 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from reaper.core.model import Item, Zombie
-from reaper.core.rows import AttributePath, attribute
+from reaper.core.items import AttributePath, Item, attribute, item_from_json
+from reaper.core.model import Zombie
 from reaper.core.rules import EvictAction
 
 EVICT, KEPT = "evict", "kept"
@@ -82,8 +82,8 @@ def parse_line(text: str) -> AuditLine | None:
             says=held["audit"],
             table=held["table"],
             action=EvictAction(held["action"]),
-            key=_from_json(held["key"]),
-            item=_from_json(held["item"]),
+            key=item_from_json(held["key"]),
+            item=item_from_json(held["item"]),
             cleared=tuple(held["cleared"]),
         )
         if not line.key or any(line.item[name] != value for name, value in line.key.items()):
@@ -100,24 +100,3 @@ def _base64(value: object) -> object:
     if isinstance(value, bytes | bytearray):
         return base64.b64encode(value).decode()
     raise TypeError(f"cannot write {type(value).__name__} to the audit log")
-
-
-def _from_json(item: dict[str, Any]) -> Item:
-    return {name: _attribute_from_json(value) for name, value in item.items()}
-
-
-def _attribute_from_json(value: dict[str, Any]) -> dict[str, Any]:
-    ((kind, held),) = value.items()
-    match kind:
-        case "B":
-            return {kind: base64.b64decode(held)}
-        case "BS":
-            return {kind: [base64.b64decode(one) for one in held]}
-        case "M":
-            return {kind: _from_json(held)}
-        case "L":
-            return {kind: [_attribute_from_json(one) for one in held]}
-        case "S" | "N" | "SS" | "NS" | "BOOL" | "NULL":
-            return value
-        case _:
-            raise ValueError(f"holds a value of unknown type {kind}")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from reaper.core.model import AttributeValue, Endpoint
+from reaper.core.items import AttributeValue
+from reaper.core.model import Endpoint
 
 _EXECUTE_API = re.compile(
     r"(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"

@@ -6,11 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
-AttributeValue = dict[str, Any]
-"""A DynamoDB attribute in wire form, such as ``{"S": "abc="}``."""
-
-Item = dict[str, AttributeValue]
-"""A DynamoDB item in wire form."""
+from reaper.core.items import AttributeValue, Item, attribute
+from reaper.core.shape import RowShape
 
 
 class Endpoint(NamedTuple):
@@ -46,12 +43,12 @@ class MissedPongs(NamedTuple):
     """The fingerprint that the row had then. With any other one the count is void."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One connection row as the scan read it. Times are epoch seconds."""
 
-    key: Item
-    """The primary key of the table, hash and range."""
+    item: Item
+    """What the scan brought of it."""
+    shape: RowShape
     connection_id: str
     """Empty when the row holds no usable id."""
     endpoint: Endpoint | None
@@ -59,9 +56,23 @@ class Row:
     connected_at: float | None
     last_seen_at: float | None
     message_count: int
-    watched: tuple[AttributeValue | None, ...]
-    """The attributes, as read, that must still be the same when the row is evicted."""
     missed_pongs: MissedPongs | None = None
+
+    @property
+    def key(self) -> Item:
+        """The primary key of the table, hash and range."""
+        return {name: self.item[name] for name in self.shape.key_names}
+
+    @property
+    def watched(self) -> tuple[AttributeValue | None, ...]:
+        """The attributes, as read, that must still be the same when the row is evicted."""
+        return tuple(attribute(self.item, path) for path in self.shape.watched)
+
+    def is_untouched(self, item: Item) -> bool:
+        """Whether nothing that is watched has changed in what the row holds now."""
+        return all(
+            attribute(self.item, path) == attribute(item, path) for path in self.shape.watched
+        )
 
     @property
     def last_activity_at(self) -> float | None:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from reaper.core.model import AttributeValue, Item
+from reaper.core.items import AttributeValue, Item
 from reaper.core.times import EARLIEST_PLAUSIBLE, is_plausible, read_time
 
 CONNECTION_ID = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{11,17}={1,2}(?![A-Za-z0-9=])")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 
 from reaper.core.breaker import Evidence, HoldReason
@@ -34,16 +34,18 @@ class Tally:
     counted_messages: float = 0.0
     """Messages in that window by the counters on the rows."""
 
-    def count_triage(self, triage: Triage) -> None:
-        setattr(self, triage.value, getattr(self, triage.value) + 1)
+    def count_triage(self, rows_by_kind: Mapping[Triage, Sequence[Row]]) -> None:
+        for kind, rows in rows_by_kind.items():
+            setattr(self, kind, getattr(self, kind) + len(rows))
 
     def count_messages(self, rows: Iterable[Row], now: float) -> None:
         """Add what the counters of live connections tell about the window."""
         for row in rows:
-            age = None if row.connected_at is None else now - row.connected_at
-            self.counted_messages += messages_in_window(
-                row.message_count, age, self.message_window_seconds
-            )
+            if row.message_count:
+                age = None if row.connected_at is None else now - row.connected_at
+                self.counted_messages += messages_in_window(
+                    row.message_count, age, self.message_window_seconds
+                )
 
     @property
     def scanned(self) -> int:

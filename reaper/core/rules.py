@@ -7,7 +7,7 @@ from enum import Enum
 
 from reaper.core.breaker import BreakerLimits
 from reaper.core.pong import PongRules
-from reaper.core.triage import TriageRules
+from reaper.core.triage import Cutoffs, TriageRules
 
 
 class EvictAction(Enum):
@@ -43,3 +43,7 @@ class SweepRules:
     max_in_flight: int | None
     """Requests under way at once to each endpoint; None for what rate and latency need."""
     dry_run: bool
+
+    def cutoffs(self, now: float) -> Cutoffs:
+        """How rows are told apart at this epoch second."""
+        return Cutoffs.at(now, self.next_turn_at, self.triage)

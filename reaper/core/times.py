@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
-from reaper.core.model import AttributeValue
+from reaper.core.items import AttributeValue, text_of
 
 EARLIEST_PLAUSIBLE = datetime(2018, 12, 18, tzinfo=UTC).timestamp()
 """API Gateway got its WebSocket APIs on this day; no connection is older."""
@@ -35,18 +35,33 @@ def epoch_seconds(value: AttributeValue | None, now: float) -> float | None:
     A time without a zone is UTC. Returns None for what is absent, is no time, or makes no
     sense as one: before there were WebSocket APIs, or further ahead than clocks disagree.
     """
-    time = read_time(value)
-    return time.seconds if time is not None and is_plausible(time, now) else None
+    text = text_of(value)
+    if text is None:
+        return None
+    try:
+        seconds = float(text)
+        if seconds >= _MILLISECONDS_FROM:
+            seconds /= 1000
+    except ValueError:
+        time = _from_text(text)
+        if time is None:
+            return None
+        seconds = time.seconds
+    return seconds if EARLIEST_PLAUSIBLE <= seconds <= now + FUTURE_TOLERANCE_SECONDS else None
 
 
 def read_time(value: AttributeValue | None) -> Time | None:
     """What a value says, whether or not that makes sense as a time of a connection."""
-    if value is None:
+    text = text_of(value)
+    if text is None:
         return None
-    text = value.get("N", value.get("S"))
-    if not isinstance(text, str):
-        return None
-    return _from_number(text) if _is_number(text) else _from_text(text.strip())
+    try:
+        number = float(text)
+    except ValueError:
+        return _from_text(text)
+    if number >= _MILLISECONDS_FROM:
+        return Time(number / 1000, "epoch milliseconds")
+    return Time(number, "epoch seconds")
 
 
 def is_plausible(time: Time, now: float) -> bool:
@@ -54,22 +69,8 @@ def is_plausible(time: Time, now: float) -> bool:
     return EARLIEST_PLAUSIBLE <= time.seconds <= now + FUTURE_TOLERANCE_SECONDS
 
 
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _from_number(text: str) -> Time:
-    number = float(text)
-    if number >= _MILLISECONDS_FROM:
-        return Time(number / 1000, "epoch milliseconds")
-    return Time(number, "epoch seconds")
-
-
 def _from_text(text: str) -> Time | None:
+    text = text.strip()
     for name, read in (
         ("ISO 8601", datetime.fromisoformat),
         ("JavaScript date", _from_javascript),

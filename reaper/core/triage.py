@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
+from math import inf
+from typing import NamedTuple
 
 from reaper.core.model import Ask, Row
 
 
-class Triage(Enum):
+class Triage(StrEnum):
     MALFORMED = "malformed"
     FOREIGN = "foreign"
     NEWBORN = "newborn"
@@ -35,48 +37,65 @@ class TriageRules:
     heartbeat_interval_seconds: float
 
 
-def triage(row: Row, now: float, next_turn_at: float, rules: TriageRules) -> Triage:
-    """Sort one row. ``next_turn_at`` is the latest moment at which it is looked at again."""
+class Cutoffs(NamedTuple):
+    """The moments that tell rows apart, in epoch seconds: worked out once for many rows."""
+
+    newborn_after: float
+    fresh_after: float
+    awake_after: float
+    """Who was active since then may wait for the next turn without a heartbeat."""
+    expired_before: float
+    longest_life_seconds: float
+    always_heartbeat: bool
+
+    @classmethod
+    def at(cls, now: float, next_turn_at: float, rules: TriageRules) -> Cutoffs:
+        """``next_turn_at`` is the latest moment at which the rows are looked at again."""
+        longest_life = rules.max_connection_age_seconds or inf
+        sends_none = rules.heartbeat_mode is HeartbeatMode.OFF
+        return cls(
+            newborn_after=now - rules.newborn_grace_seconds,
+            fresh_after=now - rules.fresh_seconds,
+            awake_after=-inf if sends_none else next_turn_at - rules.heartbeat_interval_seconds,
+            expired_before=now - longest_life,
+            longest_life_seconds=longest_life,
+            always_heartbeat=rules.heartbeat_mode is HeartbeatMode.ALWAYS,
+        )
+
+
+def triage(row: Row, cutoffs: Cutoffs) -> Triage:
+    """Sort one row."""
     if not row.connection_id:
         return Triage.MALFORMED
     if row.endpoint is None:
         return Triage.FOREIGN
-    age = None if row.connected_at is None else now - row.connected_at
-    if age is not None and age < rules.newborn_grace_seconds:
-        return Triage.NEWBORN if may_stay_silent(age, now, next_turn_at, rules) else Triage.DUE
-    if is_expired(row, now, rules):
+    connected_at, last_activity_at = row.connected_at, row.last_activity_at
+    if connected_at is not None and connected_at > cutoffs.newborn_after:
+        return Triage.NEWBORN if connected_at >= cutoffs.awake_after else Triage.DUE
+    if is_expired(row, cutoffs):
         return Triage.EXPIRED
-    if row.last_activity_at is not None:
-        silent = now - row.last_activity_at
-        if silent < rules.fresh_seconds and may_stay_silent(silent, now, next_turn_at, rules):
-            return Triage.FRESH
+    if last_activity_at is not None and last_activity_at > cutoffs.fresh_after:
+        return Triage.FRESH if last_activity_at >= cutoffs.awake_after else Triage.DUE
     return Triage.DUE
 
 
-def is_expired(row: Row, now: float, rules: TriageRules) -> bool:
+def is_expired(row: Row, cutoffs: Cutoffs) -> bool:
     """Older than the platform lets any socket live, which is proof of death without asking.
 
     A row seen alive when it should have been dead contradicts its own timestamp: there the
     timestamp means something else and proves nothing.
     """
-    limit = rules.max_connection_age_seconds
-    if limit == 0 or row.connected_at is None or now - row.connected_at <= limit:
+    if row.connected_at is None or row.connected_at >= cutoffs.expired_before:
         return False
+    limit = cutoffs.longest_life_seconds
     return row.last_seen_at is None or row.last_seen_at - row.connected_at <= limit
 
 
-def may_stay_silent(silent: float, now: float, next_turn_at: float, rules: TriageRules) -> bool:
-    """Whether a socket silent for this long can wait for its next turn without a heartbeat."""
-    if rules.heartbeat_mode is HeartbeatMode.OFF:
-        return True
-    return silent + (next_turn_at - now) <= rules.heartbeat_interval_seconds
-
-
-def how_to_ask(row: Row, now: float, next_turn_at: float, rules: TriageRules) -> Ask:
+def how_to_ask(row: Row, cutoffs: Cutoffs) -> Ask:
     """Check or heartbeat. Where the row does not tell its last activity, a check finds out."""
-    if rules.heartbeat_mode is HeartbeatMode.ALWAYS:
+    if cutoffs.always_heartbeat:
         return Ask.HEARTBEAT
-    if row.last_activity_at is None:
+    last_activity_at = row.last_activity_at
+    if last_activity_at is None or last_activity_at >= cutoffs.awake_after:
         return Ask.CHECK
-    silent = now - row.last_activity_at
-    return Ask.CHECK if may_stay_silent(silent, now, next_turn_at, rules) else Ask.HEARTBEAT
+    return Ask.HEARTBEAT

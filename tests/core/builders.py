@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from reaper.core.endpoint import parse_endpoint
 from reaper.core.model import Endpoint, Row
+from reaper.core.shape import RowShape
 from reaper.core.triage import HeartbeatMode, TriageRules
 
 NOW = 1_795_500_000.0
 ENDPOINT = parse_endpoint("https://abc123.execute-api.eu-west-1.amazonaws.com/prod", None)
+
+SHAPE = RowShape(
+    key_names=("connectionId",),
+    connection_id=("connectionId",),
+    connected_at=("connectedAt",),
+    last_seen_at=("lastSeenAt",),
+    message_count=("messageCount",),
+)
 
 DEFAULT_RULES = TriageRules(
     newborn_grace_seconds=60,
@@ -29,11 +38,11 @@ def a_row(
 ) -> Row:
     """A row whose connection is ``age`` seconds old and was seen ``silent`` seconds ago."""
     return Row(
-        key={"connectionId": {"S": connection_id}},
+        item={"connectionId": {"S": connection_id}},
+        shape=SHAPE,
         connection_id=connection_id,
         endpoint=endpoint,
         connected_at=None if age is None else now - age,
         last_seen_at=None if silent is None else now - silent,
         message_count=messages,
-        watched=(),
     )

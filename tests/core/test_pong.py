@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from reaper.core.model import MissedPongs
@@ -11,12 +9,18 @@ from reaper.core.pong import HeardOf, PongRules, fingerprint, missed_again
 from tests.core.builders import NOW, a_row
 
 RULES = PongRules(timeout_seconds=10, max_missed=3, forget_after_seconds=900)
-ROW = replace(a_row(age=600), watched=({"S": "abc="}, None, {"N": "1795500000"}))
+
+
+def a_row_that_holds(**item):
+    return a_row(age=600)._replace(item=item)
+
+
+ROW = a_row_that_holds(connectionId={"S": "abc="}, lastSeenAt={"N": "1795500000"})
 
 
 def counted(missed: int, seconds_ago: float, *, unchanged: str = ""):
     note = MissedPongs(missed, NOW - seconds_ago, unchanged or fingerprint(ROW))
-    return missed_again(replace(ROW, missed_pongs=note), NOW, RULES)
+    return missed_again(ROW._replace(missed_pongs=note), NOW, RULES)
 
 
 def test_the_first_is_one():
@@ -38,18 +42,18 @@ def test_any_change_of_the_row_makes_the_count_void():
 
 def test_a_sign_of_life_a_new_time_and_another_id_all_change_the_fingerprint():
     others = [
-        ({"S": "abc="}, None, {"N": "1795500001"}),
-        ({"S": "abc="}, {"N": "1"}, {"N": "1795500000"}),
-        ({"S": "xyz="}, None, {"N": "1795500000"}),
-        ({"S": "abc="}, None, None),
+        {"lastSeenAt": {"N": "1795500001"}},
+        {"connectedAt": {"N": "1"}},
+        {"connectionId": {"S": "xyz="}},
+        {"lastSeenAt": None},
     ]
-    prints = {fingerprint(replace(ROW, watched=watched)) for watched in others}
+    prints = {fingerprint(a_row_that_holds(**(ROW.item | change))) for change in others}
     assert len(prints | {fingerprint(ROW)}) == 5
 
 
 def test_the_order_within_a_map_changes_nothing():
-    there = replace(ROW, watched=({"M": {"a": {"S": "1"}, "b": {"S": "2"}}},))
-    back = replace(ROW, watched=({"M": {"b": {"S": "2"}, "a": {"S": "1"}}},))
+    there = a_row_that_holds(lastSeenAt={"M": {"a": {"S": "1"}, "b": {"S": "2"}}})
+    back = a_row_that_holds(lastSeenAt={"M": {"b": {"S": "2"}, "a": {"S": "1"}}})
     assert fingerprint(there) == fingerprint(back)
 
 

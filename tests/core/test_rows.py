@@ -8,7 +8,9 @@ from dataclasses import replace
 import pytest
 
 from reaper.core.endpoint import EndpointResolver
-from reaper.core.rows import RowReader, RowShape, attribute, attribute_path
+from reaper.core.items import attribute, attribute_path
+from reaper.core.rows import RowReader
+from reaper.core.shape import RowShape
 from tests.core.builders import ENDPOINT, NOW
 
 SHAPE = RowShape(

@@ -9,12 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.core.model import Ask
-from reaper.core.triage import HeartbeatMode, Triage, how_to_ask, triage
+from reaper.core.triage import Cutoffs, HeartbeatMode, Triage, how_to_ask
+from reaper.core.triage import triage as triage_by_cutoffs
 from tests.core.builders import DEFAULT_RULES, NOW, a_row
 
 NEXT_TURN = NOW + 300
+A_MOMENT = 1e-6
+"""As fine as epoch seconds are in a float."""
+
 OFF = replace(DEFAULT_RULES, heartbeat_mode=HeartbeatMode.OFF)
 ALWAYS = replace(DEFAULT_RULES, heartbeat_mode=HeartbeatMode.ALWAYS)
+
+
+def triage(row, now, next_turn_at, rules):
+    return triage_by_cutoffs(row, Cutoffs.at(now, next_turn_at, rules))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +82,7 @@ def test_the_rules_that_leave_rows_alone_give_way_to_the_heartbeat():
     ],
 )
 def test_the_mode_says_who_gets_a_heartbeat(rules, row, ask):
-    assert how_to_ask(row, NOW, NEXT_TURN, rules) is ask
+    assert how_to_ask(row, Cutoffs.at(NOW, NEXT_TURN, rules)) is ask
 
 
 ages = st.none() | st.floats(-300, 20_000)
@@ -92,9 +100,9 @@ def test_no_row_is_left_alone_that_would_miss_its_heartbeat(age, silent, wait, f
     row = a_row(age=age, silent=silent)
     match triage(row, NOW, NOW + wait, rules):
         case Triage.NEWBORN:
-            assert age + wait <= rules.heartbeat_interval_seconds
+            assert age + wait <= rules.heartbeat_interval_seconds + A_MOMENT
         case Triage.FRESH:
-            assert NOW - row.last_activity_at + wait <= rules.heartbeat_interval_seconds
+            assert NOW - row.last_activity_at + wait <= rules.heartbeat_interval_seconds + A_MOMENT
 
 
 @given(age=ages, silent=ages, wait=st.floats(1, 900))

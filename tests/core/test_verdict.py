@@ -8,7 +8,7 @@ import pytest
 
 from reaper.core.model import Ask, Outcome
 from reaper.core.verdict import confirm_delay_seconds, outcome_of_status
-from tests.core.builders import NOW, a_row
+from tests.core.builders import NOW, SHAPE, a_row
 
 
 @pytest.mark.parametrize("ask", [Ask.CHECK, Ask.HEARTBEAT])
@@ -42,5 +42,7 @@ def test_who_may_be_newborn_is_asked_again_after_connect_must_be_over(rows, conf
 
 @pytest.mark.parametrize(("grace", "delay"), [(60, 30), (10, 10), (0, 5)])
 def test_where_the_id_is_not_in_the_key_it_may_be_newer_than_the_timestamp(grace, delay):
-    by_user = replace(a_row(age=600), key={"userId": {"S": "ann"}})
+    by_user = a_row(age=600)._replace(
+        shape=replace(SHAPE, key_names=("userId",)), item={"userId": {"S": "ann"}}
+    )
     assert confirm_delay_seconds([by_user], NOW, 5, grace) == delay

@@ -10,8 +10,10 @@ from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, 
 from reaper.aws.connections import Change, ConnectionsTable
 from reaper.aws.errors import TableError
 from reaper.core.endpoint import EndpointResolver
+from reaper.core.items import attribute_path
 from reaper.core.model import MissedPongs
-from reaper.core.rows import RowReader, RowShape, attribute_path
+from reaper.core.rows import RowReader
+from reaper.core.shape import RowShape
 from tests.core.builders import ENDPOINT, NOW
 from tests.integration.conftest import Cloud
 
@@ -46,7 +48,7 @@ def table(cloud: Cloud, monkeypatch) -> ConnectionsTable:
 
 def scanned(table: ConnectionsTable):
     reader = RowReader(SHAPE, EndpointResolver(ENDPOINT, ENDPOINT.region))
-    (row,) = reader.read_page(table.scan_page(SHAPE).items, NOW)
+    (row,) = reader.read_page(table.scan_page(SHAPE).items(), NOW)
     return row
 
 
@@ -57,13 +59,13 @@ def test_keys_are_read_from_the_table(table):
 def test_a_scan_brings_what_is_needed_and_what_it_cost(table):
     page = table.scan_page(SHAPE)
 
-    assert page.items[0]["socket"] == {"M": {"connection-id": {"S": "abc="}}}
+    assert page.items()[0]["socket"] == {"M": {"connection-id": {"S": "abc="}}}
     assert page.next_key is None
     assert page.read_units > 0
 
 
 def test_an_untouched_row_is_deleted(cloud, table):
-    assert table.delete(scanned(table), SHAPE.watched) is Change.DONE
+    assert table.delete(scanned(table)) is Change.DONE
     assert cloud.rows(table.name) == []
 
 
@@ -82,7 +84,7 @@ def test_a_row_that_was_touched_since_it_was_read_stays(cloud, table, touch):
     row = scanned(table)
     cloud.put(table.name, ROW | touch)
 
-    assert table.delete(row, SHAPE.watched) is Change.REFUSED
+    assert table.delete(row) is Change.REFUSED
     assert cloud.rows(table.name) == [ROW | touch]
 
 
@@ -90,7 +92,7 @@ def test_a_row_that_is_gone_already_counts_as_changed(cloud, table):
     row = scanned(table)
     cloud.dynamodb.delete_item(TableName=table.name, Key=row.key)
 
-    assert table.delete(row, SHAPE.watched) is Change.REFUSED
+    assert table.delete(row) is Change.REFUSED
 
 
 @pytest.mark.parametrize(("others", "size"), [(0, 0), (3, 0), (95, 0), (12, 350_000)])
@@ -102,18 +104,18 @@ def test_rows_go_together_or_not_at_all(cloud, table, others, size):
     touched = ROW | {"lastSeenAt": {"N": "1795506266"}}
     cloud.put(table.name, touched)
 
-    assert table.delete_together([row], more, SHAPE.watched) is Change.REFUSED
+    assert table.delete_together([row], more) is Change.REFUSED
     assert len(cloud.rows(table.name)) == 1 + others
 
     cloud.put(table.name, ROW)
-    assert table.delete_together([row], more, SHAPE.watched) is Change.DONE
+    assert table.delete_together([row], more) is Change.DONE
     assert cloud.rows(table.name) == []
 
 
 def test_a_count_of_missed_pongs_is_noted_on_an_untouched_row_only(cloud, table):
     row = scanned(table)
     note = MissedPongs(2, NOW, "abc")
-    assert table.note_missed_pongs(row, SHAPE.watched, note) is Change.DONE
+    assert table.note_missed_pongs(row, note) is Change.DONE
     (noted,) = cloud.rows(table.name)
     reader = RowReader(
         replace(SHAPE, counts_pongs=True), EndpointResolver(ENDPOINT, ENDPOINT.region)
@@ -121,7 +123,7 @@ def test_a_count_of_missed_pongs_is_noted_on_an_untouched_row_only(cloud, table)
     assert reader.read(noted, NOW).missed_pongs == note
 
     cloud.put(table.name, ROW | {"messageCount": {"N": "1"}})
-    assert table.note_missed_pongs(row, SHAPE.watched, note) is Change.REFUSED
+    assert table.note_missed_pongs(row, note) is Change.REFUSED
     assert "reaperMissedPongs" not in cloud.rows(table.name)[0]
 
 
