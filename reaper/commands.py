@@ -17,7 +17,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from reaper import __version__
+from reaper import __version__, garbage
 from reaper.aws.errors import TableError
 from reaper.check import check
 from reaper.core.report import Report
@@ -53,6 +53,7 @@ def run(settings: Settings, worker: Worker) -> int:
     for warning in schedule_warnings(settings):
         log.warning(warning)
     configure_sentry()
+    garbage.settle_in()
     alerts = _alerts(settings)
     health = Health(settings.sweep_interval_seconds)
     server = _serve_health(settings, health)
@@ -76,6 +77,7 @@ def run(settings: Settings, worker: Worker) -> int:
 
 def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: bool) -> int:
     configure_sentry()
+    garbage.settle_in()
     alerts = _alerts(settings)
     if trust_endpoint:
         log.warning(

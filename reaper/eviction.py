@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, Protocol
 
 import structlog
 
-from reaper.aws.connections import Change
-from reaper.aws.dynamodb import READ_BATCH
+from reaper.aws.conditions import Change
 from reaper.aws.errors import TableError
 from reaper.aws.hooks import TOLD_AT_ONCE
 from reaper.context import SweepContext
@@ -29,7 +27,8 @@ from reaper.removal import Eviction, Removal, Table
 
 log = structlog.get_logger()
 
-REMOVED_AT_ONCE = 16
+EVICTION_BATCH = 400
+"""Zombies that are read, written down and removed together."""
 
 DEAF_BATCH = 10
 """Of deaf clients so few are looked at together that no time passes before they are closed."""
@@ -98,13 +97,13 @@ class Evictor:
                 self._evict_batch(batch)
 
     def _batches(self, zombies: Iterable[Zombie]) -> Iterator[list[list[Zombie]]]:
-        """Zombies grouped by connection, about as many as one read brings."""
+        """Zombies grouped by connection."""
         groups: dict[object, list[Zombie]] = {}
         for zombie in zombies:
             groups.setdefault(self._removal.group(zombie.row), []).append(zombie)
         waiting = iter(groups.values())
         first = next(iter(groups.values()), [])
-        size = DEAF_BATCH if first and first[0].reason is Reason.DEAF else READ_BATCH
+        size = DEAF_BATCH if first and first[0].reason is Reason.DEAF else EVICTION_BATCH
         while batch := list(itertools.islice(waiting, size)):
             yield batch
 
@@ -119,8 +118,7 @@ class Evictor:
         for zombies, why in refused:
             self._fail(zombies, why)
         if self._context.rules.dry_run:
-            for eviction in evictions:
-                self._count_evicted("would evict", eviction.zombies, eviction.along)
+            self._count_only(evictions)
             return
         try:
             self._write_down(EVICT, evictions)
@@ -164,8 +162,10 @@ class Evictor:
             results = list(zip(evictions, act(evictions), strict=True))
             evictions = [eviction for eviction, why in results if why is None]
             stays += [(eviction, why) for eviction, why in results if why is not None]
-        for eviction in evictions:
-            self._count_evicted("evicted", eviction.zombies, eviction.along)
+        self._count_evicted(
+            [zombie for one in evictions for zombie in one.zombies],
+            rows_along=sum(len(one.along) for one in evictions),
+        )
         if stays:
             self._settle(stays)
         if self._tally.failed > failed_before and self._tally.evicted == evicted_before:
@@ -183,15 +183,11 @@ class Evictor:
         return results
 
     def _remove(self, evictions: Sequence[Eviction]) -> list[Exception | None]:
-        with ThreadPoolExecutor(REMOVED_AT_ONCE, thread_name_prefix="evict") as pool:
-            return list(pool.map(self._remove_one, evictions))
-
-    def _remove_one(self, eviction: Eviction) -> Exception | None:
         try:
-            change = self._removal.remove(eviction)
-        except Exception as error:  # noqa: BLE001 - the others of its batch must still be counted
-            return error
-        return None if change is Change.DONE else _Touched()
+            changes = self._removal.remove(evictions)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what went must be counted
+            return [error] * len(evictions)
+        return [_why_it_stays(change) for change in changes]
 
     # What stays
 
@@ -208,26 +204,38 @@ class Evictor:
             self._write_down(KEPT, remaining)
         except (TableError, OSError) as error:
             self._fail([], error)
+        gone: list[Zombie] = []
         failed: dict[str, tuple[Exception, list[Zombie]]] = {}
         for (eviction, why), remains in zip(stays, remaining, strict=True):
             staying = remains.zombies
-            gone = [zombie for zombie in eviction.zombies if zombie not in staying]
-            self._count_evicted("evicted", gone)
+            gone += [zombie for zombie in eviction.zombies if zombie not in staying]
             if isinstance(why, _Touched):
                 self._count_kept(staying)
             elif isinstance(why, _Stopped):
                 self._tally.held += len(staying)
             elif staying:
                 failed.setdefault(str(why), (why, []))[1].extend(staying)
+        self._count_evicted(gone)
         for why, zombies in failed.values():
             self._fail(zombies, why)
 
-    def _count_evicted(
-        self, event: str, zombies: Sequence[Zombie], along: Sequence[Item] = ()
-    ) -> None:
-        self._tally.evicted += len(zombies)
-        for zombie in zombies:
-            log.info(event, **_said_of(zombie), rows_along=len(along))
+    def _count_evicted(self, zombies: Sequence[Zombie], rows_along: int = 0) -> None:
+        """The audit log has a line for each; this is one for all of them."""
+        if zombies:
+            self._tally.evicted += len(zombies)
+            log.info(
+                "evicted",
+                rows=len(zombies),
+                reason=zombies[0].reason.value,
+                rows_along=rows_along,
+                such_as=_some_ids(zombies),
+            )
+
+    def _count_only(self, evictions: Sequence[Eviction]) -> None:
+        for eviction in evictions:
+            self._tally.evicted += len(eviction.zombies)
+            for zombie in eviction.zombies:
+                log.info("would evict", **_said_of(zombie), rows_along=len(eviction.along))
 
     def _count_kept(self, zombies: Sequence[Zombie]) -> None:
         self._tally.changed += len(zombies)
@@ -238,8 +246,15 @@ class Evictor:
         self._tally.failed += len(zombies)
         self.fault = error
         self._has_given_up |= isinstance(error, OSError)
-        some_ids = [zombie.row.connection_id for zombie in zombies[:3]]
-        log.error("evictions failed", rows=len(zombies), error=str(error), such_as=some_ids)
+        log.error(
+            "evictions failed", rows=len(zombies), error=str(error), such_as=_some_ids(zombies)
+        )
+
+
+def _why_it_stays(change: Change | Exception) -> Exception | None:
+    if isinstance(change, Exception):
+        return change
+    return None if change is Change.DONE else _Touched()
 
 
 def _outcomes(step: Step, zombies: Sequence[Zombie]) -> list[Exception | None]:
@@ -247,6 +262,10 @@ def _outcomes(step: Step, zombies: Sequence[Zombie]) -> list[Exception | None]:
         return step(zombies)
     except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay and are counted
         return [error] * len(zombies)
+
+
+def _some_ids(zombies: Sequence[Zombie]) -> list[str]:
+    return [zombie.row.connection_id for zombie in zombies[:3]]
 
 
 def _said_of(zombie: Zombie) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import structlog
 
-from reaper.aws.connections import Change
+from reaper.aws.conditions import Change
 from reaper.aws.dynamodb import READ_BATCH
 from reaper.aws.errors import TableError
 from reaper.context import SweepContext

@@ -11,7 +11,7 @@ from typing import Protocol
 import structlog
 
 from reaper.core.model import Answer, Ask, Endpoint, Outcome, Probe
-from reaper.core.pacing import MOST_IN_FLIGHT, AdaptiveRate, TokenBucket, in_flight_limit
+from reaper.core.pacing import MOST_IN_FLIGHT, AdaptiveRate, InFlight, TokenBucket
 
 log = structlog.get_logger()
 
@@ -37,27 +37,25 @@ class Gateway(Protocol):
 class _Lane:
     """The probes of one endpoint. One that hangs holds up nobody else's."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight: InFlight) -> None:
         self.ready: deque[Probe] = deque()
+        self.limit = in_flight
         self._in_flight = 0
-        self._latency_seconds = 0.0
 
-    def may_send(self, rate_rps: float, most_in_flight: int | None, share: int) -> bool:
+    def may_send(self, share: int) -> bool:
         """Whether there is something to send, and room for it in flight.
 
-        ``most_in_flight`` is None for what rate and latency need, within the lane's ``share``.
+        ``share`` is as much of the room for all lanes as this one may take.
         """
-        if most_in_flight is None:
-            share = min(share, in_flight_limit(rate_rps, self._latency_seconds))
-        return bool(self.ready) and self._in_flight < share
+        return bool(self.ready) and self._in_flight < min(share, self.limit.limit)
 
     def take(self) -> Probe:
         self._in_flight += 1
         return self.ready.popleft()
 
-    def came_back(self, seconds: float) -> None:
+    def came_back(self, latency_seconds: float) -> None:
         self._in_flight -= 1
-        self._latency_seconds += 0.1 * (seconds - self._latency_seconds)
+        self.limit.answered(latency_seconds)
 
 
 class Prober:
@@ -131,7 +129,9 @@ class Prober:
 
     def give_up(self, endpoint: Endpoint) -> list[Probe]:
         """Forget what waits to be sent to one endpoint, and return it."""
-        lane = self._lanes.get(endpoint, _Lane())
+        lane = self._lanes.get(endpoint)
+        if lane is None:
+            return []
         waiting = list(lane.ready)
         lane.ready.clear()
         return waiting
@@ -151,7 +151,7 @@ class Prober:
     def _lane(self, probe: Probe) -> _Lane:
         lane = self._lanes.get(probe.endpoint)
         if lane is None:
-            lane = _Lane()
+            lane = _Lane(InFlight(self._clock(), self._max_in_flight))
             self._lanes[probe.endpoint] = lane
             self._turns.append(lane)
         return lane
@@ -161,31 +161,38 @@ class Prober:
         while self._later and self._later[0][0] <= now:
             self.ask_next(heapq.heappop(self._later)[2])
         self._bucket.rate = self._rate.rate(now)
-        while self._bucket.seconds_to_next(now) == 0 and (lane := self._next_lane()) is not None:
-            self._bucket.take(now)
-            probe = lane.take()
+        for lane in self._turns:
+            lane.limit.adjust(self._bucket.rate, now)
+        while (free := self._next_lane()) is not None and self._bucket.take(now):
+            probe = free.take()
             probe.attempts += 1
             self.calls += 1
             self.checks += probe.ask is Ask.CHECK
             self._sent_at[id(probe)] = now
             self._gateway.start(probe)
+        if self._bucket.seconds_to_next(now) == 0:
+            for lane in self._turns:
+                if lane.ready:
+                    lane.limit.was_full()
 
     def _next_lane(self) -> _Lane | None:
         """The lane whose turn it is among those that may send."""
+        share = self._share
         for _ in range(len(self._turns)):
             lane = self._turns[0]
             self._turns.rotate(-1)
-            if self._may_send(lane):
+            if lane.may_send(share):
                 return lane
         return None
 
-    def _may_send(self, lane: _Lane) -> bool:
-        share = max(1, (self._max_in_flight or MOST_IN_FLIGHT) // len(self._turns))
-        return lane.may_send(self._bucket.rate, self._max_in_flight, share)
+    @property
+    def _share(self) -> int:
+        """How many probes of one lane may be in flight, for the others to have their part."""
+        return max(1, (self._max_in_flight or MOST_IN_FLIGHT) // max(1, len(self._turns)))
 
     def _seconds_to_next_send(self) -> float:
         now = self._clock()
-        may_send = any(self._may_send(lane) for lane in self._turns)
+        may_send = any(lane.may_send(self._share) for lane in self._turns)
         in_lanes = self._bucket.seconds_to_next(now) if may_send else float("inf")
         later = self._later[0][0] - now if self._later else float("inf")
         return min(in_lanes, later)
@@ -196,8 +203,7 @@ class Prober:
         sent_at = self._sent_at.pop(id(probe), None)
         if sent_at is None:
             return False  # it answers to an earlier prober, whose sweep broke off
-        lane = self._lane(probe)
-        lane.came_back(now - sent_at)
+        self._lane(probe).came_back(now - sent_at)
         if answer.outcome is Outcome.UNKNOWN and probe.attempts < MOST_ATTEMPTS_UNTOLD:
             self.ask_later(probe, RETRY_AFTER_SECONDS)
             return False

@@ -21,6 +21,8 @@ class Questions:
 
     def __init__(self, context: SweepContext, prober: Prober) -> None:
         self._rules = context.rules
+        # Who needs a heartbeat depends on the next turn, not on the moment of asking.
+        self._cutoffs = context.rules.cutoffs(context.wall_clock())
         self._wall_clock = context.wall_clock
         self._prober = prober
         self._has_told_of_delay = False
@@ -90,8 +92,8 @@ class Questions:
         if not self._sends_heartbeats:
             return
         probe = check.probe
-        awake_after = self._rules.cutoffs(self._wall_clock()).awake_after
-        is_awake = check.last_active_at is not None and check.last_active_at >= awake_after
+        seen_at = check.last_active_at
+        is_awake = seen_at is not None and seen_at >= self._cutoffs.awake_after
         if is_awake or probe.follow_ups >= MOST_FOLLOW_UPS:
             return
         heartbeat = Probe(
@@ -115,6 +117,5 @@ class Questions:
     def _way_to_ask(self, rows: list[Row]) -> Ask:
         if self._rules.dry_run:
             return Ask.CHECK
-        cutoffs = self._rules.cutoffs(self._wall_clock())
-        needs_heartbeat = any(how_to_ask(row, cutoffs) is Ask.HEARTBEAT for row in rows)
+        needs_heartbeat = any(how_to_ask(row, self._cutoffs) is Ask.HEARTBEAT for row in rows)
         return Ask.HEARTBEAT if needs_heartbeat else Ask.CHECK

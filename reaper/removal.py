@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Hashable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from reaper.aws.connections import Change
+from reaper.aws.conditions import Change
 from reaper.core.items import AttributePath, AttributeValue, Item, attribute
 from reaper.core.model import Row, Zombie
 from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction, EvictScope
 from reaper.core.shape import RowShape
+
+REMOVED_AT_ONCE = 16
+"""Where each removal takes a thread of botocore's time."""
 
 
 class Table(Protocol):
@@ -22,7 +27,7 @@ class Table(Protocol):
     def key_of(self, item: Item) -> Item: ...
     def read(self, keys: Sequence[Item]) -> list[Item]: ...
     def read_partition(self, key: Item) -> list[Item]: ...
-    def delete(self, row: Row) -> Change: ...
+    def delete(self, rows: Sequence[Row]) -> Sequence[Change | Exception]: ...
     def clear(self, row: Row, path: AttributePath) -> Change: ...
     def delete_together(self, rows: Sequence[Row], others: Sequence[Item]) -> Change: ...
 
@@ -115,18 +120,26 @@ class Removal:
             )
         return along
 
-    def remove(self, eviction: Eviction) -> Change:
-        """Do it, if the rows are still as they were read. Raises TableError."""
-        rows = [zombie.row for zombie in eviction.zombies]
+    def remove(self, evictions: Sequence[Eviction]) -> list[Change | Exception]:
+        """Do it where the rows are still as they were read, and say for each what came of it."""
         if self.action is EvictAction.HOOK:
-            return Change.DONE
-        if self.takes_partition:
-            return self._table.delete_together(rows, eviction.along)
-        if self.action is EvictAction.CLEAR:
-            changes = [self._table.clear(row, self.cleared) for row in rows]
-        else:
-            changes = [self._table.delete(row) for row in rows]
-        return Change.REFUSED if Change.REFUSED in changes else Change.DONE
+            return [Change.DONE] * len(evictions)
+        if self.action is EvictAction.CLEAR or self.takes_partition:
+            with ThreadPoolExecutor(REMOVED_AT_ONCE, thread_name_prefix="evict") as pool:
+                return list(pool.map(self._remove_one, evictions))
+        changes = iter(
+            self._table.delete([zombie.row for one in evictions for zombie in one.zombies])
+        )
+        return [_as_one(list(islice(changes, len(one.dead)))) for one in evictions]
+
+    def _remove_one(self, eviction: Eviction) -> Change | Exception:
+        rows = [zombie.row for zombie in eviction.zombies]
+        try:
+            if self.takes_partition:
+                return self._table.delete_together(rows, eviction.along)
+            return _as_one([self._table.clear(row, self.cleared) for row in rows])
+        except Exception as error:  # noqa: BLE001 - the others of its batch must still be counted
+            return error
 
     def still_there(self, items: Sequence[Item]) -> set[int]:
         """Of some rows, as they were written down, those that were not removed, by ``id()``.
@@ -139,6 +152,14 @@ class Removal:
             if not self.cleared or attribute(item, self.cleared) is not None
         }
         return {id(item) for item in items if str(self._table.key_of(item)) in held}
+
+
+def _as_one(changes: Sequence[Change | Exception]) -> Change | Exception:
+    """What came of a connection, of whose rows each has fared in its own way."""
+    errors = [change for change in changes if isinstance(change, Exception)]
+    if errors:
+        return errors[0]
+    return Change.REFUSED if Change.REFUSED in changes else Change.DONE
 
 
 def is_own_partition(key: AttributeValue, connection_id: str) -> bool:

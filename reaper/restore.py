@@ -13,7 +13,8 @@ from typing import BinaryIO, NamedTuple
 
 import structlog
 
-from reaper.aws.connections import Change, ConnectionsTable
+from reaper.aws.conditions import Change
+from reaper.aws.connections import ConnectionsTable
 from reaper.aws.dynamodb import READ_BATCH
 from reaper.aws.errors import TableAccessDenied, TableError
 from reaper.core.audit import EVICT, AuditLine, parse_line

@@ -11,6 +11,7 @@ import structlog
 from botocore.exceptions import NoCredentialsError
 
 from reaper.aws.connections import ConnectionsTable
+from reaper.aws.dynamodb import READ_TIMEOUT_SECONDS
 from reaper.aws.gateway import Gateway
 from reaper.aws.hooks import EventBusHook, Hook, LambdaHook
 from reaper.aws.http import HttpClient
@@ -58,7 +59,12 @@ class Worker:
             Signer(credentials, "execute-api"), settings.probe_timeout_seconds, self.ca_file
         )
         self.gateway = Gateway(client, settings.heartbeat_payload)
-        self.table = ConnectionsTable(settings.table_name, settings.table_index, self.region)
+        self.table = ConnectionsTable(
+            settings.table_name,
+            settings.table_index,
+            self.region,
+            HttpClient(Signer(credentials, "dynamodb"), READ_TIMEOUT_SECONDS, self.ca_file),
+        )
         self.messages = (
             CloudWatchMessages(session, self.region, settings.sweep_interval_seconds)
             if settings.message_source == "cloudwatch"

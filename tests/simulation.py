@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from reaper.aws.connections import Change
+from reaper.aws.conditions import Change
 from reaper.aws.errors import TableAccessDenied, TableError
 from reaper.core.items import AttributePath, Item
 from reaper.core.model import Ask, Outcome, Probe, Row, Zombie
@@ -275,8 +275,8 @@ class Life(World):
         self._perhaps(self.troubles.table, TableError("the table is throttled"))
         return super().read(keys)
 
-    def delete(self, row: Row) -> Change:
-        return self._evict(row, lambda: super(Life, self).delete(row))
+    def delete_one(self, row: Row) -> Change:
+        return self._evict(row, lambda: super(Life, self).delete_one(row))
 
     def clear(self, row: Row, path: AttributePath) -> Change:
         return self._evict(row, lambda: super(Life, self).clear(row, path))

@@ -13,6 +13,7 @@ from reaper.aws.errors import TableAccessDenied, TableError
 from reaper.core.breaker import BreakerLimits, HoldReason
 from reaper.core.model import Outcome
 from reaper.core.triage import HeartbeatMode
+from reaper.eviction import EVICTION_BATCH
 from tests.world import SHAPE, World, rules
 
 sweep_module = sys.modules["reaper.sweep"]
@@ -336,13 +337,13 @@ def test_a_full_disk_stops_evicting():
 def test_a_row_that_was_gone_already_keeps_its_line():
     """Its delete may have succeeded, and only the answer was lost."""
     world = a_world()
-    delete = world.delete
+    delete = world.delete_one
 
     def delete_twice(row):
         delete(row)
         return delete(row)
 
-    world.delete = delete_twice
+    world.delete_one = delete_twice
     report = world.sweep()
 
     assert report.evicted == 5
@@ -419,12 +420,12 @@ def test_a_hook_that_takes_the_row_away_itself_has_evicted_it():
 
 
 def test_where_a_whole_batch_fails_the_others_are_not_tried():
-    world = a_world(live=300, zombies=250)
+    world = a_world(live=1200, zombies=EVICTION_BATCH + 50)
     world.hook_fails = lambda zombie: RuntimeError("not today")
     report = world.sweep()
 
-    assert (report.evicted, report.failed) == (0, 250)
-    assert len(world.told) == 100
+    assert (report.evicted, report.failed) == (0, EVICTION_BATCH + 50)
+    assert len(world.told) == EVICTION_BATCH
     assert adds_up(report)
 
 

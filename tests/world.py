@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from reaper.aws.connections import Change
+from reaper.aws.conditions import Change
 from reaper.aws.errors import TableError
 from reaper.aws.wire import Page
 from reaper.context import SweepContext
@@ -210,7 +210,16 @@ class World:
                 self.rows[name] = self.rows[name] | {"lastSeenAt": {"N": str(NOW + due)}}
                 del self.pongs_due[name]
 
-    def delete(self, row: Row) -> Change:
+    def delete(self, rows: Sequence[Row]) -> list[Change | TableError]:
+        return [self._outcome(row) for row in rows]
+
+    def _outcome(self, row: Row) -> Change | TableError:
+        try:
+            return self.delete_one(row)
+        except TableError as error:
+            return error
+
+    def delete_one(self, row: Row) -> Change:
         if self.delete_fails is not None:
             raise self.delete_fails
         if not self.is_unchanged(row):

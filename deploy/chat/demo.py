@@ -81,7 +81,7 @@ class Reaper:
                 _show_sweep(len(self.reports), entry)
                 self._news.set()
             elif entry["event"] == "evicted":
-                self.evicted[entry["reason"]] += 1
+                self.evicted[entry["reason"]] += entry["rows"]
             elif entry["level"] == "error":
                 console.print(f"[yellow]  reaper says: {entry['event']}[/]", soft_wrap=True)
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import Enum
+from functools import cached_property
 from typing import Any, cast
 
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.operand import Path, Value
 from pynamodb.expressions.update import Action
 
-from reaper.aws.dynamodb import ConditionFailed, DynamoTable
+from reaper.aws.calls import Result
+from reaper.aws.conditions import Change, DeleteRequests, path_of, unchanged
+from reaper.aws.dynamodb import DynamoTable
+from reaper.aws.errors import ConditionFailed, TableError
 from reaper.aws.wire import Page, read_page
 from reaper.core.items import AttributePath, AttributeValue, Item
 from reaper.core.model import MissedPongs, Row
@@ -24,14 +27,6 @@ TRANSACTION_BYTES = 2_000_000
 
 TRANSACTION_CHECKS = 10
 """Of a connection's own rows, so many are checked by every transaction that deletes others."""
-
-
-class Change(Enum):
-    """What came of a change that was made on condition."""
-
-    DONE = "done"
-    REFUSED = "refused"
-    """The row was touched after it was read, so its connection may be a new one."""
 
 
 @dataclass(slots=True)
@@ -51,7 +46,7 @@ class ConnectionsTable(DynamoTable):
         limit: int | None = None,
     ) -> Page:
         """One page of a segment, with the attributes that ``shape`` needs, or all of them."""
-        attributes = None if shape is None else [_path(path) for path in shape.needed]
+        attributes = None if shape is None else [path_of(path) for path in shape.needed]
         with self.explained("Scan"):
             answer = self._connection.scan(
                 self.name,
@@ -64,13 +59,14 @@ class ConnectionsTable(DynamoTable):
             )
         return read_page(answer)
 
-    def delete(self, row: Row) -> Change:
-        """Delete ``row`` if its watched attributes are still what they were when it was read."""
-        return self._delete_if(row.key, _unchanged(row))
+    def delete(self, rows: Sequence[Row]) -> list[Change | TableError]:
+        """Delete each row if its watched attributes are still what they were when it was read."""
+        requests = [self._delete_requests.of(row) for row in rows]
+        return [_change(result) for result in self._calls.make("DeleteItem", requests)]
 
     def clear(self, row: Row, path: AttributePath) -> Change:
         """Remove the attribute at ``path`` on the same condition; the row itself stays."""
-        return self._update_if(row.key, _path(path).remove(), _unchanged(row))
+        return self._update_if(row.key, path_of(path).remove(), unchanged(row))
 
     def note_missed_pongs(self, row: Row, missed: MissedPongs) -> Change:
         """Write the count on the row, on the same condition."""
@@ -79,8 +75,8 @@ class ConnectionsTable(DynamoTable):
             "at": {"N": f"{missed.at:.3f}"},
             "unchanged": {"S": missed.unchanged},
         }
-        action = _path(MISSED_PONGS).set(cast(Any, Value({"M": count})))
-        return self._update_if(row.key, action, _unchanged(row))
+        action = path_of(MISSED_PONGS).set(cast(Any, Value({"M": count})))
+        return self._update_if(row.key, action, unchanged(row))
 
     def delete_together(self, rows: Sequence[Row], others: Sequence[Item]) -> Change:
         """Delete ``rows`` on the same condition, and ``others`` that go with them.
@@ -88,7 +84,7 @@ class ConnectionsTable(DynamoTable):
         In one transaction if there are few. Where there are more, each checks the condition, and
         the rows themselves go with the last: what is begun is found again and finished.
         """
-        conditions = [(row.key, _unchanged(row)) for row in rows[:TRANSACTION_CHECKS]]
+        conditions = [(row.key, unchanged(row)) for row in rows[:TRANSACTION_CHECKS]]
         keys = [row.key for row in rows[TRANSACTION_CHECKS:]]
         chunks = [keys[n : n + TRANSACTION_ROWS] for n in range(0, len(keys), TRANSACTION_ROWS)]
         chunks += [[self.key_of(item) for item in some] for some in _in_transactions(others)]
@@ -111,8 +107,8 @@ class ConnectionsTable(DynamoTable):
 
     def put_back_attribute(self, key: Item, path: AttributePath, value: AttributeValue) -> Change:
         """Set an attribute of a row that exists and does not have it."""
-        condition = Path([self.key_names[0]]).exists() & _path(path).does_not_exist()
-        return self._update_if(key, _path(path).set(cast(Any, Value(value))), condition)
+        condition = Path([self.key_names[0]]).exists() & path_of(path).does_not_exist()
+        return self._update_if(key, path_of(path).set(cast(Any, Value(value))), condition)
 
     def try_delete(self) -> None:
         """Ask to delete a row that does not exist, to learn whether it would be allowed."""
@@ -120,12 +116,16 @@ class ConnectionsTable(DynamoTable):
 
     def try_update(self) -> None:
         """Ask to update a row that does not exist, to learn whether it would be allowed."""
-        self._update_if(self.impossible_key(), _path(MISSED_PONGS).remove(), self._exists)
+        self._update_if(self.impossible_key(), path_of(MISSED_PONGS).remove(), self._exists)
 
     def try_transaction(self) -> None:
         """Ask for a transaction on a row that does not exist."""
         key = self.impossible_key()
         self._transact([(key, self._exists)], [])
+
+    @cached_property
+    def _delete_requests(self) -> DeleteRequests:
+        return DeleteRequests(self.name)
 
     @property
     def _exists(self) -> Condition:
@@ -187,19 +187,7 @@ def _in_transactions(items: Sequence[Item]) -> Iterator[list[Item]]:
         yield chunk
 
 
-def _path(path: AttributePath) -> Path:
-    return Path(list(path))
-
-
-def _unchanged(row: Row) -> Condition:
-    """The row still holds the same connection and nothing has touched it since it was read."""
-    condition: Condition | None = None
-    for path, value in zip(row.shape.watched, row.watched, strict=True):
-        one = _holds(path, value)
-        condition = one if condition is None else condition & one
-    assert condition is not None
-    return condition
-
-
-def _holds(path: AttributePath, value: AttributeValue | None) -> Condition:
-    return _path(path).does_not_exist() if value is None else _path(path) == value
+def _change(result: Result) -> Change | TableError:
+    if isinstance(result, TableError):
+        return result
+    return Change.REFUSED if isinstance(result, ConditionFailed) else Change.DONE

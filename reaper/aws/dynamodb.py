@@ -9,17 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
 
-from reaper.aws.errors import TableAccessDenied, TableError, error_response
+from reaper.aws.calls import Calls
+from reaper.aws.errors import ConditionFailed, TableAccessDenied, TableError, error_response
+from reaper.aws.http import HttpClient
 from reaper.aws.wire import PlainConnection, read_batch
 from reaper.core.items import Item
+from reaper.core.model import Endpoint
 
 MOST_CONNECTIONS = 32
 """Scan segments and evictions that run at once share them."""
+
+READ_TIMEOUT_SECONDS = 10
 
 READ_BATCH = 100
 """The most keys that one BatchGetItem takes."""
@@ -31,23 +38,31 @@ _PERMISSIONS = {"TransactWriteItems": "ConditionCheckItem and dynamodb:DeleteIte
 class DynamoTable:
     """A table, or one of its indexes."""
 
-    def __init__(self, name: str, index: str | None, region: str | None) -> None:
+    def __init__(
+        self, name: str, index: str | None, region: str | None, client: HttpClient
+    ) -> None:
+        """``client`` signs for DynamoDB. It is for what botocore would be too slow for."""
         self.name = name
         self.index = index
         self.region = region
         self._connection = PlainConnection(
             region=region,
             connect_timeout_seconds=5,
-            read_timeout_seconds=10,
+            read_timeout_seconds=READ_TIMEOUT_SECONDS,
             max_retry_attempts=4,
             max_pool_connections=MOST_CONNECTIONS,
         )
+        self._client = client
         self._description: dict[str, Any] = {}
+        self.key_names: tuple[str, ...] = ()
+        """Hash key, then range key if there is one; known once the table is described."""
 
     def describe(self) -> None:
         """Learn the key schema. Raises TableError if there is no such table or index."""
         with self.explained("DescribeTable"):
             self._description = self._connection.describe_table(self.name)
+        schema = sorted(self._description["KeySchema"], key=lambda key: key["KeyType"])
+        self.key_names = tuple(key["AttributeName"] for key in schema)
         if self.index is not None and self.index not in self.index_names:
             known = ", ".join(self.index_names) or "none"
             raise TableError(
@@ -55,11 +70,18 @@ class DynamoTable:
                 f" (there are: {known})"
             )
 
+    @cached_property
+    def _calls(self) -> Calls:
+        return Calls(self._client, self._endpoint, self._error)
+
     @property
-    def key_names(self) -> tuple[str, ...]:
-        """Hash key, then range key if there is one."""
-        schema = sorted(self._description["KeySchema"], key=lambda key: key["KeyType"])
-        return tuple(key["AttributeName"] for key in schema)
+    def _endpoint(self) -> Endpoint:
+        """Where DynamoDB answers, by botocore's rules."""
+        meta = self._connection.client.meta
+        url = urlsplit(meta.endpoint_url)
+        port = url.port or {"https": 443, "http": 80}[url.scheme]
+        path = url.path.rstrip("/")
+        return Endpoint(url.scheme, url.hostname or "", port, path, meta.region_name, None, None)
 
     @property
     def arn(self) -> str:
@@ -97,21 +119,23 @@ class DynamoTable:
         """The whole rows with these keys as they are now; those that are gone are left out."""
         items: list[Item] = []
         # A scan may show a row twice that moves meanwhile; a batch may not name a key twice.
-        unique = list({str(key): key for key in keys}.values())
-        for start in range(0, len(unique), READ_BATCH):
-            wanted = unique[start : start + READ_BATCH]
-            pause_seconds = 0.0
-            while wanted:
-                time.sleep(pause_seconds)
-                pause_seconds = min(2.0, 2 * pause_seconds + 0.1)
-                with self.explained("BatchGetItem"):
-                    answer = self._connection.batch_get_item(
-                        self.name, cast(Any, wanted), consistent_read=True
-                    )
-                batch = read_batch(answer, self.name)
+        wanted = list({str(key): key for key in keys}.values())
+        pause_seconds = 0.0
+        while wanted:
+            time.sleep(pause_seconds)
+            pause_seconds = min(2.0, 2 * pause_seconds + 0.1)
+            chunks = [wanted[n : n + READ_BATCH] for n in range(0, len(wanted), READ_BATCH)]
+            wanted = []
+            for result in self._calls.make("BatchGetItem", [self._batch(keys) for keys in chunks]):
+                if isinstance(result, Exception):
+                    raise result
+                batch = read_batch(result, self.name)
                 items += batch.items
-                wanted = batch.unprocessed_keys
+                wanted += batch.unprocessed_keys
         return items
+
+    def _batch(self, keys: list[Item]) -> dict[str, Any]:
+        return {"RequestItems": {self.name: {"Keys": keys, "ConsistentRead": True}}}
 
     def read_partition(self, key: Item) -> list[Item]:
         """Every whole row that shares the partition key of ``key``."""
@@ -162,11 +186,16 @@ class DynamoTable:
 
     def _explain(self, operation: str, error: Exception) -> Exception:
         answer = error_response(error)
-        match answer.get("Code"):
-            case "ConditionalCheckFailedException":
-                return ConditionFailed()
-            case "TransactionCanceledException" if _is_condition_failed(error):
-                return ConditionFailed()
+        code = answer.get("Code", "")
+        if code == "ConditionalCheckFailedException" or (
+            code == "TransactionCanceledException" and _is_condition_failed(error)
+        ):
+            return ConditionFailed()
+        return self._error(operation, code, answer.get("Message", "") if code else str(error))
+
+    def _error(self, operation: str, code: str, message: str) -> TableError:
+        """What DynamoDB answered, with the cure; ``code`` is empty where no answer came."""
+        match code:
             case "AccessDeniedException":
                 permission = _PERMISSIONS.get(operation, operation)
                 return TableAccessDenied(
@@ -175,22 +204,15 @@ class DynamoTable:
                 )
             case "ResourceNotFoundException":
                 return self._no_such_table()
-            case None:
-                return TableError(f"{operation} on table {self.name} failed: {error}")
-            case code:
-                return TableError(
-                    f"{operation} on table {self.name} failed: {code}: {answer.get('Message', '')}"
-                )
+            case _:
+                why = ": ".join(part for part in (code, message) if part)
+                return TableError(f"{operation} on table {self.name} failed: {why}")
 
     def _no_such_table(self) -> TableError:
         return TableError(
             f"there is no table {self.name} in Region {self.region}: correct REAPER_TABLE_NAME,"
             " or AWS_REGION if the table is in another Region"
         )
-
-
-class ConditionFailed(Exception):
-    """The row is not, or no longer, what the condition says."""
 
 
 def _is_condition_failed(error: Exception) -> bool:

@@ -17,6 +17,10 @@ class TableAccessDenied(TableError, AccessDenied):
     """The table could not be used, because a permission is missing."""
 
 
+class ConditionFailed(Exception):
+    """The row is not, or no longer, what the condition says."""
+
+
 class HookError(Exception):
     """An on-evict hook failed. The message names the cure."""
 

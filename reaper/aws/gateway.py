@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from reaper.aws.http import HttpClient, Response
 from reaper.core.model import Answer, Ask, Outcome, Probe
@@ -52,13 +53,14 @@ class Gateway:
         self._client.close()
 
     def _answer(self, response: Response) -> Answer:
+        probe = response.tag
         if response.status is None:
-            return Answer(response.tag, Outcome.UNKNOWN, response.error)
-        outcome = outcome_of_status(response.status, response.tag.ask)
+            return Answer(probe, Outcome.UNKNOWN, response.error)
+        outcome = outcome_of_status(response.status, probe.ask)
         if outcome is not Outcome.ALIVE:
-            return Answer(response.tag, outcome, _describe(response))
+            return Answer(probe, outcome, _describe(response))
         last_active_at = _last_active_at(response.body, self._wall_clock())
-        return Answer(response.tag, outcome, "200", last_active_at)
+        return Answer(probe, outcome, "200", last_active_at)
 
 
 def connection_path(base: str, connection_id: str) -> str:
@@ -77,8 +79,8 @@ def _describe(response: Response) -> str:
 def _last_active_at(body: bytes, now: float) -> float | None:
     """When the gateway last saw the client, from the body of a check. None if it does not say."""
     try:
-        held: Any = json.loads(body)
-    except ValueError:
+        held: Any = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     if not isinstance(held, dict):
         return None

@@ -13,12 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol
 
 import boto3
+import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reaper.aws.errors import HookAccessDenied, HookError, error_response
 from reaper.aws.session import API_CONFIG
-from reaper.core.audit import dump_line
 from reaper.core.events import EVENT_DETAIL_TYPE, EVENT_SOURCE, disconnect_event, eviction_event
 from reaper.core.model import Zombie
 from reaper.core.policy import partition
@@ -156,7 +156,9 @@ class EventBusHook:
     def _put(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
         """PutEvents says nothing of a bus that does not exist, so that is asked for first."""
         now = self._wall_clock()
-        details = [dump_line(eviction_event(one, self._table, now)) for one in zombies]
+        details = [
+            msgspec.json.encode(eviction_event(one, self._table, now)).decode() for one in zombies
+        ]
         try:
             if not self._is_described:
                 self._describe()

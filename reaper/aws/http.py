@@ -7,24 +7,22 @@ runtime would swallow it.
 
 from __future__ import annotations
 
+import io
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 
-from awscrt.http import HttpClientConnection, HttpRequest
+from awscrt.http import HttpClientConnection, HttpClientStream, HttpRequest
 
 from reaper.aws.pool import ConnectionPool
-from reaper.aws.signing import Signer, signable_request
+from reaper.aws.signing import Headers, Signer
 from reaper.core.model import Endpoint
 
 GATHER_SECONDS = 0.0005
 """After the first event others get this long to come, so that waking up is worth its price."""
-
-Headers = Sequence[tuple[str, str]]
 
 
 class Response(NamedTuple):
@@ -73,6 +71,7 @@ class HttpClient:
         self._events: SimpleQueue[tuple[_Exchange, Future[Any], bool]] = SimpleQueue()
         self._under_way: OrderedDict[_Exchange, None] = OrderedDict()
         """In the order of their deadlines."""
+        self._prepared: list[tuple[_Exchange, HttpClientStream]] = []
         self._responses: list[Response] = []
 
     @property
@@ -89,15 +88,19 @@ class HttpClient:
         tag: Any,
         headers: Headers = (),
     ) -> None:
-        """Start one request. Its response, marked with ``tag``, comes from a later ``poll``."""
-        request = signable_request(endpoint, method, path, body, headers)
+        """Start one request. Its response, marked with ``tag``, comes from a later ``poll``.
+
+        ``path`` is percent-encoded once; names in ``headers`` are in lower case.
+        """
+        request = HttpRequest(method, path, None, io.BytesIO(body) if body else None)
         exchange = _Exchange(endpoint, request, tag, time.monotonic() + self._timeout_seconds)
         self._under_way[exchange] = None
         try:
-            self._signer.sign(request, endpoint.region, time.time())
+            signed = self._signer.sign(endpoint, method, path, body, time.time(), headers)
         except Exception as error:  # noqa: BLE001 - a refresh raises whatever a provider raises
             self._finish(exchange, None, f"cannot sign: {error}")
             return
+        request.headers.add_pairs(signed)
         connection = self._pool.take(endpoint)
         if connection is None:
             self._connect(exchange)
@@ -107,10 +110,12 @@ class HttpClient:
 
     def poll(self, wait_seconds: float) -> list[Response]:
         """The responses that have come, waiting up to so long for the first."""
+        self._activate()
         if self._events.empty() and not self._responses:
             self._wait(self._bounded(wait_seconds))
         for _ in range(self._events.qsize()):
             self._handle(*self._events.get_nowait())
+        self._activate()
         # Only now: what has come in time is an answer, however late it is looked at.
         self._cut_overdue()
         responses, self._responses = self._responses, []
@@ -166,13 +171,26 @@ class HttpClient:
             stream.completion_future.add_done_callback(
                 lambda done: self._events.put((exchange, done, False))
             )
-            stream.activate()
         except RuntimeError as error:
-            if exchange.reused:
-                # The server closed it between the look at is_open() and now: nothing was sent.
-                self._connect(exchange)
-            else:
-                self._finish(exchange, None, f"cannot send: {error}")
+            self._on_unsent(exchange, error)
+        else:
+            self._prepared.append((exchange, stream))
+
+    def _activate(self) -> None:
+        """Send all that is prepared, at once: each one alone would wake the runtime's thread."""
+        prepared, self._prepared = self._prepared, []
+        for exchange, stream in prepared:
+            try:
+                stream.activate()
+            except RuntimeError as error:
+                self._on_unsent(exchange, error)
+
+    def _on_unsent(self, exchange: _Exchange, error: RuntimeError) -> None:
+        if exchange.reused:
+            # The server closed it between the look at is_open() and now: nothing was sent.
+            self._connect(exchange)
+        else:
+            self._finish(exchange, None, f"cannot send: {error}")
 
     def _on_done(self, exchange: _Exchange, future: Future[Any]) -> None:
         if exchange not in self._under_way:

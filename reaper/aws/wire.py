@@ -11,15 +11,13 @@ from reaper.core.items import Item, item_from_json
 
 
 class PlainConnection(Connection):
-    """pynamodb's connection, whose answers to Scan and BatchGetItem are left as they came."""
+    """pynamodb's connection, whose answers to Scan are left as they came."""
 
     @property
     def client(self) -> Any:
         """botocore's client. pynamodb makes a new one for as long as there are no credentials."""
         client = super().client
-        for operation in ("Scan", "BatchGetItem"):
-            event = f"before-parse.dynamodb.{operation}"
-            client.meta.events.register(event, _leave_unparsed, unique_id=f"reaper-{operation}")
+        client.meta.events.register("before-parse.dynamodb.Scan", _leave_unparsed, unique_id="raw")
         return client
 
 
@@ -60,8 +58,7 @@ def read_page(answer: dict[str, Any]) -> Page:
     )
 
 
-def read_batch(answer: dict[str, Any], table_name: str) -> Batch:
-    unparsed = answer["Unparsed"]
+def read_batch(unparsed: bytes, table_name: str) -> Batch:
     body = _batch_body.decode(unparsed)
     items = body.Responses.get(table_name, [])
     unprocessed = body.UnprocessedKeys.get(table_name, {}).get("Keys", [])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -60,11 +59,6 @@ def audit_entry(
     }
 
 
-def dump_line(entry: dict[str, Any]) -> str:
-    """One line of JSON; binary attributes in base64, as DynamoDB's own JSON has them."""
-    return json.dumps(entry, default=_base64, separators=(",", ":"))
-
-
 def parse_line(text: str) -> AuditLine | None:
     """Read a line back. None for JSON that is no line of ours, such as metrics on the same stream.
 
@@ -94,9 +88,3 @@ def parse_line(text: str) -> AuditLine | None:
         return line
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"is no whole line of an eviction: {error!r}") from None
-
-
-def _base64(value: object) -> object:
-    if isinstance(value, bytes | bytearray):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"cannot write {type(value).__name__} to the audit log")

@@ -77,9 +77,8 @@ class Row(NamedTuple):
     @property
     def last_activity_at(self) -> float | None:
         """The last sign of life that the row records; None when the application records none."""
-        if self.last_seen_at is None:
-            return None
-        return max(self.last_seen_at, self.connected_at or 0)
+        seen, connected = self.last_seen_at, self.connected_at
+        return connected if seen and connected and connected > seen else seen
 
 
 class Outcome(Enum):

@@ -107,10 +107,70 @@ MOST_IN_FLIGHT = 1000
 """So that a gateway that hangs does not eat the file descriptors."""
 
 
-def in_flight_limit(rate_rps: float, latency_seconds: float) -> int:
-    """How many requests must be in flight to keep the rate, by Little's law.
+FEWEST_IN_FLIGHT = 8
+"""So many to begin with: too few to make a queue, so that they show the gateway's own latency."""
 
-    Twice the mean, because answers do not come evenly; at least 8, so that a first estimate may
-    be wrong.
+FIRST_ESTIMATE_AFTER = 64
+"""Answers; the first of them still suffer from connections that are being opened."""
+
+TRIAL_SECONDS = 0.5
+TRIAL_GAIN = 1.1
+TRIAL_PAUSE_SECONDS = 5.0
+
+
+class InFlight:
+    """How many requests may be in flight to keep the rate.
+
+    Little's law says ``rate * latency``. But where the rate cannot be reached, since some queue is
+    full, the latency is that queue's, and the law would only feed it. So after a first estimate
+    the limit is raised on trial, and only kept if more answers come.
     """
-    return min(MOST_IN_FLIGHT, max(8, math.ceil(2 * rate_rps * latency_seconds)))
+
+    def __init__(self, now: float, fixed: int | None = None) -> None:
+        """``fixed`` is the operator's own limit."""
+        self.limit = fixed or FEWEST_IN_FLIGHT
+        self._is_fixed = fixed is not None
+        self._latency_seconds: float | None = None
+        self._answers = 0
+        self._is_estimated = False
+        self._is_full = False
+        self._looked_at = now
+        self._before_trial: tuple[int, float] | None = None
+        self._next_trial_at = now
+
+    def answered(self, latency_seconds: float) -> None:
+        self._answers += 1
+        mean = latency_seconds if self._latency_seconds is None else self._latency_seconds
+        self._latency_seconds = mean + 0.1 * (latency_seconds - mean)
+
+    def was_full(self) -> None:
+        """More would have been sent than the limit let through."""
+        self._is_full = True
+
+    def adjust(self, rate_rps: float, now: float) -> None:
+        """Look whether the limit serves this rate; to be called often."""
+        seconds = now - self._looked_at
+        is_first = not self._is_estimated and self._answers >= FIRST_ESTIMATE_AFTER
+        if self._is_fixed or not ((is_first and seconds) or seconds >= TRIAL_SECONDS):
+            return
+        answers_rps = self._answers / seconds
+        if self._before_trial is not None:
+            self._judge_trial(answers_rps, now)
+        elif self._is_full and now >= self._next_trial_at:
+            self._before_trial = self.limit, answers_rps
+            most = MOST_IN_FLIGHT if is_first else 2 * self.limit
+            self.limit = max(self.limit, min(most, self._needed(rate_rps)))
+        self._is_estimated |= is_first
+        self._looked_at, self._answers, self._is_full = now, 0, False
+
+    def _judge_trial(self, answers_rps: float, now: float) -> None:
+        limit, rps = self._before_trial or (self.limit, 0.0)
+        self._before_trial = None
+        if answers_rps < rps * TRIAL_GAIN:
+            self.limit = limit
+            self._next_trial_at = now + TRIAL_PAUSE_SECONDS
+
+    def _needed(self, rate_rps: float) -> int:
+        """Twice the mean, because answers do not come evenly."""
+        needed = math.ceil(2 * rate_rps * (self._latency_seconds or 0.0))
+        return min(MOST_IN_FLIGHT, max(FEWEST_IN_FLIGHT, needed))

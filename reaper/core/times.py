@@ -35,7 +35,9 @@ def epoch_seconds(value: AttributeValue | None, now: float) -> float | None:
     A time without a zone is UTC. Returns None for what is absent, is no time, or makes no
     sense as one: before there were WebSocket APIs, or further ahead than clocks disagree.
     """
-    text = text_of(value)
+    if value is None:
+        return None
+    text = value.get("N") or value.get("S")
     if text is None:
         return None
     try:

@@ -69,11 +69,12 @@ def triage(row: Row, cutoffs: Cutoffs) -> Triage:
         return Triage.MALFORMED
     if row.endpoint is None:
         return Triage.FOREIGN
-    connected_at, last_activity_at = row.connected_at, row.last_activity_at
+    connected_at = row.connected_at
     if connected_at is not None and connected_at > cutoffs.newborn_after:
         return Triage.NEWBORN if connected_at >= cutoffs.awake_after else Triage.DUE
     if is_expired(row, cutoffs):
         return Triage.EXPIRED
+    last_activity_at = row.last_activity_at
     if last_activity_at is not None and last_activity_at > cutoffs.fresh_after:
         return Triage.FRESH if last_activity_at >= cutoffs.awake_after else Triage.DUE
     return Triage.DUE

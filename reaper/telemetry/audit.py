@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reaper.core.audit import dump_line
+import msgspec
 
 
 class AuditLog:
@@ -43,8 +43,9 @@ class AuditLog:
         """
         if not entries:
             return
-        lines = [dump_line(entry) for entry in entries]
-        data = memoryview(("\n" * self._is_torn + "\n".join(lines) + "\n").encode())
+        # Binary attributes become base64, as in DynamoDB's own JSON.
+        lines = [msgspec.json.encode(entry) for entry in entries]
+        data = memoryview(b"\n" * self._is_torn + b"\n".join(lines) + b"\n")
         self._is_torn = True
         sys.stdout.flush()
         while data:

@@ -1,4 +1,4 @@
-"""The Common Runtime signs as botocore does, for whatever people store as a connection id."""
+"""Requests are signed as botocore signs them, for whatever people store as a connection id."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.aws.gateway import connection_path
-from reaper.aws.signing import Signer, signable_request
+from reaper.aws.signing import Signer
 from reaper.core.model import Endpoint
 
 connection_ids = st.one_of(
@@ -27,9 +27,8 @@ moments = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(
 
 
 def signed_by_us(endpoint: Endpoint, method: str, path: str, body: bytes, moment, credentials):
-    request = signable_request(endpoint, method, path, body)
-    Signer(credentials, "execute-api").sign(request, endpoint.region, moment.timestamp())
-    return {name.lower(): value for name, value in request.headers}
+    signer = Signer(credentials, "execute-api")
+    return dict(signer.sign(endpoint, method, path, body, moment.timestamp()))
 
 
 def signed_by_botocore(endpoint: Endpoint, method, path, body, moment, credentials):
@@ -76,9 +75,8 @@ def test_changed_credentials_are_used_within_a_second():
     signer = Signer(Rotating(), "execute-api")
     used = []
     for now in (1_700_000_000.2, 1_700_000_000.9, 1_700_000_001.0):
-        request = signable_request(endpoint, "GET", "/p", b"")
-        signer.sign(request, endpoint.region, now)
-        used.append(request.headers.get("authorization").split("Credential=")[1].split("/")[0])
+        headers = dict(signer.sign(endpoint, "GET", "/p", b"", now))
+        used.append(headers["authorization"].split("Credential=")[1].split("/")[0])
 
     assert used == ["FIRST", "FIRST", "SECOND"]
 

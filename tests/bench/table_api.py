@@ -51,7 +51,11 @@ class Table:
             for n in range(start, stop)
         ]
 
-    def answer(self, operation: str, request: dict[str, Any]) -> bytes:
+    def answer(self, operation: str, body: bytes) -> bytes:
+        if operation == "DeleteItem":
+            self.deleted += 1
+            return b"{}"
+        request = json.loads(body)
         match operation:
             case "Scan":
                 return self._scan(request)
@@ -60,12 +64,6 @@ class Table:
                 numbers = (_number(key) for key in asked["Keys"])
                 rows = b",".join(row for n in numbers for row in self.whole(n, n + 1))
                 return b'{"Responses":{"%s":[%s]},"UnprocessedKeys":{}}' % (TABLE.encode(), rows)
-            case "DeleteItem":
-                self.deleted += 1
-                return b"{}"
-            case "BatchExecuteStatement":
-                self.deleted += len(request["Statements"])
-                return b'{"Responses":[%s]}' % b",".join([b"{}"] * len(request["Statements"]))
             case "BatchWriteItem":
                 self.deleted += sum(len(writes) for writes in request["RequestItems"].values())
                 return b'{"UnprocessedItems":{}}'
@@ -120,25 +118,21 @@ class Server(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._received += data
         while (end := self._received.find(b"\r\n\r\n")) >= 0:
-            head = self._received[:end].lower()
-            length = int(_header(head, b"content-length") or 0)
-            if len(self._received) < end + 4 + length:
+            head = self._received[:end]
+            stop = end + 4 + int(_after(head.lower(), b"content-length:"))
+            if len(self._received) < stop:
                 return
-            body = self._received[end + 4 : end + 4 + length]
-            operation = _header(self._received[:end], b"x-amz-target").decode().split(".")[-1]
-            self._received = self._received[end + 4 + length :]
-            answer = self._table.answer(operation, json.loads(body))
-            self._transport.write(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\n"
-                b"Content-Length: %d\r\n\r\n%s" % (len(answer), answer)
-            )
+            body, self._received = self._received[end + 4 : stop], self._received[stop:]
+            answer = self._table.answer(_after(head, b"DynamoDB_20120810.").decode(), body)
+            self._transport.write(_HEAD % len(answer) + answer)
 
 
-def _header(head: bytes, name: bytes) -> bytes:
-    at = head.lower().find(b"\r\n" + name + b":")
-    if at < 0:
-        return b""
-    return head[at + len(name) + 3 :].split(b"\r\n", 1)[0].strip()
+_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: %d\r\n\r\n"
+
+
+def _after(head: bytes, mark: bytes) -> bytes:
+    start = head.index(mark) + len(mark)
+    return head[start:].split(b"\r\n", 1)[0].strip()
 
 
 async def serve(table: Table) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.core.pacing import (
+    FEWEST_IN_FLIGHT,
     LOWEST_RATE_RPS,
+    MOST_IN_FLIGHT,
     RECOVERY_SECONDS,
     AdaptiveRate,
+    InFlight,
     TokenBucket,
-    in_flight_limit,
     spread_rate,
 )
 
@@ -104,7 +108,59 @@ def test_a_spread_sweep_takes_its_window_and_never_exceeds_the_budget(calls, win
     assert rate == budget or calls / rate <= window * 1.001
 
 
-def test_littles_law_says_how_many_are_in_flight():
-    assert in_flight_limit(1000, 0.05) == 100
-    assert in_flight_limit(1, 0.0) == 8
-    assert in_flight_limit(10_000, 60) == 1000
+class Server:
+    """Answers after ``latency`` seconds, and no more than ``capacity`` requests a second."""
+
+    def __init__(self, in_flight: InFlight, rate: float) -> None:
+        self.in_flight, self.rate, self.now = in_flight, rate, 0.0
+
+    def serve(self, seconds: float, latency: float, capacity: float = math.inf) -> float:
+        """Requests a second that are answered in the end."""
+        end, tick, answers_rps, due = self.now + seconds, 0.005, 0.0, 0.0
+        while self.now < end:
+            limit = self.in_flight.limit
+            answers_rps = min(self.rate, limit / latency, capacity)
+            is_full = answers_rps < self.rate
+            due += answers_rps * tick
+            while due >= 1:
+                due -= 1
+                self.in_flight.answered(limit / answers_rps if is_full else latency)
+            if is_full:
+                self.in_flight.was_full()
+            self.in_flight.adjust(self.rate, self.now)
+            self.now += tick
+        return answers_rps
+
+
+@pytest.mark.parametrize("rate", [5, 100, 1000, 8000])
+@pytest.mark.parametrize("latency", [0.001, 0.02, 0.05, 0.1])
+def test_by_littles_law_enough_are_in_flight_for_the_rate(rate, latency):
+    in_flight = InFlight(0.0)
+    assert Server(in_flight, rate).serve(10, latency) == rate
+    assert in_flight.limit <= max(FEWEST_IN_FLIGHT, 2.1 * rate * latency)
+
+
+@pytest.mark.parametrize("capacity", [500, 5000])
+def test_a_queue_that_only_grows_longer_is_not_fed(capacity):
+    in_flight = InFlight(0.0)
+    Server(in_flight, 10_000).serve(120, 0.002, capacity)
+    assert in_flight.limit <= 4 * 10_000 * 0.002
+
+
+def test_a_gateway_that_turns_slow_still_gets_the_whole_rate():
+    in_flight = InFlight(0.0)
+    server = Server(in_flight, 1000)
+    server.serve(10, 0.01)
+    assert server.serve(20, 0.1) == 1000
+
+
+def test_a_gateway_that_hangs_does_not_eat_the_file_descriptors():
+    in_flight = InFlight(0.0)
+    Server(in_flight, 10_000).serve(60, 5.0)
+    assert in_flight.limit == MOST_IN_FLIGHT
+
+
+def test_the_operators_own_limit_stands():
+    in_flight = InFlight(0.0, fixed=3)
+    Server(in_flight, 1000).serve(10, 0.05)
+    assert in_flight.limit == 3

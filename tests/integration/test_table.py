@@ -7,8 +7,12 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from reaper.aws.connections import Change, ConnectionsTable
+from reaper.aws.conditions import Change
+from reaper.aws.connections import ConnectionsTable
 from reaper.aws.errors import TableError
+from reaper.aws.http import HttpClient
+from reaper.aws.session import ca_bundle
+from reaper.aws.signing import Signer
 from reaper.core.endpoint import EndpointResolver
 from reaper.core.items import attribute_path
 from reaper.core.model import MissedPongs
@@ -34,13 +38,17 @@ ROW = {
 }
 
 
+def a_table(cloud: Cloud, name: str, index: str | None = None) -> ConnectionsTable:
+    signer = Signer(cloud.session.get_credentials(), "dynamodb")
+    client = HttpClient(signer, 5, ca_bundle(cloud.session))
+    return ConnectionsTable(name, index, cloud.session.region_name, client)
+
+
 @pytest.fixture
 def table(cloud: Cloud, monkeypatch) -> ConnectionsTable:
     for name, value in cloud.standin.environment.items():
         monkeypatch.setenv(name, value)
-    made = ConnectionsTable(
-        cloud.make_table(("room", "S"), ("seat", "N")), None, cloud.session.region_name
-    )
+    made = a_table(cloud, cloud.make_table(("room", "S"), ("seat", "N")))
     made.describe()
     cloud.put(made.name, ROW)
     return made
@@ -65,7 +73,7 @@ def test_a_scan_brings_what_is_needed_and_what_it_cost(table):
 
 
 def test_an_untouched_row_is_deleted(cloud, table):
-    assert table.delete(scanned(table)) is Change.DONE
+    assert table.delete([scanned(table)]) == [Change.DONE]
     assert cloud.rows(table.name) == []
 
 
@@ -84,7 +92,7 @@ def test_a_row_that_was_touched_since_it_was_read_stays(cloud, table, touch):
     row = scanned(table)
     cloud.put(table.name, ROW | touch)
 
-    assert table.delete(row) is Change.REFUSED
+    assert table.delete([row]) == [Change.REFUSED]
     assert cloud.rows(table.name) == [ROW | touch]
 
 
@@ -92,7 +100,7 @@ def test_a_row_that_is_gone_already_counts_as_changed(cloud, table):
     row = scanned(table)
     cloud.dynamodb.delete_item(TableName=table.name, Key=row.key)
 
-    assert table.delete(row) is Change.REFUSED
+    assert table.delete([row]) == [Change.REFUSED]
 
 
 @pytest.mark.parametrize(("others", "size"), [(0, 0), (3, 0), (95, 0), (12, 350_000)])
@@ -168,13 +176,13 @@ def test_an_index_with_a_projection_is_scanned_for_what_it_holds(cloud, monkeypa
     name = cloud.make_indexed_table(
         {"ProjectionType": "INCLUDE", "NonKeyAttributes": ["lastSeenAt"]}
     )
-    indexed = ConnectionsTable(name, "by-connection", cloud.session.region_name)
+    indexed = a_table(cloud, name, "by-connection")
     indexed.describe()
 
     assert indexed.projected == {"pk", "connectionId", "lastSeenAt"}
 
 
-def test_a_table_that_does_not_exist_is_named(table):
-    missing = ConnectionsTable("missing", None, "us-east-1")
+def test_a_table_that_does_not_exist_is_named(cloud, table):
+    missing = a_table(cloud, "missing")
     with pytest.raises(TableError, match="no table missing in Region us-east-1"):
         missing.describe()
