@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint run clean
+.PHONY: help demo test lint bench run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -21,6 +21,9 @@ lint: $(READY) ## ruff, mypy, import-linter, cfn-lint
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/cfn-lint deploy/*/*.yaml
+
+bench: $(READY) ## measure speed, memory and pacing, beside what one would otherwise write; needs nginx
+	@$(BIN)/python -m tests.bench $(PARTS)
 
 run: $(READY) ## run the daemon with the settings in the environment
 	@$(BIN)/reaper run

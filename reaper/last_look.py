@@ -32,7 +32,8 @@ def look_again(batch: Sequence[Sequence[Zombie]], table: Table, removal: Removal
         if len(dead) < len(group) and _is_all_or_nothing(group, removal):
             dead = []
         untouched = [zombie for zombie, _ in dead]
-        look.touched.extend(zombie for zombie in group if zombie not in untouched)
+        if len(dead) < len(group):
+            look.touched.extend(zombie for zombie in group if zombie not in untouched)
         if not dead:
             continue
         eviction = Eviction(dead[0][0], dead, [])

@@ -34,7 +34,7 @@ log = structlog.get_logger()
 MOST_BACKLOG = 500
 """Due rows that may wait for the pace before another page is taken from the scan."""
 
-MOST_WAITING = 20_000
+MOST_WAITING = 10_000
 """Zombies, suspects that wait for their second question, and clients whose pong is awaited, that
 may be held in memory."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
-from reaper.core.items import AttributeValue, Item, attribute
+from reaper.core.items import AttributeValue, Item
 from reaper.core.shape import RowShape
 
 
@@ -66,13 +66,11 @@ class Row(NamedTuple):
     @property
     def watched(self) -> tuple[AttributeValue | None, ...]:
         """The attributes, as read, that must still be the same when the row is evicted."""
-        return tuple(attribute(self.item, path) for path in self.shape.watched)
+        return self.shape.watched_in(self.item)
 
     def is_untouched(self, item: Item) -> bool:
         """Whether nothing that is watched has changed in what the row holds now."""
-        return all(
-            attribute(self.item, path) == attribute(item, path) for path in self.shape.watched
-        )
+        return self.watched == self.shape.watched_in(item)
 
     @property
     def last_activity_at(self) -> float | None:

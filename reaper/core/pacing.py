@@ -114,16 +114,17 @@ FIRST_ESTIMATE_AFTER = 64
 """Answers; the first of them still suffer from connections that are being opened."""
 
 TRIAL_SECONDS = 0.5
-TRIAL_GAIN = 1.1
 TRIAL_PAUSE_SECONDS = 5.0
+TRIAL_GAIN = 0.5
+"""A higher limit is kept if it brings at least half of the answers that the law promises."""
 
 
 class InFlight:
     """How many requests may be in flight to keep the rate.
 
     Little's law says ``rate * latency``. But where the rate cannot be reached, since some queue is
-    full, the latency is that queue's, and the law would only feed it. So after a first estimate
-    the limit is raised on trial, and only kept if more answers come.
+    full, the latency is that queue's, and the law would only feed it. So the limit is raised on
+    trial, and kept if that brings the answers that it should.
     """
 
     def __init__(self, now: float, fixed: int | None = None) -> None:
@@ -154,19 +155,22 @@ class InFlight:
         if self._is_fixed or not ((is_first and seconds) or seconds >= TRIAL_SECONDS):
             return
         answers_rps = self._answers / seconds
-        if self._before_trial is not None:
+        needed = self._needed(rate_rps)
+        if not self._is_full:
+            self.limit = min(self.limit, needed)
+            self._before_trial = None
+        elif self._before_trial is not None:
             self._judge_trial(answers_rps, now)
-        elif self._is_full and now >= self._next_trial_at:
+        elif needed > self.limit and now >= self._next_trial_at:
             self._before_trial = self.limit, answers_rps
-            most = MOST_IN_FLIGHT if is_first else 2 * self.limit
-            self.limit = max(self.limit, min(most, self._needed(rate_rps)))
+            self.limit = needed if is_first else min(2 * self.limit, needed)
         self._is_estimated |= is_first
         self._looked_at, self._answers, self._is_full = now, 0, False
 
     def _judge_trial(self, answers_rps: float, now: float) -> None:
         limit, rps = self._before_trial or (self.limit, 0.0)
         self._before_trial = None
-        if answers_rps < rps * TRIAL_GAIN:
+        if answers_rps < rps * (1 + TRIAL_GAIN * (self.limit / limit - 1)):
             self.limit = limit
             self._next_trial_at = now + TRIAL_PAUSE_SECONDS
 

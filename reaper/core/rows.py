@@ -14,6 +14,8 @@ from reaper.core.times import epoch_seconds
 LARGEST_COUNT = 10**12
 """More messages than any connection can carry."""
 
+_NO_PATH_SEGMENTS = (".", "..")
+
 LONGEST_CONNECTION_ID = 256
 """Generous: API Gateway issues 16 characters, stand-ins and custom encodings some more."""
 
@@ -89,10 +91,10 @@ def _matches(item: Item, path: tuple[str, ...], pattern: re.Pattern[str]) -> boo
 def _is_usable(connection_id: str) -> bool:
     """Whether this can be a path segment of a URL that still means this connection."""
     return (
-        len(connection_id) <= LONGEST_CONNECTION_ID
-        and connection_id.isprintable()
+        connection_id.isprintable()
+        and len(connection_id) <= LONGEST_CONNECTION_ID
         and not connection_id.isspace()
-        and connection_id not in (".", "..")
+        and connection_id not in _NO_PATH_SEGMENTS
     )
 
 

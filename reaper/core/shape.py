@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 
-from reaper.core.items import AttributePath
+from reaper.core.items import AttributePath, AttributeValue, Getter, Item, getter
 
 MISSED_PONGS: AttributePath = ("reaperMissedPongs",)
 """Where the reaper itself writes on a row: a map with the fields of MissedPongs."""
@@ -39,6 +39,14 @@ class RowShape:
             *self.endpoint,
         )
         return tuple(path for path in paths if self.can_bring(path))
+
+    @cached_property
+    def _watched_getters(self) -> list[Getter]:
+        return [getter(path) for path in self.watched]
+
+    def watched_in(self, item: Item) -> tuple[AttributeValue | None, ...]:
+        """What an item holds of it."""
+        return tuple([get(item) for get in self._watched_getters])
 
     @property
     def missing(self) -> list[AttributePath]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from tests.certificates import self_signed
@@ -45,43 +46,35 @@ http {{
 """
 
 
-@dataclass(frozen=True)
-class Gateway:
-    url: str
-    ca_file: Path
-    arrivals_file: Path
-    pid: int
-
-    def arrivals(self) -> list[float]:
-        """When each request was answered, in epoch seconds, if ``counts_arrivals``."""
-        return sorted(float(line) for line in self.arrivals_file.read_text().split())
-
-
 @contextmanager
-def gateway(directory: Path, *, counts_arrivals: bool = False) -> Iterator[Gateway]:
-    """Start nginx, which must be installed (``apt-get install nginx-light``)."""
+def gateway(directory: Path, arrivals_file: Path | None, cores: set[int]) -> Iterator[str]:
+    """Start nginx (``apt-get install nginx-light``), by its URL; ``server.pem`` is its authority.
+
+    When each request was answered, in epoch seconds, is written to ``arrivals_file``.
+    """
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/bin")
     if nginx is None:
         raise SystemExit("make bench needs nginx: apt-get install nginx-light")
-    directory.mkdir(parents=True, exist_ok=True)
-    ca_file, _ = self_signed(directory, "localhost")
+    self_signed(directory, "localhost")
     port = _free_port()
-    arrivals_file = directory / "arrivals.log"
     config = directory / "nginx.conf"
     config.write_text(
         _CONFIG.format(
             directory=directory,
             port=port,
             gone=GONE_PREFIX,
-            access_log=f"{arrivals_file} arrivals" if counts_arrivals else "off",
+            access_log=f"{arrivals_file} arrivals buffer=64k" if arrivals_file else "off",
         )
     )
-    with subprocess.Popen([nginx, "-c", config, "-e", directory / "error.log"]) as process:
+    with subprocess.Popen(
+        [nginx, "-c", config, "-e", directory / "error.log"],
+        preexec_fn=lambda: os.sched_setaffinity(0, cores),
+    ) as process:
         try:
             _wait_until_listening(port)
-            yield Gateway(f"https://localhost:{port}/prod", ca_file, arrivals_file, process.pid)
+            yield f"https://localhost:{port}/prod"
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGQUIT)
 
 
 def _free_port() -> int:

@@ -1,0 +1,190 @@
+"""``make bench``: how fast, how small and how steady, beside what people would otherwise write.
+
+Both sides run in turn, several rounds, on one core; the servers have the other. The numbers of a
+noisy machine swing by half, the ratios hardly. The last line is one JSON object.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench import costs
+from tests.bench.lab import Lab
+
+ROUNDS = 3
+console = Console()
+
+
+def probes(lab: Lab) -> dict[str, float]:
+    """Checks a second: aws/gateway.py, a boto3 pool, the AWS SDK for JavaScript."""
+    with lab.gateway() as gateway:
+        node = lab.node_probes(gateway)
+        rounds = [
+            (
+                lab.ours("probes", gateway, "", 60_000),
+                lab.rival("probes", gateway, "", 3_000),
+                node(6_000) if node else None,
+            )
+            for _ in range(ROUNDS)
+        ]
+    found = {
+        "probe_rps": _median([ours["per_second"] for ours, _, _ in rounds]),
+        "probe_cpu_us": _median([ours["cpu_us"] for ours, _, _ in rounds]),
+        "boto3_probe_rps": _median([rival["per_second"] for _, rival, _ in rounds]),
+        "boto3_probe_cpu_us": _median([rival["cpu_us"] for _, rival, _ in rounds]),
+        "probe_ratio": _median([o["per_second"] / r["per_second"] for o, r, _ in rounds]),
+    }
+    if node:
+        found["node_probe_rps"] = _median([node["per_second"] for _, _, node in rounds if node])
+    return found
+
+
+def sweeps(lab: Lab) -> dict[str, float]:
+    """Rows a second from the scan to the last eviction, 5 % of them zombies."""
+    with lab.gateway() as gateway:
+        rounds = []
+        for _ in range(ROUNDS):
+            with lab.table(200_000, gone_percent=5) as table:
+                ours = lab.sweep(gateway, table)
+                assert ours.report["evicted"] == 10_000, ours.report
+            with lab.table(20_000, gone_percent=5) as table:
+                rounds.append((ours, lab.rival("cleanup", gateway, table, 20_000)))
+    return {
+        "sweep_rows_per_second": _median([ours.rows_per_second for ours, _ in rounds]),
+        "sweep_cpu_us_per_row": _median([ours.cpu_us_per_row for ours, _ in rounds]),
+        "cleanup_rows_per_second": _median([rival["per_second"] for _, rival in rounds]),
+        "sweep_ratio": _median([o.rows_per_second / r["per_second"] for o, r in rounds]),
+    }
+
+
+def scans(lab: Lab) -> dict[str, float]:
+    """Rows a second when nothing is due, beside pynamodb's Model.scan."""
+    rounds = []
+    for _ in range(ROUNDS):
+        with lab.table(1_000_000, is_fresh=True) as table:
+            ours = lab.sweep("https://localhost:1/prod", table)
+            assert ours.report["fresh"] == 1_000_000, ours.report
+        with lab.table(200_000, is_fresh=True) as table:
+            rounds.append((ours, lab.rival("scan", "", table, 200_000)))
+    return {
+        "scan_rows_per_second": _median([ours.rows_per_second for ours, _ in rounds]),
+        "pynamodb_scan_rows_per_second": _median([rival["per_second"] for _, rival in rounds]),
+        "scan_ratio": _median([o.rows_per_second / r["per_second"] for o, r in rounds]),
+    }
+
+
+def evictions(lab: Lab) -> dict[str, float]:
+    """Conditional deletes a second, each with its audit line."""
+    with lab.table(10_000) as table:
+        url = "https://localhost:1/prod"
+        rounds = [
+            (
+                lab.ours("evictions", url, table, 10_000),
+                lab.rival("evictions", url, table, 2_000),
+            )
+            for _ in range(ROUNDS)
+        ]
+    return {
+        "evictions_per_second": _median([ours["per_second"] for ours, _ in rounds]),
+        "boto3_evictions_per_second": _median([rival["per_second"] for _, rival in rounds]),
+        "eviction_ratio": _median([o["per_second"] / r["per_second"] for o, r in rounds]),
+    }
+
+
+def memory(lab: Lab) -> dict[str, float]:
+    """Peak resident memory in MB, and how much more ten times the rows take."""
+    found: dict[str, float] = {}
+    with lab.gateway() as gateway:
+        for gone_percent in (5, 50):
+            peaks = []
+            for rows in (100_000, 1_000_000):
+                with lab.table(rows, gone_percent=gone_percent) as table:
+                    swept = lab.sweep(gateway, table, REAPER_MAX_GONE_FRACTION="1")
+                    assert swept.report["evicted"] == rows * gone_percent // 100, swept.report
+                found[f"peak_mb_{rows}_rows_{gone_percent}_percent"] = swept.peak_mb
+                peaks.append(swept.peak_mb)
+            found[f"peak_ratio_{gone_percent}_percent"] = peaks[1] / peaks[0]
+    return found
+
+
+def pacing(lab: Lab) -> dict[str, float]:
+    """The fullest second and the mean, as parts of the budget."""
+    found: dict[str, float] = {}
+    for budget, seconds in ((50, 20), (1_000, 15), (8_000, 15)):
+        with (
+            lab.gateway(counts_arrivals=True) as gateway,
+            lab.table(budget * seconds) as table,
+        ):
+            lab.sweep(gateway, table, REAPER_QUOTA_RPS=str(budget))
+            arrivals = lab.arrivals()
+        found |= _steadiness(f"{budget}_rps", arrivals, budget)
+    with lab.slow_gateway() as gateway, lab.table(8_000 * 15) as table:
+        lab.sweep(gateway, table, REAPER_QUOTA_RPS="8000")
+    return found | _steadiness("8000_rps_at_50_ms", lab.arrivals(), 8_000)
+
+
+def _steadiness(name: str, arrivals: list[float], budget: int) -> dict[str, float]:
+    fullest = start = 0
+    for end, moment in enumerate(arrivals):
+        while arrivals[start] <= moment - 1:
+            start += 1
+        fullest = max(fullest, end - start + 1)
+    mean = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
+    return {f"fullest_second_{name}": fullest / budget, f"mean_{name}": mean / budget}
+
+
+def _median(values: list[float]) -> float:
+    return statistics.median(values)
+
+
+PARTS: dict[str, Callable[[Lab], dict[str, float]]] = {
+    part.__name__: part for part in (probes, sweeps, scans, evictions, memory, pacing, costs.costs)
+}
+
+GOALS = {
+    "probe_ratio": "at least 15",
+    "probe_cpu_us": "at most 70",
+    "sweep_rows_per_second": "at least 10,000",
+    "sweep_ratio": "at least 12",
+    "scan_ratio": "at least 8",
+    "eviction_ratio": "at least 10",
+    "peak_mb_1000000_rows_5_percent": "at most 150",
+    "peak_mb_1000000_rows_50_percent": "at most 150",
+    "peak_ratio_5_percent": "at most 1.15",
+    "peak_ratio_50_percent": "at most 1.15",
+} | {
+    f"{what}_{rate}": goal
+    for rate in ("50_rps", "1000_rps", "8000_rps", "8000_rps_at_50_ms")
+    for what, goal in (("fullest_second", "at most 1.02"), ("mean", "at least 0.97"))
+}
+
+
+def main(names: list[str]) -> None:
+    unknown = set(names) - set(PARTS)
+    if unknown:
+        sys.exit(f"there are {', '.join(PARTS)}; not {', '.join(sorted(unknown))}")
+    found: dict[str, float] = {}
+    with tempfile.TemporaryDirectory(prefix="reaper-bench-") as directory:
+        for name in names or PARTS:
+            part = PARTS[name]
+            console.print(f"[bold]{name}[/]: {(part.__doc__ or '').strip()}")
+            found |= part(Lab(Path(directory) / name))
+    table = Table("measured", "value", "goal")
+    for name, value in found.items():
+        table.add_row(name, f"{value:,.3g}" if value < 100 else f"{value:,.0f}", GOALS.get(name))
+    console.print(table)
+    rounded = {name: round(value, 3) for name, value in found.items()}
+    print(json.dumps({"cores": os.cpu_count(), **rounded}))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,2 @@
+def costs(lab):
+    return {}

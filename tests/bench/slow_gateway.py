@@ -1,0 +1,52 @@
+"""A gateway that takes 50 ms for each answer.
+
+``python -m tests.bench.slow_gateway ARRIVALS_FILE`` prints its port, serves until SIGTERM, and
+then writes down when each request came, in epoch seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+
+DELAY_SECONDS = 0.05
+_BODY = b'{"connectedAt":"%s","lastActiveAt":"%s"}'
+
+
+class Connection(asyncio.Protocol):
+    """As much of HTTP/1.1 as one request after another on a connection needs."""
+
+    def __init__(self, arrivals: list[float]) -> None:
+        self._arrivals = arrivals
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if data.endswith(b"\r\n\r\n"):
+            self._arrivals.append(time.time())
+            asyncio.get_running_loop().call_later(DELAY_SECONDS, self._answer)
+
+    def _answer(self) -> None:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode()
+        body = _BODY % (now, now)
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        )
+
+
+async def serve(arrivals_file: Path) -> None:
+    arrivals: list[float] = []
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopped.set)
+    server = await loop.create_server(lambda: Connection(arrivals), "127.0.0.1", 0, backlog=1000)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await stopped.wait()
+    arrivals_file.write_text("\n".join(map(str, arrivals)))
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(Path(sys.argv[1])))
