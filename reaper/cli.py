@@ -8,36 +8,37 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 
 import boto3
 import structlog
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-from reaper import __version__, commands
+from reaper import commands
+from reaper.arguments import parser
 from reaper.aws.errors import TableError
 from reaper.aws.session import TrustStoreError, region_of
+from reaper.core.population import Population
+from reaper.core.triage import HeartbeatMode
 from reaper.environment import SettingsError, load_settings, risk_warnings, unknown_variables
+from reaper.plan import schedule_of, show_plan
 from reaper.settings import Settings
 from reaper.telemetry.audit import AuditLog
 from reaper.telemetry.logs import configure_logs
 from reaper.worker import Worker
 
-EPILOG = """\
-exit codes: 0 done, 1 failed, 2 bad settings, 3 evictions held by the circuit breaker
-
-Settings are environment variables: 'reaper env' lists them. Two suffice:
-
-  export REAPER_TABLE_NAME=connections
-  export REAPER_API_ENDPOINT=wss://{api}.execute-api.{region}.amazonaws.com/{stage}
-  reaper check && reaper sweep --dry-run
-"""
+PLANNED = {
+    "REAPER_TABLE_NAME": "planned",
+    "REAPER_API_ENDPOINT": "https://planned.execute-api.us-east-1.amazonaws.com/prod",
+}
+"""What stands for the table and the API that a plan needs none of."""
 
 log = structlog.get_logger()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. What goes wrong is one line on stderr."""
-    arguments = _parser().parse_args(argv)
+    arguments = parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ✓ still gets its line
     try:
@@ -69,6 +70,8 @@ def _run(arguments: argparse.Namespace) -> int:
         return commands.show_variables(markdown=arguments.markdown)
     session = boto3.Session()
     region = region_of(session)
+    if arguments.command == "plan":
+        return _plan(arguments, region or "")
     settings = load_settings(region)
     configure_logs(settings.log_format, settings.log_level)
     if arguments.command == "health":
@@ -76,6 +79,27 @@ def _run(arguments: argparse.Namespace) -> int:
     for warning in (*unknown_variables(), *risk_warnings(settings, region)):
         log.warning(warning)
     return _with_worker(arguments, settings, session)
+
+
+def _plan(arguments: argparse.Namespace, region: str) -> int:
+    """Settings are the environment's, but for what flags say; there need be no table yet."""
+    settings = load_settings(region, PLANNED)
+    if arguments.heartbeat_mode:
+        settings = replace(settings, heartbeat_mode=HeartbeatMode(arguments.heartbeat_mode))
+    if arguments.sweep_interval_seconds:
+        settings = replace(settings, sweep_interval_seconds=arguments.sweep_interval_seconds)
+    population = Population(
+        arguments.connections,
+        arguments.mean_life_seconds,
+        arguments.messages_per_minute,
+        arguments.zombie_rate,
+        arguments.row_bytes,
+        arguments.last_seen,
+    )
+    reasons = show_plan(population, schedule_of(settings, region), as_json=arguments.json)
+    for reason in reasons:
+        print(f"reaper: this cannot work: {reason}", file=sys.stderr)
+    return commands.FAILED if reasons else commands.DONE
 
 
 def _with_worker(arguments: argparse.Namespace, settings: Settings, session: boto3.Session) -> int:
@@ -106,66 +130,3 @@ def _audit_log(arguments: argparse.Namespace, settings: Settings) -> AuditLog:
     except OSError as error:
         fault = f"must be a file that can be written to, in a directory that exists: {error}"
         raise SettingsError({"REAPER_AUDIT_LOG": [fault]}) from None
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="reaper",
-        description="Evicts the zombie rows of an AWS API Gateway WebSocket API from DynamoDB,"
-        " keeps idle sockets open, and never evicts a live connection.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"reaper {__version__}")
-    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    subparsers.add_parser(
-        "run",
-        help="sweep at once and then every interval, until SIGTERM",
-        description="Sweeps at once and then every REAPER_SWEEP_INTERVAL_SECONDS, each sweep's"
-        " calls spread over the interval. SIGTERM or SIGINT end it within 10 s: nothing new is"
-        " asked, what is in flight comes home, exit code 0.",
-    )
-    sweep = subparsers.add_parser(
-        "sweep",
-        help="sweep once, at the budget",
-        description="Sweeps once, as fast as REAPER_QUOTA_RPS x REAPER_QUOTA_SHARE allows.",
-    )
-    sweep.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="change nothing: ask by GET only, and report what would be done",
-    )
-    sweep.add_argument(
-        "--json", action="store_true", help="print the report as one JSON object, the last line"
-    )
-    sweep.add_argument(
-        "--trust-endpoint",
-        action="store_true",
-        help="vouch for the endpoint: evict even if no connection answered 200, or if zombies are"
-        " more than REAPER_MAX_GONE_FRACTION of the answers",
-    )
-    subparsers.add_parser(
-        "check",
-        help="try settings, permissions, table and endpoint; change nothing",
-        description="Tries everything that a sweep needs, one line each, and changes nothing."
-        " It asks after up to 20 connections by GET. Exit code 1 if anything is missing.",
-    )
-    restore = subparsers.add_parser(
-        "restore",
-        help="put evicted rows back from the audit log",
-        description="Puts back every row of REAPER_TABLE_NAME whose last line in the file says that"
-        " it was evicted, unless a row with its key is there by now: a newer one is never"
-        " overwritten, and to run it twice does no harm. Stop the daemon before, or its next sweep"
-        " evicts the same zombies again. It needs DescribeTable, BatchGetItem and PutItem (after"
-        " REAPER_EVICT_ACTION=clear: UpdateItem). Exit code 1 if nothing in the file was of use.",
-    )
-    restore.add_argument("audit_file", metavar="AUDIT_FILE", help="what REAPER_AUDIT_LOG wrote")
-    restore.add_argument("--dry-run", action="store_true", help="only say what would be put back")
-    subparsers.add_parser(
-        "health",
-        help="exit code 0 if the daemon on this machine is healthy",
-        description="Asks /healthz at REAPER_HTTP_BIND, for container health checks.",
-    )
-    env = subparsers.add_parser("env", help="list every variable: default and meaning")
-    env.add_argument("--markdown", action="store_true", help="as the table in the README")
-    return parser

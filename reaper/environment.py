@@ -7,6 +7,7 @@ import os
 import reprlib
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from types import MappingProxyType
 from typing import Any, cast
 
 from environs import Env, EnvValidationError, ValidationError
@@ -34,15 +35,18 @@ class SettingsError(Exception):
         super().__init__("; ".join(f"{name} {' and '.join(why)}" for name, why in faults.items()))
 
 
-def load_settings(region: str | None) -> Settings:
+def load_settings(
+    region: str | None, stand_ins: Mapping[str, str] = MappingProxyType({})
+) -> Settings:
     """Read the environment. ``region`` is the one that AWS's own configuration names, if any.
 
-    Raises SettingsError with every fault at once.
+    ``stand_ins`` are values, by variable, for what is not set. Raises SettingsError with every
+    fault at once.
     """
     env = Env(eager=False)
     env.add_parser("variable", _read)
     values = {
-        one.name: env.variable(name, variable.default, variable=variable)
+        one.name: env.variable(name, stand_ins.get(name, variable.default), variable=variable)
         for one, (name, variable) in zip(fields(Settings), variables().items(), strict=True)
     }
     faults: dict[str, list[str]] = {}

@@ -46,6 +46,16 @@ def row_shape(settings: Settings, table: DynamoTable) -> RowShape:
     return shape
 
 
+def triage_rules(settings: Settings) -> TriageRules:
+    return TriageRules(
+        newborn_grace_seconds=settings.newborn_grace_seconds,
+        max_connection_age_seconds=settings.max_connection_age_seconds,
+        fresh_seconds=settings.fresh_seconds,
+        heartbeat_mode=settings.heartbeat_mode,
+        heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
+    )
+
+
 def sweep_rules(
     settings: Settings,
     *,
@@ -57,13 +67,7 @@ def sweep_rules(
 ) -> SweepRules:
     """The rules of a sweep that starts at that epoch second."""
     return SweepRules(
-        triage=TriageRules(
-            newborn_grace_seconds=settings.newborn_grace_seconds,
-            max_connection_age_seconds=settings.max_connection_age_seconds,
-            fresh_seconds=settings.fresh_seconds,
-            heartbeat_mode=settings.heartbeat_mode,
-            heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
-        ),
+        triage=triage_rules(settings),
         breaker=BreakerLimits(
             max_gone_fraction=settings.max_gone_fraction,
             min_gone_rows=settings.min_gone_rows,

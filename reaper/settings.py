@@ -241,7 +241,11 @@ class Settings:
 
     def budget_rps(self, region: str) -> float:
         """Requests a second that the reaper may send in this Region."""
-        return (self.quota_rps or default_quota_rps(region)) * self.quota_share
+        return self.quota_rps_in(region) * self.quota_share
+
+    def quota_rps_in(self, region: str) -> float:
+        """API Gateway's throttle in this Region: as set, or AWS's default."""
+        return self.quota_rps or default_quota_rps(region)
 
     def endpoint(self, region: str | None) -> Endpoint | None:
         return parse_endpoint(self.api_endpoint, region) if self.api_endpoint else None

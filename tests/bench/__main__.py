@@ -125,8 +125,7 @@ def pacing(lab: Lab) -> dict[str, float]:
             lab.table(budget * seconds) as table,
         ):
             lab.sweep(gateway, table, REAPER_QUOTA_RPS=str(budget))
-            arrivals = lab.arrivals()
-        found |= _steadiness(f"{budget}_rps", arrivals, budget)
+        found |= _steadiness(f"{budget}_rps", lab.arrivals(), budget)
     with lab.slow_gateway() as gateway, lab.table(8_000 * 15) as table:
         lab.sweep(gateway, table, REAPER_QUOTA_RPS="8000")
     return found | _steadiness("8000_rps_at_50_ms", lab.arrivals(), 8_000)
@@ -140,6 +139,14 @@ def _steadiness(name: str, arrivals: list[float], budget: int) -> dict[str, floa
         fullest = max(fullest, end - start + 1)
     mean = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
     return {f"fullest_second_{name}": fullest / budget, f"mean_{name}": mean / budget}
+
+
+def _show(found: dict[str, float]) -> None:
+    table = Table("measured", "value", "goal")
+    for name, value in found.items():
+        shown = f"{value:,.3g}" if value < 100 else f"{value:,.0f}"
+        table.add_row(name, shown, GOALS.get(name))
+    console.print(table)
 
 
 def _median(values: list[float]) -> float:
@@ -177,11 +184,9 @@ def main(names: list[str]) -> None:
         for name in names or PARTS:
             part = PARTS[name]
             console.print(f"[bold]{name}[/]: {(part.__doc__ or '').strip()}")
-            found |= part(Lab(Path(directory) / name))
-    table = Table("measured", "value", "goal")
-    for name, value in found.items():
-        table.add_row(name, f"{value:,.3g}" if value < 100 else f"{value:,.0f}", GOALS.get(name))
-    console.print(table)
+            found_here = part(Lab(Path(directory) / name))
+            _show(found_here)
+            found |= found_here
     rounded = {name: round(value, 3) for name, value in found.items()}
     print(json.dumps({"cores": os.cpu_count(), **rounded}))
 

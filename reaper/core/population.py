@@ -1,0 +1,156 @@
+"""A population of connections, and what a sweep finds of it: who is asked, how long zombies stay.
+
+All is in means over a long time. Connections come at random, live for an exponential time and
+talk at random moments; every row is looked at once per sweep, at a moment of its own in the spread
+part of the interval. The tests hold the arithmetic against the simulated world.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp, floor, log
+from typing import NamedTuple
+
+from reaper.core.pacing import SPREAD_FRACTION
+from reaper.core.triage import HeartbeatMode, TriageRules
+
+_STEPS = 64
+_CASES = 25
+
+
+class Population(NamedTuple):
+    """The connections of an application, as they are on average."""
+
+    connections: int
+    """Open at any moment."""
+    mean_life_seconds: float
+    messages_per_minute: float
+    """Of one connection, both ways."""
+    zombie_rate: float
+    """The part of the connections whose ``$disconnect`` is never delivered."""
+    row_bytes: int
+    notes_last_seen: bool
+    """Whether rows say when a client was last heard of, answers to heartbeats included."""
+
+    @property
+    def opened_per_second(self) -> float:
+        return self.connections / self.mean_life_seconds
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What the operator set, as far as it counts here."""
+
+    triage: TriageRules
+    interval_seconds: float
+    confirm_delay_seconds: float
+    quota_rps: float
+    quota_share: float
+
+    @property
+    def budget_rps(self) -> float:
+        return self.quota_rps * self.quota_share
+
+    @property
+    def window_seconds(self) -> float:
+        """The part of the interval over which calls are spread."""
+        return self.interval_seconds * SPREAD_FRACTION
+
+
+def questions(population: Population, schedule: Schedule) -> tuple[float, float]:
+    """Checks of, and heartbeats to, live connections in a sweep."""
+    checks = heartbeats = 0.0
+    for step in range(_STEPS):
+        asked_at = (step + 0.5) / _STEPS * schedule.window_seconds
+        may_be_silent = _may_be_silent_seconds(schedule, asked_at)
+        some_checks, some_heartbeats = _questions_at(population, schedule, may_be_silent)
+        checks += some_checks / _STEPS
+        heartbeats += some_heartbeats / _STEPS
+    return checks * population.connections, heartbeats * population.connections
+
+
+def checks_of_zombie(population: Population, schedule: Schedule) -> int:
+    """Of the two questions that convict one; the first may be a heartbeat."""
+    mode = schedule.triage.heartbeat_mode
+    is_post = mode is HeartbeatMode.ALWAYS or (
+        mode is HeartbeatMode.IDLE and population.notes_last_seen
+    )
+    return 1 if is_post else 2
+
+
+def _may_be_silent_seconds(schedule: Schedule, asked_at: float) -> float:
+    """How long a socket may have been silent that waits for its next turn without a heartbeat."""
+    if schedule.triage.heartbeat_mode is HeartbeatMode.OFF:
+        return float("inf")
+    next_turn_in = schedule.interval_seconds + schedule.window_seconds - asked_at
+    return max(0.0, schedule.triage.heartbeat_interval_seconds - next_turn_in)
+
+
+def _questions_at(
+    population: Population, schedule: Schedule, may_be_silent: float
+) -> tuple[float, float]:
+    """The parts of the connections that are checked, and that get a heartbeat."""
+    rules, interval = schedule.triage, schedule.interval_seconds
+    left_alone = _left_alone_seconds(population, schedule, may_be_silent)
+    signs_per_second = _signs_of_life_per_second(population)
+    if population.notes_last_seen:
+        asked = _silent_part(left_alone, signs_per_second, interval, rules.heartbeat_mode)
+    else:
+        asked = exp(-left_alone / population.mean_life_seconds)
+    match rules.heartbeat_mode:
+        case HeartbeatMode.OFF:
+            return asked, 0.0
+        case HeartbeatMode.ALWAYS:
+            return 0.0, asked
+        case HeartbeatMode.IDLE:
+            silent = _silent_part(may_be_silent, signs_per_second, interval, rules.heartbeat_mode)
+            checked = asked - silent if population.notes_last_seen else asked
+            return max(0.0, checked), silent
+
+
+def _left_alone_seconds(population: Population, schedule: Schedule, may_be_silent: float) -> float:
+    """How long a row is left alone after its last sign of life, or else after its birth."""
+    rules = schedule.triage
+    own = rules.fresh_seconds if population.notes_last_seen else rules.newborn_grace_seconds
+    return min(own, may_be_silent)
+
+
+def _signs_of_life_per_second(population: Population) -> float:
+    """A client's messages, and that it was opened at all."""
+    return population.messages_per_minute / 60 + 1 / population.mean_life_seconds
+
+
+def evict_seconds(population: Population, schedule: Schedule, window: float) -> list[float]:
+    """How long zombies stay, all cases equally likely, in order.
+
+    Until the row is left alone no longer, then until its turn, then until the sweep has judged it.
+    """
+    if population.notes_last_seen:
+        signs_per_second = _signs_of_life_per_second(population)
+    else:
+        signs_per_second = 1 / population.mean_life_seconds
+    cases = [(step + 0.5) / _CASES for step in range(_CASES)]
+    seconds = []
+    for asked_at in (case * window for case in cases):
+        left_alone = _left_alone_seconds(
+            population, schedule, _may_be_silent_seconds(schedule, asked_at)
+        )
+        for case in cases:
+            silent_already = -log(1 - case) / signs_per_second
+            still_left_alone = max(0.0, left_alone - silent_already)
+            rest = still_left_alone + window - asked_at + schedule.confirm_delay_seconds
+            seconds += [rest + turn * schedule.interval_seconds for turn in cases]
+    return sorted(seconds)
+
+
+def _silent_part(seconds: float, per_second: float, interval: float, mode: HeartbeatMode) -> float:
+    """The part of the connections that have been silent for so long when their turn comes.
+
+    They break their silence ``per_second``, by a message or by being opened. A heartbeat breaks it
+    too: of the turns that fall within ``seconds`` only one can have brought one.
+    """
+    silent = exp(-seconds * per_second)
+    if mode is HeartbeatMode.OFF or seconds == float("inf"):
+        return silent
+    turns = floor(seconds / interval)
+    return silent / (1 + sum(exp(-n * interval * per_second) for n in range(1, turns + 1)))
