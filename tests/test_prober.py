@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 
 from reaper.core.endpoint import parse_endpoint
-from reaper.core.model import Ask, Outcome, Probe, Purpose
+from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.prober import Prober
 from tests.core.builders import ENDPOINT
 from tests.world import FakeGateway, World
@@ -131,3 +132,102 @@ def test_a_throttled_account_slows_down_however_many_endpoints_it_has():
 
     per_second = Counter(int(moment) for moment in world.sent_at)
     assert per_second[3] < 60
+
+
+def test_the_rate_is_reached_however_long_answers_take():
+    class SlowGateway(FakeGateway):
+        def latency(self, probe: Probe) -> float:
+            return 0.05
+
+    world = World()
+    prober = Prober(SlowGateway(world), 1000, None, world.clock)
+    for n in range(10_000):
+        prober.ask(a_probe(f"c{n}"))
+    while prober.backlog:
+        prober.poll(0.005)
+
+    assert 10.0 <= world.moment <= 10.5
+
+
+class SharedQuota(FakeGateway):
+    """A quota of so many requests a second, with a burst, that the application lives on too."""
+
+    def __init__(self, world: World, quota_rps: float, burst: float, others_rps: float) -> None:
+        super().__init__(world)
+        self.quota_rps, self.burst, self.others_rps = quota_rps, burst, others_rps
+        self.tokens, self.filled_at, self.others_at = burst, 0.0, 0.0
+        self.others = self.others_refused = self.ours = 0
+        self.refused: set[int] = set()
+
+    def start(self, probe: Probe) -> None:
+        self.let_others_call()
+        if self.is_taken(self._world.moment):
+            self.ours += 1
+        else:
+            self.refused.add(id(probe))
+        super().start(probe)
+
+    def poll(self, wait_seconds: float) -> list[Answer]:
+        answers = super().poll(wait_seconds)
+        self.let_others_call()
+        return [
+            answer._replace(outcome=Outcome.THROTTLED)
+            if id(answer.probe) in self.refused and not self.refused.discard(id(answer.probe))
+            else answer
+            for answer in answers
+        ]
+
+    def let_others_call(self) -> None:
+        while self.others_rps and self.others_at + 1 / self.others_rps <= self._world.moment:
+            self.others_at += 1 / self.others_rps
+            self.others += 1
+            self.others_refused += not self.is_taken(self.others_at)
+
+    def is_taken(self, moment: float) -> bool:
+        if moment > self.filled_at:
+            refill = (moment - self.filled_at) * self.quota_rps
+            self.tokens, self.filled_at = min(self.burst, self.tokens + refill), moment
+        is_there = self.tokens >= 1
+        self.tokens -= is_there
+        return is_there
+
+
+def keep_asking(world: World, prober: Prober, until: float) -> None:
+    numbers = itertools.count()
+    while world.moment < until:
+        while prober.backlog < 50:
+            prober.ask(a_probe(f"c{next(numbers)}"))
+        prober.poll(0.05)
+
+
+def test_it_yields_to_the_application_and_uses_what_that_leaves():
+    world = World(answers_all=Outcome.ALIVE)
+    gateway = SharedQuota(world, quota_rps=100, burst=50, others_rps=70)
+    prober = Prober(gateway, 50, None, world.clock)
+    keep_asking(world, prober, until=600)
+
+    assert gateway.ours / 600 >= 0.8 * (100 - 70)
+    assert gateway.others_refused / gateway.others <= 0.03
+
+
+def test_an_application_that_wants_everything_loses_no_more_than_the_budget():
+    world = World(answers_all=Outcome.ALIVE)
+    gateway = SharedQuota(world, quota_rps=100, burst=50, others_rps=200)
+    prober = Prober(gateway, 50, None, world.clock)
+    keep_asking(world, prober, until=300)
+
+    others_rps = (gateway.others - gateway.others_refused) / 300
+    assert others_rps >= 0.9 * 100
+
+
+def test_it_comes_back_when_the_application_has_gone_quiet():
+    world = World(answers_all=Outcome.ALIVE)
+    gateway = SharedQuota(world, quota_rps=100, burst=50, others_rps=95)
+    prober = Prober(gateway, 50, None, world.clock)
+    keep_asking(world, prober, until=120)
+    gateway.others_rps = 0
+    keep_asking(world, prober, until=180)
+    ours_before = gateway.ours
+    keep_asking(world, prober, until=190)
+
+    assert (gateway.ours - ours_before) / 10 >= 48

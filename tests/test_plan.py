@@ -1,0 +1,78 @@
+"""``reaper plan`` needs no account, no table and no network, and says what cannot work."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from reaper.cli import main
+
+
+def test_it_shows_the_plan_beside_the_naive_one(capsys):
+    assert main(["plan", "--connections", "10000"]) == 0
+
+    out = capsys.readouterr().out
+    assert "time to evict, median" in out
+    assert "$432.00" in out
+
+
+def test_as_json_it_is_one_object(capsys):
+    assert main(["plan", "--connections", "10000", "--json"]) == 0
+
+    found = json.loads(capsys.readouterr().out)
+    assert found["obstacles"] == []
+    assert found["reaper"]["quota_share"] == pytest.approx(found["reaper"]["rps"] / 10_000)
+    assert found["reaper"]["dollars"] < found["naive"]["dollars"] / 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "reason"),
+    [
+        (["--mean-life-seconds", "9000"], {}, "no connection lives longer than 2 hours"),
+        (["--sweep-interval-seconds", "400"], {}, "REAPER_SWEEP_INTERVAL_SECONDS to at most 320"),
+        ([], {"REAPER_QUOTA_SHARE": "0.001"}, "set REAPER_QUOTA_SHARE to at least"),
+        ([], {"REAPER_QUOTA_RPS": "50", "REAPER_QUOTA_SHARE": "1"}, "the Region's quota is 50"),
+        (["--last-seen"], {"REAPER_HEARTBEAT_INTERVAL_SECONDS": "300"}, "idle timeout"),
+    ],
+)
+def test_it_refuses_what_cannot_work_and_says_why(
+    monkeypatch, capsys, arguments, variables, reason
+):
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert main(["plan", "--connections", "10000", *arguments]) == 1
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--connections", "many"], "--connections: must be a number"),
+        (["--connections", "0"], "--connections: must be from 1"),
+        (["--connections", "9", "--zombie-rate", "5"], "--zombie-rate: must be from 0 to 1"),
+        (["--connections", "9", "--mean-life-seconds", "0"], "must be above 0"),
+        (["--connections", "9", "--messages-per-minute", "nan"], "must be from 0"),
+        ([], "--connections"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_named(capsys, arguments, told):
+    with pytest.raises(SystemExit, match="2"):
+        main(["plan", *arguments])
+
+    assert told in capsys.readouterr().err
+
+
+def test_bad_settings_are_named_as_everywhere(monkeypatch, capsys):
+    monkeypatch.setenv("REAPER_QUOTA_SHARE", "7")
+
+    assert main(["plan", "--connections", "10"]) == 2
+    assert "REAPER_QUOTA_SHARE" in capsys.readouterr().err
+
+
+def test_flags_go_before_the_environment(monkeypatch, capsys):
+    monkeypatch.setenv("REAPER_HEARTBEAT_MODE", "always")
+    main(["plan", "--connections", "10", "--json", "--heartbeat-mode", "off"])
+
+    assert json.loads(capsys.readouterr().out)["reaper"]["heartbeats"] == 0
