@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-import structlog
-
+from reaper.account import Account
 from reaper.aws.conditions import Change
 from reaper.aws.errors import TableError
 from reaper.aws.hooks import TOLD_AT_ONCE
@@ -24,8 +23,6 @@ from reaper.core.rows import RowReader
 from reaper.core.shape import RowShape
 from reaper.last_look import look_again
 from reaper.removal import Eviction, Removal, Table
-
-log = structlog.get_logger()
 
 EVICTION_BATCH = 400
 """Zombies that are read, written down and removed together."""
@@ -77,9 +74,13 @@ class Evictor:
         self._removal = Removal(table, shape, reader, rules.evict_action, rules.evict_scope)
         self._audit = audit
         self._steps = steps
-        self.fault: Exception | None = None
-        """What made evictions fail, if anything did."""
+        self._account = Account(context.tally)
         self._has_given_up = False
+
+    @property
+    def fault(self) -> Exception | None:
+        """What made evictions fail, if anything did."""
+        return self._account.fault
 
     def evict(self, zombies: Iterable[Zombie]) -> None:
         """Evict each row that is still as it was read.
@@ -90,9 +91,9 @@ class Evictor:
         for batch in self._batches(zombies):
             self._context.on_progress()
             if self._context.is_stopping():
-                self._tally.held += sum(len(group) for group in batch)
+                self._account.held(sum(len(group) for group in batch))
             elif self._has_given_up:
-                self._tally.failed += sum(len(group) for group in batch)
+                self._account.not_tried(sum(len(group) for group in batch))
             else:
                 self._evict_batch(batch)
 
@@ -111,19 +112,20 @@ class Evictor:
         try:
             evictions, touched, refused = look_again(batch, self._table, self._removal)
         except TableError as error:
-            self._fail([zombie for group in batch for zombie in group], error)
+            self._account.failed([zombie for group in batch for zombie in group], error)
             self._has_given_up = True
             return
-        self._count_kept(touched)
+        self._account.kept(touched)
         for zombies, why in refused:
-            self._fail(zombies, why)
+            self._account.failed(zombies, why)
         if self._context.rules.dry_run:
-            self._count_only(evictions)
+            self._account.would_evict(evictions)
             return
         try:
             self._write_down(EVICT, evictions)
         except OSError as error:
-            self._fail([zombie for one in evictions for zombie in one.zombies], error)
+            self._account.failed([zombie for one in evictions for zombie in one.zombies], error)
+            self._has_given_up = True
             return
         self._carry_out(evictions)
 
@@ -162,7 +164,7 @@ class Evictor:
             results = list(zip(evictions, act(evictions), strict=True))
             evictions = [eviction for eviction, why in results if why is None]
             stays += [(eviction, why) for eviction, why in results if why is not None]
-        self._count_evicted(
+        self._account.evicted(
             [zombie for one in evictions for zombie in one.zombies],
             rows_along=sum(len(one.along) for one in evictions),
         )
@@ -203,52 +205,22 @@ class Evictor:
             remaining = [one.reduced_to(there) for one, _ in stays]
             self._write_down(KEPT, remaining)
         except (TableError, OSError) as error:
-            self._fail([], error)
+            self._account.failed([], error)
+            self._has_given_up |= isinstance(error, OSError)
         gone: list[Zombie] = []
         failed: dict[str, tuple[Exception, list[Zombie]]] = {}
         for (eviction, why), remains in zip(stays, remaining, strict=True):
             staying = remains.zombies
             gone += [zombie for zombie in eviction.zombies if zombie not in staying]
             if isinstance(why, _Touched):
-                self._count_kept(staying)
+                self._account.kept(staying)
             elif isinstance(why, _Stopped):
-                self._tally.held += len(staying)
+                self._account.held(len(staying))
             elif staying:
                 failed.setdefault(str(why), (why, []))[1].extend(staying)
-        self._count_evicted(gone)
+        self._account.evicted(gone)
         for why, zombies in failed.values():
-            self._fail(zombies, why)
-
-    def _count_evicted(self, zombies: Sequence[Zombie], rows_along: int = 0) -> None:
-        """The audit log has a line for each; this is one for all of them."""
-        if zombies:
-            self._tally.evicted += len(zombies)
-            log.info(
-                "evicted",
-                rows=len(zombies),
-                reason=zombies[0].reason.value,
-                rows_along=rows_along,
-                such_as=_some_ids(zombies),
-            )
-
-    def _count_only(self, evictions: Sequence[Eviction]) -> None:
-        for eviction in evictions:
-            self._tally.evicted += len(eviction.zombies)
-            for zombie in eviction.zombies:
-                log.info("would evict", **_said_of(zombie), rows_along=len(eviction.along))
-
-    def _count_kept(self, zombies: Sequence[Zombie]) -> None:
-        self._tally.changed += len(zombies)
-        for zombie in zombies:
-            log.info("kept: the row changed since it was read", **_said_of(zombie))
-
-    def _fail(self, zombies: Sequence[Zombie], error: Exception) -> None:
-        self._tally.failed += len(zombies)
-        self.fault = error
-        self._has_given_up |= isinstance(error, OSError)
-        log.error(
-            "evictions failed", rows=len(zombies), error=str(error), such_as=_some_ids(zombies)
-        )
+            self._account.failed(zombies, why)
 
 
 def _why_it_stays(change: Change | Exception) -> Exception | None:
@@ -262,11 +234,3 @@ def _outcomes(step: Step, zombies: Sequence[Zombie]) -> list[Exception | None]:
         return step(zombies)
     except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay and are counted
         return [error] * len(zombies)
-
-
-def _some_ids(zombies: Sequence[Zombie]) -> list[str]:
-    return [zombie.row.connection_id for zombie in zombies[:3]]
-
-
-def _said_of(zombie: Zombie) -> dict[str, Any]:
-    return {"connection_id": zombie.row.connection_id, "reason": zombie.reason.value}

@@ -26,6 +26,10 @@ from reaper.eviction import Evictor
 log = structlog.get_logger()
 
 
+AGE_SAMPLE_ALWAYS = 50
+AGE_SAMPLE_EVERY = 20
+"""Of the expired rows the first 50 are asked all the same, and then one in twenty."""
+
 MOST_CONTROLS = 100
 """Of the rows that are left alone, so many are remembered as possible witnesses."""
 
@@ -45,6 +49,14 @@ class Site:
     """Whether there is a question to it; the rows of some endpoints are all left alone."""
     controls: list[Row] = field(default_factory=list)
     """Rows that were left alone, kept as witnesses in case the evidence needs some."""
+
+    def takes_sample(self) -> bool:
+        """Whether the next expired row is one of those that are asked all the same."""
+        self.expired_seen += 1
+        seen = self.expired_seen
+        is_sampled = seen <= AGE_SAMPLE_ALWAYS or seen % AGE_SAMPLE_EVERY == 0
+        self.sampled += is_sampled
+        return is_sampled
 
 
 _CURED_BY_WITNESSES = (HoldReason.UNPROVEN_ENDPOINT, HoldReason.TOO_MANY_GONE)

@@ -82,7 +82,7 @@ def show_plan(population: Population, schedule: Schedule, *, as_json: bool) -> l
 
 def _title(population: Population) -> str:
     return (
-        f"{population.connections:,} connections of {population.mean_life_seconds:g} s,"
-        f" {population.messages_per_minute:g} messages a minute each,"
-        f" {population.zombie_rate:.0%} lost without $disconnect"
+        f"{population.connections:,} connections, mean life {population.mean_life_seconds:g} s,"
+        f" messages a minute: {population.messages_per_minute:g},"
+        f" zombie rate: {population.zombie_rate:.0%}"
     )

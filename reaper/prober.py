@@ -21,6 +21,9 @@ MOST_ATTEMPTS = 3
 MOST_ATTEMPTS_UNTOLD = 2
 """An answer that told nothing is asked for once more: a live socket may need its heartbeat."""
 
+TICK_SECONDS = 0.002
+"""It wakes no more often to send, since the token bucket makes good some lateness."""
+
 RETRY_AFTER_SECONDS = 1.0
 """The throttle's bucket is filled by the second."""
 
@@ -145,7 +148,8 @@ class Prober:
     def poll(self, wait_seconds: float) -> list[Answer]:
         """Send what may be sent; return the answers that have come, waiting so long at most."""
         self._send()
-        answers = self._gateway.poll(min(wait_seconds, self._seconds_to_next_send()))
+        next_send = max(TICK_SECONDS, self._seconds_to_next_send())
+        answers = self._gateway.poll(min(wait_seconds, next_send))
         return [answer for answer in answers if self._is_final(answer)]
 
     def _lane(self, probe: Probe) -> _Lane:

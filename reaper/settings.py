@@ -244,7 +244,6 @@ class Settings:
         return self.quota_rps_in(region) * self.quota_share
 
     def quota_rps_in(self, region: str) -> float:
-        """API Gateway's throttle in this Region: as set, or AWS's default."""
         return self.quota_rps or default_quota_rps(region)
 
     def endpoint(self, region: str | None) -> Endpoint | None:

@@ -38,10 +38,6 @@ MOST_WAITING = 10_000
 """Zombies, suspects that wait for their second question, and clients whose pong is awaited, that
 may be held in memory."""
 
-AGE_SAMPLE_ALWAYS = 50
-AGE_SAMPLE_EVERY = 20
-"""Of the expired rows the first 50 are asked all the same, and then one in twenty."""
-
 LONGEST_NAP_SECONDS = 0.1
 """The loop looks at least this often whether it should stop."""
 
@@ -241,9 +237,7 @@ class Sweep:
             self._questions.keep_awake(endpoint, row)
             return
         site.is_asked = True
-        site.expired_seen += 1
-        if site.expired_seen <= AGE_SAMPLE_ALWAYS or site.expired_seen % AGE_SAMPLE_EVERY == 0:
-            site.sampled += 1
+        if site.takes_sample():
             self._questions.verify_age(endpoint, row)
         else:
             evidence = evidence_of_age(row, self._wall_clock())
