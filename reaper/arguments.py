@@ -125,7 +125,7 @@ def _add_plan(subparsers: Any) -> None:
     )
     plan.add_argument(
         "--sweep-interval-seconds",
-        type=_positive,
+        type=_interval,
         help="instead of REAPER_SWEEP_INTERVAL_SECONDS",
     )
     plan.add_argument("--json", action="store_true", help="print one JSON object")
@@ -135,7 +135,8 @@ def _number(text: str, kind: type[float], least: float, most: float, is_open: bo
     try:
         value = kind(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"must be a number (it is {text!r})") from None
+        what = "a whole number" if kind is int else "a number"
+        raise argparse.ArgumentTypeError(f"must be {what} (it is {text!r})") from None
     if not least <= value <= most or (is_open and value == least):
         bounds = f"above {least:g}" if is_open else f"from {least:g}"
         raise argparse.ArgumentTypeError(f"must be {bounds} to {most:g} (it is {text!r})")
@@ -144,6 +145,10 @@ def _number(text: str, kind: type[float], least: float, most: float, is_open: bo
 
 def _count(text: str) -> int:
     return int(_number(text, int, 1, 1e9, is_open=False))
+
+
+def _interval(text: str) -> float:
+    return _number(text, float, 0.1, 1e9, is_open=False)
 
 
 def _positive(text: str) -> float:

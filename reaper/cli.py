@@ -84,6 +84,9 @@ def _run(arguments: argparse.Namespace) -> int:
 def _plan(arguments: argparse.Namespace, region: str) -> int:
     """Settings are the environment's, but for what flags say; there need be no table yet."""
     settings = load_settings(region, PLANNED)
+    if not region and "REAPER_API_ENDPOINT" in os.environ:
+        endpoint = settings.endpoint(None)
+        region = endpoint.region if endpoint else ""
     if arguments.heartbeat_mode:
         settings = replace(settings, heartbeat_mode=HeartbeatMode(arguments.heartbeat_mode))
     if arguments.sweep_interval_seconds:

@@ -27,6 +27,9 @@ from reaper.removal import Eviction, Removal, Table
 EVICTION_BATCH = 400
 """Zombies that are read, written down and removed together."""
 
+SLOW_BATCH = 100
+"""Where each of them takes requests of its own."""
+
 DEAF_BATCH = 10
 """Of deaf clients so few are looked at together that no time passes before they are closed."""
 
@@ -104,7 +107,9 @@ class Evictor:
             groups.setdefault(self._removal.group(zombie.row), []).append(zombie)
         waiting = iter(groups.values())
         first = next(iter(groups.values()), [])
-        size = DEAF_BATCH if first and first[0].reason is Reason.DEAF else EVICTION_BATCH
+        size = EVICTION_BATCH if self._removal.is_quick else SLOW_BATCH
+        if first and first[0].reason is Reason.DEAF:
+            size = DEAF_BATCH
         while batch := list(itertools.islice(waiting, size)):
             yield batch
 

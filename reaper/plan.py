@@ -15,7 +15,7 @@ from reaper.rulebook import triage_rules
 from reaper.settings import Settings
 
 _LINES: tuple[tuple[str, Callable[[Plan], str]], ...] = (
-    ("requests a second while sweeping", lambda plan: f"{plan.rps:,.1f}"),
+    ("requests a second needed while sweeping", lambda plan: f"{plan.rps:,.1f}"),
     ("… of the Region's quota", lambda plan: f"{plan.quota_share:.2%}"),
     ("sweep length", lambda plan: f"{plan.sweep_seconds:,.0f} s"),
     ("checks (GET) per sweep", lambda plan: f"{plan.checks:,.0f}"),

@@ -85,6 +85,11 @@ class Removal:
         return self._scope is EvictScope.PARTITION
 
     @property
+    def is_quick(self) -> bool:
+        """Whether removals need no threads, and nothing else to be read."""
+        return self.action is not EvictAction.CLEAR and not self.takes_partition
+
+    @property
     def cleared(self) -> AttributePath:
         """The attribute that goes while its row stays; empty where the row goes."""
         return self._shape.connection_id if self.action is EvictAction.CLEAR else ()
@@ -124,7 +129,7 @@ class Removal:
         """Do it where the rows are still as they were read, and say for each what came of it."""
         if self.action is EvictAction.HOOK:
             return [Change.DONE] * len(evictions)
-        if self.action is EvictAction.CLEAR or self.takes_partition:
+        if not self.is_quick:
             with ThreadPoolExecutor(REMOVED_AT_ONCE, thread_name_prefix="evict") as pool:
                 return list(pool.map(self._remove_one, evictions))
         changes = iter(

@@ -57,10 +57,9 @@ def restore(path: Path, table: ConnectionsTable, *, dry_run: bool) -> Counter[Fa
         evicted = iter(_last_evictions(_lines(file, fates), table, fates))
         while places := list(itertools.islice(evicted, READ_BATCH)):
             lines = [_line_at(file, place) for place in places]
-            if dry_run:
-                results = _what_would_be(table, lines)
-            else:
-                results = list(pool.map(partial(_put_back, table), lines))
+            results = _what_would_be(table, lines)
+            if not dry_run:
+                _put_back_all(table, lines, results, pool)
             for place, line, fate in zip(places, lines, results, strict=True):
                 fates[fate] += 1
                 log.info(fate.value, line=place.number, key=line.key, dry_run=dry_run)
@@ -109,17 +108,34 @@ def _line_at(file: BinaryIO, place: _Place) -> AuditLine:
     return line
 
 
+def _put_back_all(
+    table: ConnectionsTable,
+    lines: Sequence[AuditLine],
+    fates: list[Fate],
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Write the rows that nothing stands in the way of, and say in ``fates`` what came of them.
+
+    Reads stay on this thread: they share one client.
+    """
+    free = [n for n, fate in enumerate(fates) if fate is Fate.RESTORED]
+    written = pool.map(partial(_put_back, table), [lines[n] for n in free])
+    for n, fate in zip(free, written, strict=True):
+        fates[n] = fate
+    refused = [n for n in free if fates[n] is Fate.NEWER]
+    for n, fate in zip(refused, _what_would_be(table, [lines[n] for n in refused]), strict=True):
+        fates[n] = Fate.NEWER if fate is Fate.RESTORED else fate
+
+
 def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
     """Raises TableAccessDenied, which holds for all the others too."""
     try:
         if line.action is not EvictAction.CLEAR:
             change = table.put_back(line.item)
-        elif (fate := _what_would_be(table, [line])[0]) is not Fate.RESTORED:
-            return fate
         else:
             value = attribute(line.item, line.cleared) or {}
             change = table.put_back_attribute(line.key, line.cleared, value)
-        return Fate.RESTORED if change is Change.DONE else _what_would_be(table, [line])[0]
+        return Fate.RESTORED if change is Change.DONE else Fate.NEWER
     except TableAccessDenied:
         raise
     except TableError as error:
@@ -128,8 +144,14 @@ def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
 
 
 def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[Fate]:
-    """What stands in the way of each, if anything does."""
-    found = {str(table.key_of(item)): item for item in table.read([line.key for line in lines])}
+    """What stands in the way of each, if anything does. Raises TableAccessDenied."""
+    try:
+        found = {str(table.key_of(item)): item for item in table.read([line.key for line in lines])}
+    except TableAccessDenied:
+        raise
+    except TableError as error:
+        log.error("rows cannot be looked at", why=str(error))
+        return [Fate.FAILED] * len(lines)
     return [_fate(line, found.get(str(table.key_of(line.key)))) for line in lines]
 
 

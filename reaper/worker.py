@@ -138,6 +138,7 @@ class Worker:
 
     def close(self) -> None:
         self.gateway.close()
+        self.table.close()
 
     def _first_rate(self, spread_seconds: float) -> float:
         """A steady rate for as many calls as last time; the budget while that is not known."""

@@ -49,7 +49,7 @@ def test_it_refuses_what_cannot_work_and_says_why(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["--connections", "many"], "--connections: must be a number"),
+        (["--connections", "many"], "--connections: must be a whole number"),
         (["--connections", "0"], "--connections: must be from 1"),
         (["--connections", "9", "--zombie-rate", "5"], "--zombie-rate: must be from 0 to 1"),
         (["--connections", "9", "--mean-life-seconds", "0"], "must be above 0"),

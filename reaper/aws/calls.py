@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -17,13 +18,14 @@ MOST_IN_FLIGHT = 64
 
 MOST_ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.1
-"""Doubled with each attempt, as AWS's SDKs do."""
+"""Doubled with each attempt, less up to half of it by chance, as AWS's SDKs do."""
 
 LONGEST_WAIT_SECONDS = 1.0
 
 _MAY_PASS = (
     "InternalServerError",
     "ProvisionedThroughputExceededException",
+    "ReplicatedWriteConflictException",
     "RequestLimitExceeded",
     "ThrottlingException",
     "TransactionConflictException",
@@ -38,7 +40,10 @@ Result = bytes | TableError | ConditionFailed
 
 
 class Calls:
-    """Puts calls of one operation side by side; what comes of one does not touch the others."""
+    """Puts calls of one operation side by side; what comes of one does not touch the others.
+
+    For one thread, as its client is.
+    """
 
     def __init__(self, client: HttpClient, endpoint: Endpoint, explain: Explain) -> None:
         self._client = client
@@ -56,7 +61,7 @@ class Calls:
         pending = list(range(len(bodies)))
         for attempt in range(MOST_ATTEMPTS):
             if attempt:
-                time.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+                time.sleep(random.uniform(0.5, 1) * FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
             pending = self._make_once(operation, bodies, pending, results)
             if not pending:
                 break
@@ -79,12 +84,16 @@ class Calls:
         while answered < len(pending):
             while waiting and self._client.in_flight < MOST_IN_FLIGHT:
                 number = waiting.popleft()
-                self._client.send(self._endpoint, "POST", path, bodies[number], number, headers)
+                tag = results, number
+                self._client.send(self._endpoint, "POST", path, bodies[number], tag, headers)
             for response in self._client.poll(LONGEST_WAIT_SECONDS):
+                whose, number = response.tag
+                if whose is not results:
+                    continue  # it answers to earlier calls, which broke off
                 answered += 1
-                results[response.tag], may_pass = self._result(operation, response)
+                results[number], may_pass = self._result(operation, response)
                 if may_pass:
-                    again.append(response.tag)
+                    again.append(number)
         return again
 
     def _result(self, operation: str, response: Response) -> tuple[Result, bool]:
@@ -104,7 +113,7 @@ def _error(body: bytes) -> tuple[str, str]:
     """Code and message, both empty where a body is not DynamoDB's."""
     try:
         held = msgspec.json.decode(body, type=dict[str, Any])
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return "", ""
     code = str(held.get("__type", "")).rpartition("#")[2]
     return code, str(held.get("message") or held.get("Message") or "")

@@ -53,14 +53,14 @@ class DeleteRequests:
 
     def __init__(self, table_name: str) -> None:
         self._table_name = table_name
-        self._templates: dict[tuple[bool, ...], _Template] = {}
+        self._templates: dict[tuple[object, ...], _Template] = {}
 
     def of(self, row: Row) -> dict[str, Any]:
         watched = row.watched
-        present = tuple(value is not None for value in watched)
-        template = self._templates.get(present)
+        kind = row.shape.watched, *(value is not None for value in watched)
+        template = self._templates.get(kind)
         if template is None:
-            template = self._templates[present] = _template(row)
+            template = self._templates[kind] = _template(row)
         values = (value for value in watched if value is not None)
         return {
             "TableName": self._table_name,

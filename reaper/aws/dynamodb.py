@@ -24,7 +24,7 @@ from reaper.core.items import Item
 from reaper.core.model import Endpoint
 
 MOST_CONNECTIONS = 32
-"""Scan segments and evictions that run at once share them."""
+"""Scan segments, and those removals that botocore does, share them."""
 
 READ_TIMEOUT_SECONDS = 10
 
@@ -56,6 +56,9 @@ class DynamoTable:
         self._description: dict[str, Any] = {}
         self.key_names: tuple[str, ...] = ()
         """Hash key, then range key if there is one; known once the table is described."""
+
+    def close(self) -> None:
+        self._client.close()
 
     def describe(self) -> None:
         """Learn the key schema. Raises TableError if there is no such table or index."""

@@ -13,8 +13,10 @@ from reaper.core.pacing import TokenBucket
 from reaper.core.shape import RowShape
 
 PAGES_AHEAD_PER_SEGMENT = 1
-MOST_ROWS_PER_PAGE = 5000
 """How far the scan may run ahead of the sweep, which is what bounds the memory."""
+
+MOST_ROWS_PER_PAGE = 5000
+"""Rows are larger than the JSON that they come as."""
 
 
 class ParallelScan:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 from pynamodb.connection import Connection
 
+from reaper.aws.errors import TableError
 from reaper.core.items import Item, item_from_json
 
 
@@ -29,6 +30,19 @@ def _leave_unparsed(
         response_dict["body"] = b"{}"
 
 
+T = TypeVar("T")
+
+
+class Unreadable(TableError):
+    """What answered is not DynamoDB, or speaks another language than it does."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(
+            f"an answer of the table API cannot be read ({why}): is there a proxy in between, or a"
+            " wrong AWS_ENDPOINT_URL_DYNAMODB?"
+        )
+
+
 class Page(NamedTuple):
     """What a Scan brought. Its items stay JSON, a fifth of the size, until they are asked for."""
 
@@ -38,7 +52,8 @@ class Page(NamedTuple):
     read_units: float
 
     def items(self) -> list[Item]:
-        items: list[Item] = _list_of_items.decode(self.unparsed_items)
+        """Raises Unreadable."""
+        items = _decoded(_list_of_items, self.unparsed_items)
         return _with_bytes(items, self.unparsed_items)
 
 
@@ -50,7 +65,8 @@ class Batch(NamedTuple):
 
 
 def read_page(answer: dict[str, Any]) -> Page:
-    body = _scan_body.decode(answer["Unparsed"])
+    """Raises Unreadable."""
+    body = _decoded(_scan_body, answer["Unparsed"])
     return Page(
         bytes(body.Items),
         None if body.LastEvaluatedKey is None else item_from_json(body.LastEvaluatedKey),
@@ -59,16 +75,27 @@ def read_page(answer: dict[str, Any]) -> Page:
 
 
 def read_batch(unparsed: bytes, table_name: str) -> Batch:
-    body = _batch_body.decode(unparsed)
+    """Raises Unreadable."""
+    body = _decoded(_batch_body, unparsed)
     items = body.Responses.get(table_name, [])
     unprocessed = body.UnprocessedKeys.get(table_name, {}).get("Keys", [])
     return Batch(_with_bytes(items, unparsed), _with_bytes(unprocessed, unparsed))
 
 
+def _decoded(decoder: msgspec.json.Decoder[T], unparsed: bytes) -> T:
+    try:
+        return decoder.decode(unparsed)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise Unreadable(str(error)) from None
+
+
 def _with_bytes(items: list[Item], unparsed: bytes) -> list[Item]:
     """Binary values are base64 in JSON. Few tables have any, and most bodies show that at once."""
     if b'"B"' in unparsed or b'"BS"' in unparsed:
-        return [item_from_json(item) for item in items]
+        try:
+            return [item_from_json(item) for item in items]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Unreadable(repr(error)) from None
     return items
 
 

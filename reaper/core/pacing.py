@@ -160,17 +160,18 @@ class InFlight:
             self.limit = min(self.limit, needed)
             self._before_trial = None
         elif self._before_trial is not None:
-            self._judge_trial(answers_rps, now)
+            self._judge_trial(answers_rps, rate_rps, now)
         elif needed > self.limit and now >= self._next_trial_at:
             self._before_trial = self.limit, answers_rps
             self.limit = needed if is_first else min(2 * self.limit, needed)
         self._is_estimated |= is_first
         self._looked_at, self._answers, self._is_full = now, 0, False
 
-    def _judge_trial(self, answers_rps: float, now: float) -> None:
+    def _judge_trial(self, answers_rps: float, rate_rps: float, now: float) -> None:
         limit, rps = self._before_trial or (self.limit, 0.0)
         self._before_trial = None
-        if answers_rps < rps * (1 + TRIAL_GAIN * (self.limit / limit - 1)):
+        promised_rps = min(rate_rps, rps * self.limit / limit)
+        if answers_rps < rps + TRIAL_GAIN * (promised_rps - rps):
             self.limit = limit
             self._next_trial_at = now + TRIAL_PAUSE_SECONDS
 

@@ -28,13 +28,15 @@ NAIVE_INTERVAL_SECONDS = 60.0
 """The heartbeat that people write first: a POST to every row each minute."""
 
 SCAN_BYTES_PER_UNIT = 8192
+READ_BYTES_PER_UNIT = 4096
+WRITE_BYTES_PER_UNIT = 1024
 
 
 class Plan(NamedTuple):
     """Rates are means, counts are per sweep, money is in dollars a month of 30 days."""
 
     rps: float
-    """Requests a second while a sweep lasts."""
+    """Requests a second that a sweep needs to keep to its part of the interval."""
     quota_share: float
     """What part of the Region's quota that is."""
     sweep_seconds: float
@@ -158,5 +160,7 @@ def _read_units(population: Population, zombies: float, interval: float) -> floa
 def _table_dollars(population: Population, zombies: float, interval: float) -> float:
     """The scans, and of each zombie the reading and the deletion."""
     lost = population.opened_per_second * population.zombie_rate * MONTH_SECONDS
-    reads = _read_units(population, zombies, interval) + lost
-    return reads * prices.READ_UNIT + lost * prices.WRITE_UNIT
+    read_units = lost * ceil(population.row_bytes / READ_BYTES_PER_UNIT)
+    write_units = lost * ceil(population.row_bytes / WRITE_BYTES_PER_UNIT)
+    scanned = _read_units(population, zombies, interval)
+    return (scanned + read_units) * prices.READ_UNIT + write_units * prices.WRITE_UNIT

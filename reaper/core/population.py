@@ -153,4 +153,5 @@ def _silent_part(seconds: float, per_second: float, interval: float, mode: Heart
     if mode is HeartbeatMode.OFF or seconds == float("inf"):
         return silent
     turns = floor(seconds / interval)
-    return silent / (1 + sum(exp(-n * interval * per_second) for n in range(1, turns + 1)))
+    unbroken = exp(-interval * per_second)
+    return silent * (1 - unbroken) / (1 - unbroken ** (turns + 1))

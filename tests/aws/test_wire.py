@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.aws.conditions import DeleteRequests, unchanged
+from reaper.aws.errors import TableError
 from reaper.aws.wire import Page, read_batch, read_page
 from reaper.core.shape import RowShape
 from tests.core.builders import a_row
@@ -95,3 +96,42 @@ def test_a_delete_carries_the_condition_that_pynamodb_writes_and_the_rows_own_va
         assert request["ExpressionAttributeNames"] == {
             placeholder: name for name, placeholder in placeholders.items()
         }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>",
+        b"",
+        b"\xff",
+        b"[]",
+        b'{"Items": {}}',
+        b'{"Items": [{"a": {"S": "\xff"}}]}',
+        b'{"Items": [{"a": {"B": 1}}]}',
+    ],
+)
+def test_a_page_that_is_not_dynamodbs_is_a_fault_of_the_table(body):
+    with pytest.raises(TableError, match="is there a proxy in between"):
+        read_page({"Unparsed": body}).items()
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"\xff", b"[]", b'{"Responses": {"t": [{"B": 1}]}}'])
+def test_so_is_a_batch(body):
+    with pytest.raises(TableError, match="is there a proxy in between"):
+        read_batch(body, "t")
+
+
+def test_the_template_of_a_condition_is_for_one_shape_only():
+    requests = DeleteRequests("t")
+    item = {"id": {"S": "abc="}, "connectedAt": {"N": "1"}, "lastSeenAt": {"N": "2"}}
+    for held in ("connectedAt", "lastSeenAt"):
+        shape = RowShape(
+            key_names=("id",),
+            connection_id=("id",),
+            connected_at=("connectedAt",),
+            last_seen_at=("lastSeenAt",),
+            message_count=("messageCount",),
+            projected=frozenset({"id", held}),
+        )
+        request = requests.of(a_row()._replace(shape=shape, item=item))
+        assert set(request["ExpressionAttributeNames"].values()) == {"id", held}

@@ -59,6 +59,7 @@ class Lab:
     @contextmanager
     def gateway(self, *, counts_arrivals: bool = False) -> Iterator[str]:
         """nginx, by its URL."""
+        self._arrivals_file.unlink(missing_ok=True)
         arrivals_file = self._arrivals_file if counts_arrivals else None
         with nginx.gateway(self._directory, arrivals_file, SERVERS) as url:
             yield url

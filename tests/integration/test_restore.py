@@ -231,3 +231,24 @@ def test_many_rows_come_back(cloud, tmp_path):
 
     assert restore(cloud, environment).stdout == "250 put back\n"
     assert cloud.ids(table) == {*names, "live"}
+
+
+@pytest.mark.parametrize("action", ["delete", "clear"])
+def test_many_rows_may_be_put_back_twice(cloud, tmp_path, action):
+    table = cloud.make_table(("userId", "S"))
+    names = [f"z{n:03}" for n in range(150)]
+    cloud.put(table, *(item(userId=f"of {name}", connectionId=name) for name in [*names, "live"]))
+    environment = evict(
+        cloud,
+        table,
+        tmp_path,
+        *names,
+        REAPER_EVICT_ACTION=action,
+        REAPER_MAX_GONE_FRACTION="1",
+    )
+    first, second = restore(cloud, environment), restore(cloud, environment)
+
+    assert first.stdout.splitlines() == ["150 put back"]
+    assert second.stdout.startswith("150 left alone")
+    held = {row["connectionId"]["S"] for row in cloud.rows(table)}
+    assert held == {*names, "live"}
