@@ -211,7 +211,6 @@ class Evictor:
             self._write_down(KEPT, remaining)
         except (TableError, OSError) as error:
             self._account.failed([], error)
-            self._has_given_up |= isinstance(error, OSError)
         gone: list[Zombie] = []
         failed: dict[str, tuple[Exception, list[Zombie]]] = {}
         for (eviction, why), remains in zip(stays, remaining, strict=True):

@@ -249,3 +249,11 @@ def test_the_proxy_variables_are_honoured(monkeypatch):
     assert (proxy.host_name, proxy.port) == ("proxy.local", 3128)
     assert (proxy.auth_username, proxy.auth_password) == ("user", "p@ss")
     assert proxy_for(endpoint._replace(host="internal.example")) is None
+
+
+def test_what_is_started_goes_out_with_the_next_poll(gateway):
+    with FaultyGateway() as server:
+        ask(gateway, server.endpoint, "warm")
+        gateway.start(Probe(server.endpoint, "c", Ask.CHECK, Purpose.DUE))
+
+        assert [answer.outcome for answer in gateway.poll(TIMEOUT_SECONDS / 2)] == [Outcome.ALIVE]

@@ -19,7 +19,9 @@ connection_ids = st.one_of(
     st.from_regex(r"[A-Za-z0-9+/_-]{8,20}={0,2}", fullmatch=True),
     st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=40),
 ).filter(lambda text: text not in (".", ".."))
-stages = st.from_regex(r"[A-Za-z0-9_-]{1,16}", fullmatch=True)
+stages = st.from_regex(r"[A-Za-z0-9_-]{1,16}", fullmatch=True) | st.sampled_from(
+    ["a/b", "a//b", "a/./b", ".well-known/b", "a~b", "a%20b"]
+)
 tokens = st.none() | st.from_regex(r"[A-Za-z0-9+/=]{40,80}", fullmatch=True)
 moments = st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)).map(
     lambda moment: moment.replace(microsecond=0, tzinfo=UTC)
