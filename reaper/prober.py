@@ -42,7 +42,7 @@ class _Lane:
 
     def __init__(self, in_flight: InFlight) -> None:
         self.ready: deque[Probe] = deque()
-        self.limit = in_flight
+        self.room = in_flight
         self._in_flight = 0
 
     def may_send(self, share: int) -> bool:
@@ -50,7 +50,7 @@ class _Lane:
 
         ``share`` is as much of the room for all lanes as this one may take.
         """
-        return bool(self.ready) and self._in_flight < min(share, self.limit.limit)
+        return bool(self.ready) and self._in_flight < min(share, self.room.limit)
 
     def take(self) -> Probe:
         self._in_flight += 1
@@ -58,7 +58,7 @@ class _Lane:
 
     def came_back(self, latency_seconds: float) -> None:
         self._in_flight -= 1
-        self.limit.answered(latency_seconds)
+        self.room.answered(latency_seconds)
 
 
 class Prober:
@@ -166,7 +166,7 @@ class Prober:
             self.ask_next(heapq.heappop(self._later)[2])
         self._bucket.rate = self._rate.rate(now)
         for lane in self._turns:
-            lane.limit.adjust(self._bucket.rate, now)
+            lane.room.adjust(self._bucket.rate, now)
         while (free := self._next_lane()) is not None and self._bucket.take(now):
             probe = free.take()
             probe.attempts += 1
@@ -177,7 +177,7 @@ class Prober:
         if self._bucket.seconds_to_next(now) == 0:
             for lane in self._turns:
                 if lane.ready:
-                    lane.limit.was_full()
+                    lane.room.was_full()
 
     def _next_lane(self) -> _Lane | None:
         """The lane whose turn it is among those that may send."""

@@ -106,7 +106,6 @@ def spread_rate(calls: int, window_seconds: float, budget_rps: float) -> float:
 MOST_IN_FLIGHT = 1000
 """So that a gateway that hangs does not eat the file descriptors."""
 
-
 FEWEST_IN_FLIGHT = 8
 """So many to begin with: too few to make a queue, so that they show the gateway's own latency."""
 
