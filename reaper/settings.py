@@ -240,7 +240,6 @@ class Settings:
         return self.sweep_interval_seconds * SPREAD_FRACTION
 
     def budget_rps(self, region: str) -> float:
-        """Requests a second that the reaper may send in this Region."""
         return self.quota_rps_in(region) * self.quota_share
 
     def quota_rps_in(self, region: str) -> float:

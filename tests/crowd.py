@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import random
-from collections.abc import Callable
 from dataclasses import replace
 
 from reaper.aws.conditions import Change
@@ -14,10 +11,10 @@ from reaper.core.pacing import SPREAD_FRACTION, spread_rate
 from reaper.core.population import Population, Schedule
 from reaper.core.report import Report
 from tests.core.builders import NOW
-from tests.world import SHAPE, World
+from tests.world import SHAPE, LivingWorld
 
 
-class Crowd(World):
+class Crowd(LivingWorld):
     """Clients come at random, live for an exponential time and talk at random moments."""
 
     def __init__(self, population: Population, schedule: Schedule) -> None:
@@ -27,24 +24,12 @@ class Crowd(World):
         self.on_answer = self.note_pong
         self.lost_at: dict[str, float] = {}
         self.evicted_after: list[float] = []
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
         for _ in range(population.connections):
             self.open(age=self.exponential(1 / population.mean_life_seconds))
         self.at(self.exponential(population.opened_per_second), self.arrive)
 
     def exponential(self, per_second: float) -> float:
         return self.random.expovariate(per_second)
-
-    def at(self, moment: float, what: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (moment, next(self._order), what))
-
-    def pass_to(self, moment: float) -> None:
-        while self._events and self._events[0][0] <= moment:
-            due, _, what = heapq.heappop(self._events)
-            self.moment = max(self.moment, due)
-            what()
-        super().pass_to(moment)
 
     def arrive(self) -> None:
         self.open(age=0.0)

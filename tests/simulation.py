@@ -5,7 +5,6 @@ One seed is one world. Nothing in it is real but the reaper's own code, from sca
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import random
 from bisect import bisect_right
@@ -23,7 +22,7 @@ from reaper.core.report import Report
 from reaper.core.rules import EvictAction
 from reaper.core.triage import HeartbeatMode
 from tests.core.builders import DEFAULT_RULES, NOW
-from tests.world import NO_PONGS, SHAPE, PromiseBroken, World
+from tests.world import NO_PONGS, SHAPE, LivingWorld, PromiseBroken
 
 INTERVAL = 300.0
 IDLE_TIMEOUT = 600.0
@@ -73,8 +72,8 @@ class Design:
     budget: float
 
 
-class Life(World):
-    """A world in which time passes, also while a sweep is under way."""
+class Life(LivingWorld):
+    """Hours of it."""
 
     def __init__(self, seed: int, design: Design) -> None:
         super().__init__(key_name="userId" if design.keyed_by_user else "connectionId")
@@ -92,22 +91,13 @@ class Life(World):
         self._lied: set[str] = set()
         self._said_gone: set[str] = set()
         """Connections that were called gone, truly or not, and not alive again since."""
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._order = itertools.count()
         self._names = itertools.count()
         self._calls_last_time: int | None = None
         self._kill_at = float("inf")
 
     # Clients
 
-    def at(self, moment: float, what: Callable[[], None]) -> None:
-        heapq.heappush(self._events, (moment, next(self._order), what))
-
     def pass_to(self, moment: float) -> None:
-        while self._events and self._events[0][0] <= moment:
-            due, _, what = heapq.heappop(self._events)
-            self.moment = max(self.moment, due)
-            what()
         super().pass_to(moment)
         if self.moment >= self._kill_at:
             raise Killed

@@ -261,6 +261,25 @@ class World:
         return Change.DONE
 
 
+class LivingWorld(World):
+    """A world in which things happen by themselves, also while a sweep is under way."""
+
+    def __init__(self, key_name: str = "connectionId") -> None:
+        super().__init__(key_name=key_name)
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._order = itertools.count()
+
+    def at(self, moment: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (moment, next(self._order), what))
+
+    def pass_to(self, moment: float) -> None:
+        while self._events and self._events[0][0] <= moment:
+            due, _, what = heapq.heappop(self._events)
+            self.moment = max(self.moment, due)
+            what()
+        super().pass_to(moment)
+
+
 class FakeScan:
     """Pages of the rows as they are when they are read."""
 
