@@ -6,7 +6,6 @@ import random
 
 import pytest
 
-import reaper.eviction
 from reaper.core.breaker import HoldReason
 from reaper.core.rules import EvictAction
 from reaper.core.triage import HeartbeatMode
@@ -19,7 +18,7 @@ WORLDS_PER_TEST = 250
 @pytest.fixture(autouse=True)
 def _one_eviction_at_a_time(monkeypatch):
     """Threads would make worlds differ from run to run."""
-    monkeypatch.setattr(reaper.eviction, "REMOVED_AT_ONCE", 1)
+    monkeypatch.setattr("reaper.removal.REMOVED_AT_ONCE", 1)
     monkeypatch.setattr("reaper.pongs.NOTED_AT_ONCE", 1)
 
 
