@@ -132,6 +132,8 @@ def pacing(lab: Lab) -> dict[str, float]:
 
 
 def _steadiness(name: str, arrivals: list[float], budget: int) -> dict[str, float]:
+    """Without the first second, whose requests come late because connections are being opened."""
+    arrivals = [moment for moment in arrivals if moment > arrivals[0] + 1]
     fullest = start = 0
     for end, moment in enumerate(arrivals):
         while arrivals[start] <= moment - 1:
