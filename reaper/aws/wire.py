@@ -66,12 +66,12 @@ class Batch(NamedTuple):
 
 def read_page(answer: dict[str, Any]) -> Page:
     """Raises Unreadable."""
-    body = _decoded(_scan_body, answer["Unparsed"])
-    return Page(
-        bytes(body.Items),
-        None if body.LastEvaluatedKey is None else item_from_json(body.LastEvaluatedKey),
-        body.ConsumedCapacity.get("CapacityUnits", 0.0),
-    )
+    unparsed = answer["Unparsed"]
+    body = _decoded(_scan_body, unparsed)
+    next_key = body.LastEvaluatedKey
+    if next_key is not None:
+        (next_key,) = _with_bytes([next_key], unparsed)
+    return Page(bytes(body.Items), next_key, body.ConsumedCapacity.get("CapacityUnits", 0.0))
 
 
 def read_batch(unparsed: bytes, table_name: str) -> Batch:
