@@ -27,18 +27,11 @@ from reaper.core.shape import MISSED_PONGS, RowShape
 from reaper.core.triage import TriageRules
 from reaper.sweep import Sweep
 from tests.core.builders import DEFAULT_RULES, ENDPOINT, NOW
+from tests.core.builders import SHAPE as PLAIN_SHAPE
 
 LATENCY_SECONDS = 0.02
 
-SHAPE = RowShape(
-    key_names=("connectionId",),
-    connection_id=("connectionId",),
-    connected_at=("connectedAt",),
-    last_seen_at=("lastSeenAt",),
-    message_count=("messageCount",),
-    endpoint=(("endpoint",),),
-    counts_pongs=True,
-)
+SHAPE = replace(PLAIN_SHAPE, endpoint=(("endpoint",),), counts_pongs=True)
 NO_PONGS = PongRules(timeout_seconds=0, max_missed=3, forget_after_seconds=900)
 PONGS = PongRules(timeout_seconds=10, max_missed=3, forget_after_seconds=900)
 

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import sys
 import time
@@ -38,7 +37,7 @@ def cleanup(gateway_url: str, table_url: str, count: int) -> dict[str, float]:
     def run() -> None:
         table, client = _table(table_url), _gateway(gateway_url)
         with ThreadPoolExecutor(THREADS) as pool:
-            for page in itertools.islice(_pages(table), None):
+            for page in _pages(table):
                 ids = [item["connectionId"]["S"] for item in page]
                 gone = pool.map(lambda one: _is_gone(client, one), ids)
                 _delete(table, [one for one, is_gone in zip(ids, gone, strict=True) if is_gone])

@@ -18,8 +18,6 @@ TABLE = "connections"
 PAGE_ROWS = 10_000
 """About what 1 MB holds of rows as small as these."""
 
-AGES_SECONDS = {"due": 600.0, "fresh": 600.0}
-
 
 def connection_id(number: int, gone_percent: int) -> str:
     """16 characters, like those of API Gateway; gone ones are spread evenly."""
