@@ -23,13 +23,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from websockets.exceptions import ConnectionClosed
 
 from deploy.chat.clients import ChatClient, open_clients
 from deploy.chat.deploy import Chat, deploy
@@ -41,6 +42,8 @@ CLIENTS = 64
 ZOMBIES = 22
 OPENING_MESSAGES = 64
 CLOSING_MESSAGES = 90
+SPEAK_AT_ONCE = 6
+"""More would queue up in the stand-in, on a slow machine for so long that pongs come too late."""
 SWEEPS_AFTER_EVICTION = 4
 SLOWEST_SECONDS = 170
 FROZEN_USER = "user-frozen"
@@ -182,10 +185,10 @@ async def _watch(reaper: Reaper, staying: list[ChatClient], planted: int) -> Non
     """Until the zombies are gone; then the chat goes on while some more sweeps are made."""
     while reaper.evicted["gone"] < planted:
         await reaper.next_report()
-    async with asyncio.TaskGroup() as both:
-        both.create_task(_chat(staying, messages=CLOSING_MESSAGES))
-        for _ in range(SWEEPS_AFTER_EVICTION):
-            await reaper.next_report()
+    chatting = asyncio.create_task(_chat(staying, messages=CLOSING_MESSAGES))
+    for _ in range(SWEEPS_AFTER_EVICTION):
+        await reaper.next_report()
+    await chatting
 
 
 def _deploy(standin: StandIn) -> Chat:
@@ -216,12 +219,20 @@ def _users(first: int, end: int) -> set[str]:
 
 
 async def _chat(clients: list[ChatClient], messages: int) -> None:
-    """Some clients say something; it is over when everybody has heard it."""
-    awaited = [client.received + messages for client in clients]
-    for client in itertools.islice(itertools.cycle(clients), messages):
-        await client.say("hello")
-    while any(client.received < count for client, count in zip(clients, awaited, strict=True)):
-        await asyncio.sleep(0.05)
+    """They say something in turn, a few at a time, each when all have heard the last few.
+
+    Raises Failure when one of them loses its socket.
+    """
+    speakers = itertools.islice(itertools.cycle(clients), messages)
+    while some := list(itertools.islice(speakers, SPEAK_AT_ONCE)):
+        awaited = {client: client.received + len(some) for client in clients}
+        for client in some:
+            with suppress(ConnectionClosed):  # found out below
+                await client.say("hello")
+        while any(client.received < count for client, count in awaited.items()):
+            if not all(client.is_open for client in clients):
+                raise Failure("a client lost its socket while it chatted")
+            await asyncio.sleep(0.05)
 
 
 def _delete_disconnect_route(standin: StandIn, chat: Chat) -> None:
@@ -303,7 +314,7 @@ def _say(what: str, detail: str) -> None:
 
 
 def _show_sweep(number: int, report: dict[str, Any]) -> None:
-    ratio = report["heartbeat_message_ratio"]
+    messages, ratio = report["messages"], report["heartbeat_message_ratio"]
     console.print(
         f"  sweep {number:>2}"
         f"  [dim]rows[/] {report['scanned']:>3}"
@@ -311,7 +322,7 @@ def _show_sweep(number: int, report: dict[str, Any]) -> None:
         f"  [green]alive {report['alive']:>3}[/]"
         f"  [red]zombies {report['confirmed']:>3}  evicted {report['evicted']:>3}[/]"
         f"  [cyan]heartbeats {report['heartbeats']:>3}[/]"
-        f"  [dim]messages ≈[/] {report['messages']:>3}"
+        f"  [dim]messages ≈[/] {'–' if messages is None else messages:>3}"
         f"  [bold]ratio {'–' if ratio is None else f'{ratio:.2f}'}[/]",
         soft_wrap=True,
     )
