@@ -107,7 +107,7 @@ def _plan(arguments: argparse.Namespace, region: str) -> int:
 
 def _with_worker(arguments: argparse.Namespace, settings: Settings, session: boto3.Session) -> int:
     if getattr(arguments, "dry_run", False):
-        settings = settings.as_dry_run()
+        settings = replace(settings, dry_run=True)
     with closing(Worker(settings, _audit_log(arguments, settings), session)) as worker:
         match arguments.command:
             case "run":

@@ -23,7 +23,7 @@ from reaper.values import Variable
 IDLE_TIMEOUT_SECONDS = 600
 """API Gateway closes a socket that was silent for this long, and no setting of its raises it."""
 
-NOT_YET = {"MAX_HEARTBEAT_RATIO": "0", "QUEUE_URL": ""}
+NOT_YET = {"QUEUE_URL": ""}
 """Names kept for coming versions, and the only value that means what this version does."""
 
 
@@ -89,17 +89,7 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
         )
     elif not region:
         yield "AWS_REGION", "is required where REAPER_API_ENDPOINT does not name the Region"
-    heartbeat = values["heartbeat_interval_seconds"]
-    if (
-        heartbeat is not None
-        and heartbeat >= IDLE_TIMEOUT_SECONDS
-        and values["heartbeat_mode"] is not HeartbeatMode.OFF
-    ):
-        yield (
-            f"{PREFIX}HEARTBEAT_INTERVAL_SECONDS",
-            f"must be below {IDLE_TIMEOUT_SECONDS}, the silence after which API Gateway closes a"
-            f" socket; or set REAPER_HEARTBEAT_MODE=off (it is {heartbeat:g})",
-        )
+    yield from _heartbeat_contradictions(values)
     yield from _eviction_contradictions(values)
     for name in sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")):
         url = os.environ[name]
@@ -111,12 +101,32 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
             yield PREFIX + name, f"is not in this version yet: unset it (it is {value!r})"
 
 
-def _eviction_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _heartbeat_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    heartbeat = values["heartbeat_interval_seconds"]
+    if (
+        heartbeat is not None
+        and heartbeat >= IDLE_TIMEOUT_SECONDS
+        and values["heartbeat_mode"] is not HeartbeatMode.OFF
+    ):
+        yield (
+            f"{PREFIX}HEARTBEAT_INTERVAL_SECONDS",
+            f"must be below {IDLE_TIMEOUT_SECONDS}, the silence after which API Gateway closes a"
+            f" socket; or set REAPER_HEARTBEAT_MODE=off (it is {heartbeat:g})",
+        )
+    if values["max_heartbeat_ratio"] and values["message_source"] == "none":
+        yield (
+            f"{PREFIX}MAX_HEARTBEAT_RATIO",
+            "is a limit in heartbeats per message, and REAPER_MESSAGE_SOURCE=none counts no"
+            " messages: set it to cloudwatch or attribute",
+        )
     if values["pong_timeout_seconds"] and values["heartbeat_mode"] is HeartbeatMode.OFF:
         yield (
             f"{PREFIX}PONG_TIMEOUT_SECONDS",
             "expects answers to heartbeats, of which REAPER_HEARTBEAT_MODE=off sends none",
         )
+
+
+def _eviction_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     has_hook = values["on_evict_lambda"] or values["on_evict_event_bus"]
     if values["evict_action"] is EvictAction.HOOK and not has_hook:
         yield (

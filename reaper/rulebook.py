@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from math import inf
+
 from reaper.aws.dynamodb import DynamoTable
 from reaper.aws.errors import TableError
 from reaper.core.breaker import BreakerLimits
 from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.pong import PongRules
+from reaper.core.ratio import RatioLimit
 from reaper.core.rules import EvictAction, SweepRules
 from reaper.core.shape import RowShape
 from reaper.core.triage import TriageRules
@@ -56,18 +60,32 @@ def triage_rules(settings: Settings) -> TriageRules:
     )
 
 
+def ratio_limit(settings: Settings) -> RatioLimit:
+    """What may stretch the heartbeat interval. Without a limit it has no room for that."""
+    shortest = settings.heartbeat_interval_seconds
+    if not settings.max_heartbeat_ratio:
+        return RatioLimit(inf, shortest, shortest)
+    longest = max(shortest, settings.max_heartbeat_interval_seconds)
+    return RatioLimit(settings.max_heartbeat_ratio, shortest, longest)
+
+
 def sweep_rules(
     settings: Settings,
     *,
+    heartbeat_interval_seconds: float,
     started_at: float,
     budget_rps: float,
     first_rate_rps: float,
     spread_seconds: float,
     trust_endpoint: bool,
 ) -> SweepRules:
-    """The rules of a sweep that starts at that epoch second."""
+    """The rules of a sweep that starts at that epoch second.
+
+    Its heartbeat interval may be longer than the one that is set.
+    """
+    stretched = replace(settings, heartbeat_interval_seconds=heartbeat_interval_seconds)
     return SweepRules(
-        triage=triage_rules(settings),
+        triage=triage_rules(stretched),
         breaker=BreakerLimits(
             max_gone_fraction=settings.max_gone_fraction,
             min_gone_rows=settings.min_gone_rows,

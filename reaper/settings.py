@@ -7,8 +7,9 @@ the README are all made from it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
+from reaper import values as read
 from reaper.core.endpoint import EndpointResolver, parse_endpoint
 from reaper.core.items import AttributePath, attribute_path
 from reaper.core.model import Endpoint
@@ -16,39 +17,23 @@ from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.quota import default_quota_rps
 from reaper.core.rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
-from reaper.values import (
-    Variable,
-    any_of,
-    attribute_paths,
-    boolean,
-    bytes_of,
-    connection_age,
-    count,
-    fraction,
-    host_and_port,
-    in_flight,
-    names,
-    one_of,
-    pattern,
-    row_filter,
-    seconds,
-    text,
-    variable,
-)
+from reaper.values import Variable, variable
 
 PREFIX = "REAPER_"
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    table_name: str = variable("the DynamoDB table that holds the connections", text, required=True)
+    table_name: str = variable(
+        "the DynamoDB table that holds the connections", read.text, required=True
+    )
     table_index: str | None = variable(
-        "scan this index instead, such as a sparse index of connections", text
+        "scan this index instead, such as a sparse index of connections", read.text
     )
     api_endpoint: str | None = variable(
         "https://{api}.execute-api.{region}.amazonaws.com/{stage}, or its wss:// form;"
         " a custom domain needs no stage",
-        text,
+        read.text,
         shown="required unless rows carry it",
     )
     connection_id_attribute: AttributePath = variable(
@@ -60,12 +45,12 @@ class Settings:
     connection_id_pattern: re.Pattern[str] | None = variable(
         "regular expression that must match the whole value, its first group the id"
         " (CONN#([^#]+)); other values belong to other kinds of rows",
-        pattern,
+        read.pattern,
         shown="the whole value",
     )
     row_filter: tuple[AttributePath, re.Pattern[str]] | None = variable(
         "attribute=regex: which rows are connection rows in a table that holds others (SK=META)",
-        row_filter,
+        read.row_filter,
     )
     connected_at_attribute: AttributePath = variable(
         "when the client connected: seconds, milliseconds, ISO 8601 or a JavaScript date;"
@@ -84,143 +69,157 @@ class Settings:
     endpoint_attribute: tuple[AttributePath, ...] = variable(
         "where a row names its own endpoint: a URL, domain/stage, two attributes"
         " (domainName,stage) or a map that holds them",
-        attribute_paths,
+        read.attribute_paths,
         absent=(),
     )
     allowed_endpoint_hosts: tuple[str, ...] = variable(
         "hosts besides execute-api of this Region that rows may name, such as custom domains",
-        names,
+        read.names,
         absent=(),
     )
     sweep_interval_seconds: float = variable(
-        "from the start of one sweep to the start of the next", seconds(least=0.1), "300"
+        "from the start of one sweep to the start of the next", read.seconds(least=0.1), "300"
     )
     heartbeat_mode: HeartbeatMode = variable(
         "who gets a heartbeat: off (nobody), idle (the silent), always (all that are due)",
-        one_of(HeartbeatMode),
+        read.one_of(HeartbeatMode),
         "idle",
     )
     heartbeat_interval_seconds: float = variable(
         "no live socket stays silent for longer; the platform closes it after 600",
-        seconds(least=0.1),
+        read.seconds(least=0.1),
         "480",
     )
     heartbeat_payload: bytes = variable(
-        "what a heartbeat says, at most 32 KB", bytes_of(at_most=32 * 1024), '{"type":"ping"}'
+        "what a heartbeat says, at most 32 KB", read.bytes_of(at_most=32 * 1024), '{"type":"ping"}'
+    )
+    max_heartbeat_ratio: float = variable(
+        "heartbeats per message of the application; above it the heartbeat interval is stretched,"
+        " 0 is no limit",
+        read.amount,
+        "0",
+    )
+    max_heartbeat_interval_seconds: float = variable(
+        "how far it may be stretched; from 600 on the platform closes idle sockets",
+        read.seconds(least=0.1),
+        "570",
     )
     pong_timeout_seconds: float = variable(
         "a client that took a heartbeat must have been heard of after so long, which its row shows;"
         " 0 expects no pongs",
-        seconds(),
+        read.seconds(),
         "0",
     )
     max_missed_pongs: int = variable(
         "so many unanswered heartbeats in a row, and a client is deaf: its socket is closed and its"
         " row evicted",
-        count(least=1),
+        read.count(least=1),
         "3",
     )
     fresh_seconds_or_default: float | None = variable(
         "a client seen this recently is left alone",
-        seconds(),
+        read.seconds(),
         shown="heartbeat interval less sweep interval; with heartbeats off, the sweep interval",
     )
     newborn_grace_seconds: float = variable(
-        "a row younger than this is left alone", seconds(), "60"
+        "a row younger than this is left alone", read.seconds(), "60"
     )
     max_connection_age_seconds: float = variable(
         "a row older than this is dead by age, because no socket lives longer than 2 h;"
         " 0 switches the rule off",
-        connection_age,
+        read.connection_age,
         "7500",
     )
     confirm_delay_seconds: float = variable(
-        "after a first 410, wait this long before asking again", seconds(), "5"
+        "after a first 410, wait this long before asking again", read.seconds(), "5"
     )
     quota_rps: float | None = variable(
         "API Gateway's throttle of this account and Region, shared by all its APIs",
-        count(least=1),
+        read.count(least=1),
         shown="10000, or 2500 in the Regions that have less",
     )
     quota_share: float = variable(
-        "the part of it that the reaper may use", fraction(above=0), "0.1"
+        "the part of it that the reaper may use", read.fraction(above=0), "0.1"
     )
     probe_timeout_seconds: float = variable(
-        "a request without an answer by then is cut, its outcome unknown", seconds(least=0.1), "5"
+        "a request without an answer by then is cut, its outcome unknown",
+        read.seconds(least=0.1),
+        "5",
     )
     max_in_flight: int | None = variable(
         "requests under way at once: a number, or auto for what rate and latency need",
-        in_flight,
+        read.in_flight,
         "auto",
     )
-    scan_segments: int = variable("parallel segments of the scan", count(1, 100), "4")
+    scan_segments: int = variable("parallel segments of the scan", read.count(1, 100), "4")
     scan_max_rcu: float = variable(
-        "read units a second that the scan may use; 0 is no limit", count(0), "0"
+        "read units a second that the scan may use; 0 is no limit", read.count(0), "0"
     )
     max_gone_fraction: float = variable(
-        "hold all evictions when zombies are a larger part of the answering rows", fraction(), "0.5"
+        "hold all evictions when zombies are a larger part of the answering rows",
+        read.fraction(),
+        "0.5",
     )
-    min_gone_rows: int = variable("fewer zombies than this are never too many", count(0), "20")
+    min_gone_rows: int = variable("fewer zombies than this are never too many", read.count(0), "20")
     max_unknown_fraction: float = variable(
-        "hold all evictions when a larger part of the answers tells nothing", fraction(), "0.2"
+        "hold all evictions when a larger part of the answers tells nothing", read.fraction(), "0.2"
     )
     evict_action: EvictAction = variable(
         "delete the row; clear the id and keep the row; or leave it to the on-evict hook",
-        one_of(EvictAction),
+        read.one_of(EvictAction),
         "delete",
     )
     evict_scope: EvictScope = variable(
         "row, or partition: all rows under the connection's partition key go with it",
-        one_of(EvictScope),
+        read.one_of(EvictScope),
         "row",
     )
     on_evict_lambda: str | None = variable(
         "your $disconnect function, name or ARN: invoked before a row goes, which it does only if"
         " that succeeded",
-        text,
+        read.text,
     )
     on_evict_event_bus: str | None = variable(
-        "EventBridge bus, name or ARN, that gets an event before a row goes", text
+        "EventBridge bus, name or ARN, that gets an event before a row goes", read.text
     )
     dry_run: bool = variable(
-        "change nothing anywhere: ask by GET only and report what would be done", boolean, "false"
+        "change nothing anywhere: ask by GET only and report what would be done",
+        read.boolean,
+        "false",
     )
     audit_log: str = variable(
-        "file for one JSON line per eviction with the whole old row, or stdout", text, "stdout"
+        "file for one JSON line per eviction with the whole old row, or stdout", read.text, "stdout"
     )
     metrics: tuple[str, ...] = variable(
         "where metrics go: emf (CloudWatch's embedded format, on stdout) or none",
-        any_of("emf", "none"),
+        read.any_of("emf", "none"),
         "emf",
     )
     metrics_namespace: str = variable(
-        "CloudWatch namespace of the metrics", text, "ConnectionReaper"
+        "CloudWatch namespace of the metrics", read.text, "ConnectionReaper"
     )
     message_source: str = variable(
         "what counts the application's messages: cloudwatch, attribute (the rows) or none",
-        one_of("cloudwatch", "attribute", "none"),
+        read.one_of("cloudwatch", "attribute", "none"),
         "cloudwatch",
     )
     http_bind: tuple[str, int] | None = variable(
         "address of /healthz; empty for none",
-        host_and_port,
+        read.host_and_port,
         "127.0.0.1:9464",
         may_be_emptied=True,
     )
     alert_cooldown_seconds: float = variable(
-        "after an alert, the next of its kind waits this long", seconds(), "900"
+        "after an alert, the next of its kind waits this long", read.seconds(), "900"
     )
     log_format: str = variable(
         "console, json, or auto: console on a terminal, JSON elsewhere",
-        one_of("auto", "console", "json"),
+        read.one_of("auto", "console", "json"),
         "auto",
     )
     log_level: str = variable(
-        "least severity that is logged", one_of("debug", "info", "warning", "error"), "info"
+        "least severity that is logged", read.one_of("debug", "info", "warning", "error"), "info"
     )
-
-    def as_dry_run(self) -> Settings:
-        return replace(self, dry_run=True)
 
     @property
     def expects_pongs(self) -> bool:

@@ -88,6 +88,10 @@ def count(least: int, at_most: int | None = None) -> Callable[[str], int]:
     return _number(int, least, at_most, "a whole number")
 
 
+def amount(value: str) -> float:
+    return float(_number(float, 0, None, "a number")(value))
+
+
 def fraction(above: float | None = None) -> Callable[[str], float]:
     """A part of one; with ``above``, more than that."""
     read = _number(float, 0, 1, "a fraction")

@@ -23,11 +23,12 @@ from reaper.context import SweepContext
 from reaper.core.breaker import HoldReason
 from reaper.core.model import Endpoint
 from reaper.core.pacing import spread_rate
+from reaper.core.ratio import HeartbeatPace
 from reaper.core.report import Progress, Report, Tally
 from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction
 from reaper.eviction import Audit
-from reaper.rulebook import row_shape, sweep_rules
+from reaper.rulebook import ratio_limit, row_shape, sweep_rules
 from reaper.settings import Settings
 from reaper.sweep import Sweep
 
@@ -71,8 +72,16 @@ class Worker:
             else None
         )
         self.hooks = _hooks(settings, session, self.region)
+        self._pace = HeartbeatPace(ratio_limit(settings), time.monotonic())
+        self._heartbeats = 0
+        """POSTs that sweeps which are over have sent."""
         self._calls_last_time: int | None = None
         self._held_last_time: HoldReason | None = None
+
+    @property
+    def heartbeat_interval_seconds(self) -> float:
+        """What the next sweep goes by: the operator's interval, or a longer one."""
+        return self._pace.interval_seconds
 
     @property
     def budget_rps(self) -> float:
@@ -97,6 +106,7 @@ class Worker:
         spread_seconds = self._settings.spread_window_seconds if spread else 0.0
         rules = sweep_rules(
             self._settings,
+            heartbeat_interval_seconds=self.heartbeat_interval_seconds,
             started_at=started_at,
             budget_rps=self.budget_rps,
             first_rate_rps=self._first_rate(spread_seconds),
@@ -111,7 +121,7 @@ class Worker:
                 time.monotonic,
                 time.time,
                 is_stopping,
-                lambda: on_progress(sweep.progress(self.table.row_estimate)),
+                lambda: self._move(sweep, tally, on_progress),
             ),
             shape,
             RowReader(shape, self.resolver),
@@ -123,7 +133,10 @@ class Worker:
             self._audit,
             self.hooks,
         )
-        sweep.run()
+        try:
+            sweep.run()
+        finally:
+            self._heartbeats += tally.heartbeats
         if sweep.is_complete:
             self._calls_last_time = sweep.calls
             if spread:
@@ -134,11 +147,29 @@ class Worker:
             seconds=time.monotonic() - started,
             messages=None if is_stopping() else self._count_messages(sweep.endpoints, tally),
         )
+        if spread and sweep.is_complete:
+            self._keep_ratio(report)
         return SweepResult(report, sweep.fault)
 
     def close(self) -> None:
         self.gateway.close()
         self.table.close()
+
+    def _move(self, sweep: Sweep, tally: Tally, tell: Callable[[Progress], None]) -> None:
+        """The sweep has come a step further."""
+        if self.messages is not None:
+            self.messages.note_heartbeats(self._heartbeats + tally.heartbeats, time.time())
+        tell(sweep.progress(self.table.row_estimate))
+
+    def _keep_ratio(self, report: Report) -> None:
+        """Heartbeats become less frequent where there are too many for the messages."""
+        before = self.heartbeat_interval_seconds
+        if self._pace.learn(report, time.monotonic()):
+            log.info(
+                "REAPER_MAX_HEARTBEAT_RATIO changes the heartbeat interval",
+                interval_seconds=round(self.heartbeat_interval_seconds, 1),
+                before_seconds=round(before, 1),
+            )
 
     def _first_rate(self, spread_seconds: float) -> float:
         """A steady rate for as many calls as last time; the budget while that is not known."""
@@ -152,7 +183,7 @@ class Worker:
         if self.messages is None:
             return None
         now = time.time()
-        self.messages.record_heartbeats(now, tally.heartbeats)
+        self.messages.note_heartbeats(self._heartbeats, now)
         try:
             return self.messages.count(endpoints, now)
         except MessagesUnknown as error:

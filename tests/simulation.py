@@ -88,6 +88,10 @@ class Life(LivingWorld):
         self.sweeps: list[Report] = []
         self.traffic: dict[str, float] = {}
         self.is_settling = False
+        self.interval = INTERVAL
+        self.heartbeat_interval = DEFAULT_RULES.heartbeat_interval_seconds
+        self.messages = 0
+        """What clients have said so far; pongs are not counted."""
         self._lied: set[str] = set()
         self._said_gone: set[str] = set()
         """Connections that were called gone, truly or not, and not alive again since."""
@@ -176,6 +180,7 @@ class Life(LivingWorld):
 
     def _talk(self, connection: str) -> None:
         if connection in self.alive and connection not in self.deaf:
+            self.messages += 1
             self._note_traffic(connection)
             self._sign_of_life(connection)
             self.at(self.moment + self.random.expovariate(1 / 200), lambda: self._talk(connection))
@@ -304,7 +309,7 @@ class Life(LivingWorld):
         self.pass_to(moment)
         self._lied.clear()
         design = self.design
-        spread = INTERVAL * SPREAD_FRACTION if in_daemon else 0.0
+        spread = self.interval * SPREAD_FRACTION if in_daemon else 0.0
         if self.random.random() < self.troubles.kill:
             self._kill_at = self.moment + self.random.uniform(0, 40)
         self.scan_fails_after = None
@@ -318,13 +323,16 @@ class Life(LivingWorld):
                 triage=replace(
                     DEFAULT_RULES,
                     heartbeat_mode=design.mode,
-                    fresh_seconds=INTERVAL if design.mode is HeartbeatMode.OFF else 180,
+                    heartbeat_interval_seconds=self.heartbeat_interval,
+                    fresh_seconds=self.interval
+                    if design.mode is HeartbeatMode.OFF
+                    else max(0.0, self.heartbeat_interval - self.interval),
                 ),
                 pong=PongRules(10, 3, 900) if design.expects_pongs else NO_PONGS,
                 action=design.action,
                 rate=rate,
                 budget=design.budget,
-                until_next_turn=INTERVAL + spread,
+                until_next_turn=self.interval + spread,
                 spread_seconds=spread,
                 shape=replace(SHAPE, key_names=(self.key_name,)),
             )

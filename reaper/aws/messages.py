@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import deque
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from reaper.aws.errors import AccessDenied, error_response
 from reaper.aws.session import API_CONFIG
 from reaper.core.model import Endpoint
+from reaper.core.ratio import PerMinute
 
 PERIOD_SECONDS = 60
 """The finest period of AWS/ApiGateway metrics."""
@@ -33,29 +33,28 @@ class MessagesDenied(MessagesUnknown, AccessDenied):
 class CloudWatchMessages:
     """Counts from ``MessageCount``, which holds messages both ways, the reaper's POSTs included.
 
-    The window is as long as a sweep interval, in whole minutes, and ends where the datapoints
-    have settled. The POSTs that this process sent in it are taken off; those of another process
-    are not known here.
+    It comes by the minute, and late. So the window is as many whole minutes as a sweep interval
+    needs, and ends where the datapoints have settled; what it holds is scaled to the interval. The
+    POSTs that this process sent in it are taken off; those of another process are not known here.
     """
 
     def __init__(self, session: boto3.Session, region: str, interval_seconds: float) -> None:
         self._client = session.client("cloudwatch", region_name=region, config=API_CONFIG)
-        self._window_seconds = math.ceil(interval_seconds / PERIOD_SECONDS) * PERIOD_SECONDS
-        self._own: deque[tuple[float, int]] = deque()
+        self._interval_seconds = interval_seconds
+        minutes = math.ceil(interval_seconds / PERIOD_SECONDS)
+        self._window_seconds = minutes * PERIOD_SECONDS
+        self._own = PerMinute(minutes + math.ceil(SETTLING_SECONDS / PERIOD_SECONDS) + 1)
 
-    def record_heartbeats(self, at: float, count: int) -> None:
-        """Remember our own POSTs, to be taken off when their minute is asked for."""
-        self._own.append((at, count))
+    def note_heartbeats(self, total: int, at: float) -> None:
+        """So many POSTs has this process sent in its life. To be told often."""
+        self._own.note(total, at)
 
     def count(self, endpoints: Iterable[Endpoint], now: float) -> int:
-        """The application's messages in the latest settled window. Raises MessagesUnknown."""
+        """The application's messages in as long as an interval. Raises MessagesUnknown."""
         end = (now - SETTLING_SECONDS) // PERIOD_SECONDS * PERIOD_SECONDS
         start = end - self._window_seconds
-        while self._own and self._own[0][0] < start:
-            self._own.popleft()
-        own = sum(count for at, count in self._own if at < end)
-        total = self._message_count(endpoints, start, end)
-        return max(0, round(total) - own)
+        counted = self._message_count(endpoints, start, end) - self._own.between(start, end)
+        return max(0, round(counted * self._interval_seconds / self._window_seconds))
 
     def _message_count(self, endpoints: Iterable[Endpoint], start: float, end: float) -> float:
         queries = [_query(f"m{n}", endpoint) for n, endpoint in enumerate(endpoints)]

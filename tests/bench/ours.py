@@ -63,6 +63,7 @@ def evictions(worker: Worker, settings: Settings, count: int) -> Callable[[], No
     ]
     rules = sweep_rules(
         settings,
+        heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
         started_at=time.time(),
         budget_rps=worker.budget_rps,
         first_rate_rps=worker.budget_rps,

@@ -42,22 +42,24 @@ def metered(cloud, monkeypatch):
 
 
 def test_the_settled_minutes_of_one_interval_are_counted(cloud, metered):
-    messages = CloudWatchMessages(cloud.session, "us-east-1", interval_seconds=150)
-
-    assert messages.count([metered], time.time()) == 300
+    """As many whole minutes as it needs, scaled to its length."""
+    for seconds, counted in ((300, 500), (150, 250), (6, 10)):
+        messages = CloudWatchMessages(cloud.session, "us-east-1", interval_seconds=seconds)
+        assert messages.count([metered], time.time()) == counted
 
 
 def test_our_own_heartbeats_are_taken_off_and_never_below_zero(cloud, metered):
     messages = CloudWatchMessages(cloud.session, "us-east-1", interval_seconds=60)
     now = time.time()
     inside = (now - SETTLING_SECONDS) // 60 * 60 - 30
-    messages.record_heartbeats(inside - 60, 1000)
-    messages.record_heartbeats(inside, 30)
-    messages.record_heartbeats(now, 1000)
+    messages.note_heartbeats(1000, inside - 60)
+    messages.note_heartbeats(1030, inside)
+    messages.note_heartbeats(2030, now)
     assert messages.count([metered], now) == 70
 
-    messages.record_heartbeats(inside, 1000)
-    assert messages.count([metered], now) == 0
+    overdone = CloudWatchMessages(cloud.session, "us-east-1", interval_seconds=60)
+    overdone.note_heartbeats(1000, inside)
+    assert overdone.count([metered], now) == 0
 
 
 def test_what_cannot_be_counted_is_said(cloud, metered):
