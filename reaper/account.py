@@ -23,7 +23,7 @@ class Account:
     def evicted(self, zombies: Sequence[Zombie], rows_along: int = 0) -> None:
         """The audit log has a line for each; this is one for all of them."""
         if zombies:
-            self._tally.evicted += len(zombies)
+            self._tally.count_evicted(zombies)
             log.info(
                 "evicted",
                 rows=len(zombies),
@@ -35,7 +35,7 @@ class Account:
     def would_evict(self, evictions: Sequence[Eviction]) -> None:
         """In a dry run, where no audit line says it, each has a line here."""
         for eviction in evictions:
-            self._tally.evicted += len(eviction.zombies)
+            self._tally.count_evicted(eviction.zombies)
             for zombie in eviction.zombies:
                 log.info("would evict", **_said_of(zombie), rows_along=len(eviction.along))
 

@@ -20,7 +20,7 @@ from rich.table import Table
 from reaper import __version__, garbage
 from reaper.aws.errors import TableError
 from reaper.check import check
-from reaper.core.report import Report
+from reaper.core.report import Report, SweepResult
 from reaper.daemon import (
     FLUSH_SECONDS,
     STOP_SECONDS,
@@ -30,15 +30,16 @@ from reaper.daemon import (
     publish_fault,
 )
 from reaper.environment import schedule_warnings
+from reaper.reporting import make_alerts, make_publisher, make_sinks, serve
 from reaper.restore import Fate, restore
 from reaper.settings import Settings, variables
 from reaper.signals import wait_for_stop_signal
-from reaper.telemetry.alerts import Alerts, configure_sentry
+from reaper.telemetry.alerts import configure_sentry
 from reaper.telemetry.audit import audit_log_fault
-from reaper.telemetry.health import Health, HealthServer
+from reaper.telemetry.health import Health
+from reaper.telemetry.history import History
 from reaper.telemetry.progress import ProgressBar
-from reaper.telemetry.publish import Publisher
-from reaper.worker import SweepResult, Worker
+from reaper.worker import Worker
 
 DONE, FAILED, BAD_SETTINGS, HELD = 0, 1, 2, 3
 INTERRUPTED = 130
@@ -54,9 +55,10 @@ def run(settings: Settings, worker: Worker) -> int:
         log.warning(warning)
     configure_sentry()
     garbage.settle_in()
-    alerts = _alerts(settings)
+    alerts, history = make_alerts(settings), History()
     health = Health(settings.sweep_interval_seconds)
-    server = _serve_health(settings, health)
+    sinks = make_sinks(settings, worker)
+    server = serve(settings, worker, sinks, history, health)
     log.info(
         "reaper starts",
         version=__version__,
@@ -67,7 +69,7 @@ def run(settings: Settings, worker: Worker) -> int:
         heartbeat_mode=settings.heartbeat_mode.value,
         dry_run=settings.dry_run,
     )
-    publisher = _publisher(settings, worker, alerts, settings.metrics)
+    publisher = make_publisher(settings, alerts, history, sinks)
     Daemon(worker, publisher, alerts, health, settings.sweep_interval_seconds).run()
     if server is not None:
         server.close()
@@ -78,7 +80,6 @@ def run(settings: Settings, worker: Worker) -> int:
 def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: bool) -> int:
     configure_sentry()
     garbage.settle_in()
-    alerts = _alerts(settings)
     if trust_endpoint:
         log.warning(
             "the endpoint is trusted by --trust-endpoint: rows that answer 410 twice count as"
@@ -87,15 +88,16 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
             dry_run=settings.dry_run,
         )
     is_for_a_person = sys.stdout.isatty() and not as_json
-    publisher = _publisher(settings, worker, alerts, () if is_for_a_person else settings.metrics)
+    sinks = [] if is_for_a_person else make_sinks(settings, worker)
+    publisher = make_publisher(settings, make_alerts(settings), History(), sinks)
     try:
         result = _sweep_until_signal(worker, trust_endpoint=trust_endpoint)
     except TableError as error:
         publish_fault(publisher, error)
-        alerts.flush(FLUSH_SECONDS)
+        publisher.close(FLUSH_SECONDS)
         return fail(str(error))
     publish(publisher, result)
-    alerts.flush(FLUSH_SECONDS)
+    publisher.close(FLUSH_SECONDS)
     if as_json:
         print(json.dumps(result.report.to_dict()))
     elif is_for_a_person:
@@ -200,20 +202,6 @@ def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:
     return sweeping.result()
 
 
-def _serve_health(settings: Settings, health: Health) -> HealthServer | None:
-    if settings.http_bind is None:
-        return None
-    try:
-        return HealthServer(settings.http_bind, health)
-    except OSError as error:
-        log.error(
-            "REAPER_HTTP_BIND cannot be bound, so there is no /healthz: choose a free address, or"
-            " an empty value for none",
-            error=str(error),
-        )
-        return None
-
-
 def _show_report(report: Report) -> None:
     table = Table(show_header=False, title="sweep")
     if report.dry_run:
@@ -221,16 +209,3 @@ def _show_report(report: Report) -> None:
     for name, value in report.to_dict().items():
         table.add_row(name, "–" if value is None else str(value))
     Console().print(table)
-
-
-def _alerts(settings: Settings) -> Alerts:
-    return Alerts(
-        settings.table_name, settings.alert_cooldown_seconds, settings.sweep_interval_seconds
-    )
-
-
-def _publisher(
-    settings: Settings, worker: Worker, alerts: Alerts, sinks: tuple[str, ...]
-) -> Publisher:
-    quota_rps = worker.budget_rps / settings.quota_share
-    return Publisher(alerts, sinks, settings.metrics_namespace, settings.table_name, quota_rps)

@@ -15,19 +15,20 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from reaper.aws.errors import AccessDenied, TableError
-from reaper.core.report import Progress, Report
+from reaper.aws.errors import AccessDenied, TableError, TableUnfit
+from reaper.core.alerts import Kind
+from reaper.core.report import Progress, Report, SweepResult
 from reaper.signals import wait_for_stop_signal
 from reaper.telemetry import systemd
-from reaper.telemetry.alerts import Alerts, Kind
+from reaper.telemetry.alerts import Alerts
 from reaper.telemetry.health import Health
 from reaper.telemetry.publish import Publisher
-from reaper.worker import SweepResult, Worker
+from reaper.worker import Worker
 
 log = structlog.get_logger()
 
-STOP_SECONDS = 8.0
-"""How long a running sweep gets after a signal; with the flush that is within the 10 s."""
+STOP_SECONDS = 7.5
+"""How long a running sweep gets after a signal; with what is then flushed, within the 10 s."""
 
 RETRY_SECONDS = 15.0
 """After a sweep that failed, the next one waits no longer than this."""
@@ -35,20 +36,25 @@ RETRY_SECONDS = 15.0
 BREATH_SECONDS = 1.0
 """After a sweep that was too long, the next one waits this long, so that its job has ended."""
 
-FLUSH_SECONDS = 1.5
+FLUSH_SECONDS = 1.0
 TICK_SECONDS = 10.0
 
 
 def publish(publisher: Publisher, result: SweepResult) -> None:
     """Tell of a sweep that reached its end, and of what failed in it."""
-    publisher.publish(result.report)
+    publisher.publish(result)
     if result.fault is not None:
         publish_fault(publisher, result.fault, result.report)
 
 
 def publish_fault(publisher: Publisher, fault: Exception, report: Report | None = None) -> None:
     """Tell of a fault; without a report the whole sweep broke off."""
-    publisher.publish_fault(fault, report, is_denied=isinstance(fault, AccessDenied))
+    kind = Kind.SWEEP_FAILED
+    if isinstance(fault, AccessDenied):
+        kind = Kind.ACCESS_DENIED
+    elif isinstance(fault, TableError) and report is None and not isinstance(fault, TableUnfit):
+        kind = Kind.TABLE_UNREACHABLE
+    publisher.publish_fault(kind, fault, report)
 
 
 def leave_sweep_behind() -> NoReturn:
@@ -98,7 +104,7 @@ class Daemon:
         self._stopping.set()
         scheduler.shutdown(wait=False)
         drained = self._between_sweeps.wait(STOP_SECONDS)
-        self._alerts.flush(FLUSH_SECONDS)
+        self._publisher.close(FLUSH_SECONDS)
         if not drained:
             leave_sweep_behind()
 
@@ -151,8 +157,8 @@ class Daemon:
         with suppress(JobLookupError):  # a signal has just ended the schedule
             self._job.modify(next_run_time=datetime.now(UTC) + timedelta(seconds=wait_seconds))
 
-    def _on_progress(self, _: Progress) -> None:
-        self._health.sweep_moves()
+    def _on_progress(self, progress: Progress) -> None:
+        self._health.sweep_moves(progress)
 
     def _on_overrun(self, _: JobSubmissionEvent) -> None:
         why = (

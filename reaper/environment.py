@@ -90,6 +90,7 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
     elif not region:
         yield "AWS_REGION", "is required where REAPER_API_ENDPOINT does not name the Region"
     yield from _heartbeat_contradictions(values)
+    yield from _metrics_contradictions(values)
     yield from _eviction_contradictions(values)
     for name in sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")):
         url = os.environ[name]
@@ -123,6 +124,17 @@ def _heartbeat_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, 
         yield (
             f"{PREFIX}PONG_TIMEOUT_SECONDS",
             "expects answers to heartbeats, of which REAPER_HEARTBEAT_MODE=off sends none",
+        )
+
+
+def _metrics_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    sinks = values["metrics"] or ()
+    if "none" in sinks and len(sinks) > 1:
+        yield f"{PREFIX}METRICS", "is none and something else: which is meant?"
+    if "prometheus" in sinks and values["http_bind"] is None:
+        yield (
+            f"{PREFIX}METRICS",
+            "is prometheus, which fetches /metrics, and REAPER_HTTP_BIND is empty: set it",
         )
 
 

@@ -10,6 +10,7 @@ from typing import Protocol
 
 import structlog
 
+from reaper.core.latency import Latencies
 from reaper.core.model import Answer, Ask, Endpoint, Outcome, Probe
 from reaper.core.pacing import MOST_IN_FLIGHT, AdaptiveRate, InFlight, TokenBucket
 
@@ -92,6 +93,9 @@ class Prober:
         """Requests sent so far."""
         self.checks = 0
         """Those of them that were GETs."""
+        self.latencies = Latencies()
+        self.slowdowns = 0
+        """How often the account's throttle lowered the rate."""
 
     @property
     def backlog(self) -> int:
@@ -208,6 +212,7 @@ class Prober:
         if sent_at is None:
             return False  # it answers to an earlier prober, whose sweep broke off
         self._lane(probe).came_back(now - sent_at)
+        self.latencies.observe(now - sent_at)
         if answer.outcome is Outcome.UNKNOWN and probe.attempts < MOST_ATTEMPTS_UNTOLD:
             self.ask_later(probe, RETRY_AFTER_SECONDS)
             return False
@@ -218,6 +223,7 @@ class Prober:
             self.ask(probe)
             return False
         if self._rate.throttled(now):
+            self.slowdowns += 1
             log.warning(
                 "the account's throttle was hit: slowing down",
                 endpoint=str(probe.endpoint),

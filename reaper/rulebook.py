@@ -6,7 +6,7 @@ from dataclasses import replace
 from math import inf
 
 from reaper.aws.dynamodb import DynamoTable
-from reaper.aws.errors import TableError
+from reaper.aws.errors import TableUnfit
 from reaper.core.breaker import BreakerLimits
 from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.pong import PongRules
@@ -23,7 +23,7 @@ TURNS_UNTIL_FORGOTTEN = 2
 def row_shape(settings: Settings, table: DynamoTable) -> RowShape:
     """How rows look in a table that has been described.
 
-    Raises TableError where the table, or its index, cannot serve what is set.
+    Raises TableUnfit where the table, or its index, cannot serve what is set.
     """
     shape = RowShape(
         key_names=table.key_names,
@@ -39,11 +39,11 @@ def row_shape(settings: Settings, table: DynamoTable) -> RowShape:
     )
     if shape.missing:
         names = ", ".join(".".join(path) for path in shape.missing)
-        raise TableError(
+        raise TableUnfit(
             f"the index of REAPER_TABLE_INDEX does not hold {names}: add it to the projection"
         )
     if settings.evict_action is EvictAction.CLEAR and shape.connection_id[0] in table.key_names:
-        raise TableError(
+        raise TableUnfit(
             f"REAPER_EVICT_ACTION=clear cannot remove {shape.connection_id[0]}, which is a key of"
             f" table {table.name}: use delete"
         )

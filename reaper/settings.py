@@ -191,8 +191,9 @@ class Settings:
         "file for one JSON line per eviction with the whole old row, or stdout", read.text, "stdout"
     )
     metrics: tuple[str, ...] = variable(
-        "where metrics go: emf (CloudWatch's embedded format, on stdout) or none",
-        read.any_of("emf", "none"),
+        "where metrics go, any of: emf (a line on stdout in CloudWatch's embedded format),"
+        " cloudwatch (PutMetricData), prometheus (/metrics); or none",
+        read.any_of("emf", "cloudwatch", "prometheus", "none"),
         "emf",
     )
     metrics_namespace: str = variable(
@@ -204,7 +205,7 @@ class Settings:
         "cloudwatch",
     )
     http_bind: tuple[str, int] | None = variable(
-        "address of /healthz; empty for none",
+        "address of the status page, /metrics, /healthz and /status.json; empty for none",
         read.host_and_port,
         "127.0.0.1:9464",
         may_be_emptied=True,

@@ -18,7 +18,7 @@ from reaper.closing import SocketCloser
 from reaper.context import SweepContext
 from reaper.core.breaker import HoldReason
 from reaper.core.model import Endpoint, Reason, Row, Zombie
-from reaper.core.report import Progress, Report, make_report
+from reaper.core.report import Details, Progress, Report, make_report
 from reaper.core.rows import RowReader
 from reaper.core.shape import RowShape
 from reaper.core.triage import Triage, triage
@@ -104,11 +104,6 @@ class Sweep:
     def endpoints(self) -> list[Endpoint]:
         return self._judgement.endpoints
 
-    @property
-    def calls(self) -> int:
-        """Requests sent to the gateway."""
-        return self._prober.calls
-
     def progress(self, row_estimate: int) -> Progress:
         gone = sum(evidence.gone for evidence in self._judgement.evidence)
         return Progress(self._tally.scanned, row_estimate, self._prober.open, gone)
@@ -124,6 +119,12 @@ class Sweep:
             seconds=seconds,
             messages=messages,
         )
+
+    @property
+    def details(self) -> Details:
+        interval = self._rules.triage.heartbeat_interval_seconds
+        prober = self._prober
+        return Details(self._tally.evicted_by_reason, prober.latencies, prober.slowdowns, interval)
 
     def run(self) -> None:
         """Sweep until every row has its verdict, or until told to stop.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import boto3
 import structlog
@@ -24,7 +23,7 @@ from reaper.core.breaker import HoldReason
 from reaper.core.model import Endpoint
 from reaper.core.pacing import spread_rate
 from reaper.core.ratio import HeartbeatPace
-from reaper.core.report import Progress, Report, Tally
+from reaper.core.report import Progress, Report, SweepResult, Tally
 from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction
 from reaper.eviction import Audit
@@ -35,19 +34,13 @@ from reaper.sweep import Sweep
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class SweepResult:
-    report: Report
-    fault: Exception | None
-    """What made evictions or heartbeats fail, if anything did."""
-
-
 class Worker:
     """Sweeps one table, as often as it is told to."""
 
     def __init__(self, settings: Settings, audit: Audit, session: boto3.Session) -> None:
         """Raises NoCredentialsError when botocore's chain yields none."""
         self._settings = settings
+        self.session = session
         self._audit = audit
         endpoint = settings.endpoint(region_of(session))
         self.region = region_of(session) or (endpoint.region if endpoint else "")
@@ -79,11 +72,6 @@ class Worker:
         self._held_last_time: HoldReason | None = None
 
     @property
-    def heartbeat_interval_seconds(self) -> float:
-        """What the next sweep goes by: the operator's interval, or a longer one."""
-        return self._pace.interval_seconds
-
-    @property
     def budget_rps(self) -> float:
         return self._settings.budget_rps(self.region)
 
@@ -106,7 +94,7 @@ class Worker:
         spread_seconds = self._settings.spread_window_seconds if spread else 0.0
         rules = sweep_rules(
             self._settings,
-            heartbeat_interval_seconds=self.heartbeat_interval_seconds,
+            heartbeat_interval_seconds=self._pace.interval_seconds,
             started_at=started_at,
             budget_rps=self.budget_rps,
             first_rate_rps=self._first_rate(spread_seconds),
@@ -137,19 +125,18 @@ class Worker:
             sweep.run()
         finally:
             self._heartbeats += tally.heartbeats
-        if sweep.is_complete:
-            self._calls_last_time = sweep.calls
-            if spread:
-                self._warn_of_budget(sweep.calls)
-        self._warn_of_shape(tally)
-        self._tell_of_the_end_of_a_hold(sweep.hold_reason)
         report = sweep.report(
             seconds=time.monotonic() - started,
             messages=None if is_stopping() else self._count_messages(sweep.endpoints, tally),
         )
-        if spread and sweep.is_complete:
-            self._keep_ratio(report)
-        return SweepResult(report, sweep.fault)
+        if sweep.is_complete:
+            self._calls_last_time = report.api_calls
+            if spread:
+                self._warn_of_budget(report.api_calls)
+                self._keep_ratio(report)
+        self._warn_of_shape(tally)
+        self._tell_of_the_end_of_a_hold(report.hold_reason)
+        return SweepResult(report, sweep.details, sweep.fault)
 
     def close(self) -> None:
         self.gateway.close()
@@ -163,11 +150,11 @@ class Worker:
 
     def _keep_ratio(self, report: Report) -> None:
         """Heartbeats become less frequent where there are too many for the messages."""
-        before = self.heartbeat_interval_seconds
+        before = self._pace.interval_seconds
         if self._pace.learn(report, time.monotonic()):
             log.info(
                 "REAPER_MAX_HEARTBEAT_RATIO changes the heartbeat interval",
-                interval_seconds=round(self.heartbeat_interval_seconds, 1),
+                interval_seconds=round(self._pace.interval_seconds, 1),
                 before_seconds=round(before, 1),
             )
 

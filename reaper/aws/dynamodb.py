@@ -17,7 +17,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
 
 from reaper.aws.calls import Calls
-from reaper.aws.errors import ConditionFailed, TableAccessDenied, TableError, error_response
+from reaper.aws.errors import (
+    ConditionFailed,
+    TableAccessDenied,
+    TableError,
+    TableUnfit,
+    error_response,
+)
 from reaper.aws.http import HttpClient
 from reaper.aws.wire import PlainConnection, read_batch
 from reaper.core.items import Item
@@ -68,7 +74,7 @@ class DynamoTable:
         self.key_names = tuple(key["AttributeName"] for key in schema)
         if self.index is not None and self.index not in self.index_names:
             known = ", ".join(self.index_names) or "none"
-            raise TableError(
+            raise TableUnfit(
                 f"table {self.name} has no index {self.index}: correct REAPER_TABLE_INDEX"
                 f" (there are: {known})"
             )

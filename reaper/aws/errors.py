@@ -13,6 +13,10 @@ class TableError(Exception):
     """The table could not be used. The message names the cure."""
 
 
+class TableUnfit(TableError):
+    """The table answers, but is not what the settings say."""
+
+
 class TableAccessDenied(TableError, AccessDenied):
     """The table could not be used, because a permission is missing."""
 

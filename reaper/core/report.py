@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 
 from reaper.core.breaker import Evidence, HoldReason
-from reaper.core.model import Row
+from reaper.core.latency import Latencies
+from reaper.core.model import Reason, Row, Zombie
 from reaper.core.ratio import heartbeat_message_ratio, messages_in_window
 from reaper.core.triage import Triage
 
@@ -24,7 +26,7 @@ class Tally:
     heartbeats: int = 0
     heartbeats_refused: int = 0
     """POSTs to sockets that a check had found alive, answered 403."""
-    evicted: int = 0
+    evicted_by_reason: Counter[Reason] = field(default_factory=Counter)
     changed: int = 0
     held: int = 0
     failed: int = 0
@@ -33,6 +35,13 @@ class Tally:
     message_window_seconds: float = 0.0
     counted_messages: float = 0.0
     """Messages in that window by the counters on the rows."""
+
+    def count_evicted(self, zombies: Iterable[Zombie]) -> None:
+        self.evicted_by_reason.update(zombie.reason for zombie in zombies)
+
+    @property
+    def evicted(self) -> int:
+        return self.evicted_by_reason.total()
 
     def count_triage(self, rows_by_kind: Mapping[Triage, Sequence[Row]]) -> None:
         for kind, rows in rows_by_kind.items():
@@ -108,8 +117,37 @@ class Report:
     """The application's own messages in the sweep's window; None when nothing counts them."""
     heartbeat_message_ratio: float | None
 
+    @property
+    def live(self) -> int:
+        """Rows that answered 200, or were left alone as fresh or newborn."""
+        return self.alive + self.fresh + self.newborn
+
     def to_dict(self) -> dict[str, object]:
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """What there is to know of a sweep beside its report."""
+
+    evicted_by_reason: Mapping[Reason, int]
+    """As in the report: in a dry run, what would have been evicted."""
+    latencies: Latencies
+    """Of all answers of the gateway."""
+    slowdowns: int
+    """How often the account's throttle lowered the rate."""
+    heartbeat_interval_seconds: float
+    """What the sweep went by."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepResult:
+    """A sweep that reached its end."""
+
+    report: Report
+    details: Details
+    fault: Exception | None
+    """What made evictions, heartbeats or pongs fail, if anything did."""
 
 
 def make_report(
@@ -126,8 +164,8 @@ def make_report(
     """Add up the endpoints' evidence and the sweep's own counters."""
     total = Evidence()
     for one in evidence:
-        for field in fields(Evidence):
-            setattr(total, field.name, getattr(total, field.name) + getattr(one, field.name))
+        for each in fields(Evidence):
+            setattr(total, each.name, getattr(total, each.name) + getattr(one, each.name))
     return Report(
         scanned=tally.scanned,
         newborn=tally.newborn,

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 import time
+from collections import deque
 from collections.abc import Callable
-from enum import StrEnum
+from datetime import UTC, datetime
+from typing import Any
 
 import sentry_sdk
 import structlog
 from sentry_sdk.crons import MonitorStatus, capture_checkin
 from sentry_sdk.integrations.logging import LoggingIntegration
-from sentry_sdk.types import MonitorConfig
+from sentry_sdk.types import Breadcrumb, MonitorConfig
 
 from reaper import __version__
+from reaper.core.alerts import Kind
 from reaper.core.report import Report
 
 log = structlog.get_logger()
@@ -21,12 +24,8 @@ log = structlog.get_logger()
 CHECKIN_PAUSE_SECONDS = 30.0
 """Sentry drops all but six check-ins a minute, and a sweep makes two."""
 
-
-class Kind(StrEnum):
-    SWEEP_FAILED = "sweep-failed"
-    EVICTIONS_HELD = "evictions-held"
-    ACCESS_DENIED = "access-denied"
-    SWEEP_OVERRUN = "sweep-overrun"
+REMEMBERED_SWEEPS = 10
+CRUMB_CATEGORY = "sweep"
 
 
 def configure_sentry() -> None:
@@ -42,9 +41,15 @@ def configure_sentry() -> None:
             include_local_variables=False,
             send_default_pii=False,
             max_request_body_size="never",
+            before_breadcrumb=_only_ours,
         )
     except Exception as error:  # noqa: BLE001 - a wrong DSN is a warning and nothing else
         log.warning("SENTRY_DSN is not usable, so alerts go nowhere", error=str(error))
+
+
+def _only_ours(crumb: Breadcrumb, _: Any) -> Breadcrumb | None:
+    """The SDK's own would hold the addresses of requests."""
+    return crumb if crumb.get("category") == CRUMB_CATEGORY else None
 
 
 class Alerts:
@@ -63,6 +68,7 @@ class Alerts:
         self._clock = clock
         self._last_raised: dict[Kind, float] = {}
         self._last_checkin = -math.inf
+        self._last_sweeps: deque[Breadcrumb] = deque(maxlen=REMEMBERED_SWEEPS)
 
     def alert(self, kind: Kind, message: str, report: Report | None = None) -> None:
         """Raise one alert with the report's numbers, unless its kind is cooling down."""
@@ -70,13 +76,29 @@ class Alerts:
         if now - self._last_raised.get(kind, -math.inf) < self._cooldown_seconds:
             return
         self._last_raised[kind] = now
+        log.warning("alert", kind=kind.value, why=message)
         with sentry_sdk.new_scope() as scope:
             scope.fingerprint = ["reaper", kind.value]
             scope.set_tag("reaper.alert", kind.value)
             scope.set_tag("reaper.table", self._table)
             if report is not None:
                 scope.set_context("sweep", report.to_dict())
+            for crumb in self._last_sweeps:
+                scope.add_breadcrumb(crumb)
             scope.capture_message(f"{kind.value}: {message}", level="error")
+
+    def remember(self, report: Report, at: float) -> None:
+        """A sweep that alerts to come are to tell of; ``at`` is in epoch seconds."""
+        self._last_sweeps.append(
+            {
+                "category": CRUMB_CATEGORY,
+                "level": "info" if report.hold_reason is None else "warning",
+                "timestamp": datetime.fromtimestamp(at, UTC),
+                "message": f"{report.scanned} rows: {report.live} live, {report.evicted} evicted,"
+                f" {report.held} held, {report.unknown} unknown",
+                "data": report.to_dict(),
+            }
+        )
 
     def sweep_started(self) -> str | None:
         """Check in with the cron monitor. Returns the check-in to be closed, if there is one."""

@@ -1,18 +1,12 @@
-"""Whether the daemon is healthy, and /healthz, which says so over HTTP."""
+"""Whether the daemon is healthy."""
 
 from __future__ import annotations
 
-import json
-import socket
-import threading
 import time
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import structlog
-
-log = structlog.get_logger()
+from reaper.core.report import Progress
 
 INTERVALS_WITHOUT_A_SWEEP = 3
 
@@ -30,13 +24,16 @@ class Health:
         self._clock = clock
         self._last_finished = clock()
         self._last_moved: float | None = None
+        self.progress: Progress | None = None
+        """How far the running sweep has come; None between sweeps, and at its very start."""
 
-    def sweep_moves(self) -> None:
+    def sweep_moves(self, progress: Progress | None = None) -> None:
         self._last_moved = self._clock()
+        self.progress = progress
 
     def sweep_over(self, *, finished: bool) -> None:
         """``finished``: it reached its end, whatever it found; False when it failed."""
-        self._last_moved = None
+        self._last_moved = self.progress = None
         if finished:
             self._last_finished = self._clock()
 
@@ -57,44 +54,3 @@ class Health:
             "healthy": self.is_healthy,
             "seconds_since_last_sweep": round(self._clock() - self._last_finished, 1),
         }
-
-
-class HealthServer:
-    """Serves /healthz on its own threads: 200 when healthy, 503 when not."""
-
-    def __init__(self, address: tuple[str, int], health: Health) -> None:
-        """Raises OSError when the address cannot be bound."""
-
-        class Handler(BaseHTTPRequestHandler):
-            timeout = 5
-            server_version = "reaper"
-            sys_version = ""
-
-            def do_GET(self) -> None:
-                if self.path != "/healthz":
-                    self.send_error(404)
-                    return
-                body = json.dumps(health.to_dict()).encode()
-                self.send_response(200 if health.is_healthy else 503)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Requests are not logged: they would carry the client's address."""
-
-        class Server(ThreadingHTTPServer):
-            address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-
-        self._server = Server(address, Handler)
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, name="health", daemon=True).start()
-
-    @property
-    def port(self) -> int:
-        return self._server.server_port
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()

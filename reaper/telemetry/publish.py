@@ -1,15 +1,18 @@
-"""A sweep's report goes to the log, the metric sinks and the alert rules."""
+"""What came of a sweep goes to the log, the metric sinks, the history and the alerts."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
+from math import inf
 
 import structlog
 
-from reaper.core.breaker import HoldReason
-from reaper.core.report import Report
-from reaper.telemetry.alerts import Alerts, Kind
-from reaper.telemetry.emf import emf_line, print_emf
+from reaper.core.alerts import Kind, alerts
+from reaper.core.report import Report, SweepResult
+from reaper.telemetry.alerts import Alerts
+from reaper.telemetry.history import Fault, History, PastSweep
+from reaper.telemetry.sinks import Sink
 
 log = structlog.get_logger()
 
@@ -19,48 +22,38 @@ class Publisher:
 
     def __init__(
         self,
+        sinks: Sequence[Sink],
         alerts: Alerts,
-        sinks: tuple[str, ...],
-        namespace: str,
-        table: str,
-        quota_rps: float,
+        history: History,
+        ratio_limit: float,
+        wall_clock: Callable[[], float] = time.time,
     ) -> None:
-        self._alerts = alerts
+        """``ratio_limit`` is in heartbeats per message; 0 is none."""
         self._sinks = sinks
-        self._namespace = namespace
-        self._table = table
-        self._quota_rps = quota_rps
+        self._alerts = alerts
+        self._history = history
+        self._ratio_limit = ratio_limit or inf
+        self._wall_clock = wall_clock
 
-    def publish(self, report: Report) -> None:
-        """Log and measure a sweep that reached its end; alert on what the breaker held."""
+    def publish(self, result: SweepResult) -> None:
+        """Tell of a sweep that reached its end."""
+        report, details, now = result.report, result.details, self._wall_clock()
         log.info("sweep finished", **report.to_dict())
-        if "emf" in self._sinks:
-            self._emit(report)
-        if report.hold_reason is HoldReason.DENIED:
-            self._alerts.alert(
-                Kind.ACCESS_DENIED, "the gateway refuses the reaper's requests", report
-            )
-        elif report.hold_reason is not None:
-            self._alerts.alert(
-                Kind.EVICTIONS_HELD,
-                f"{report.held} evictions are held: {report.hold_reason}",
-                report,
-            )
+        self._history.add(PastSweep(now, report, details))
+        for sink in self._sinks:
+            sink.publish(result)
+        ratio = self._history.ratio_of_last_hour(now)
+        for kind, why in alerts(report, details, ratio, self._ratio_limit):
+            self._alerts.alert(kind, why, report)
+        self._alerts.remember(report, now)
 
-    def _emit(self, report: Report) -> None:
-        line = emf_line(
-            report,
-            namespace=self._namespace,
-            table=self._table,
-            quota_rps=self._quota_rps,
-            now=time.time(),
-        )
-        try:
-            print_emf(line)
-        except OSError as error:
-            log.error("metrics cannot be written to stdout", error=str(error))
+    def publish_fault(self, kind: Kind, fault: Exception, report: Report | None) -> None:
+        """Tell of a sweep that broke off, or of what failed in it; then there is a report."""
+        why = str(fault) or type(fault).__name__
+        self._history.note_fault(Fault(self._wall_clock(), why))
+        self._alerts.alert(kind, why, report)
 
-    def publish_fault(self, fault: Exception, report: Report | None, *, is_denied: bool) -> None:
-        """Alert on a sweep that broke off, or whose evictions failed."""
-        kind = Kind.ACCESS_DENIED if is_denied else Kind.SWEEP_FAILED
-        self._alerts.alert(kind, str(fault) or type(fault).__name__, report)
+    def close(self, timeout_seconds: float) -> None:
+        for sink in self._sinks:
+            sink.close(timeout_seconds)
+        self._alerts.flush(timeout_seconds)

@@ -113,11 +113,47 @@ def test_an_audit_log_that_cannot_be_written_raises_an_alert(cloud, kent):
     assert event["contexts"]["sweep"]["failed"] == 1
 
 
-def test_a_failed_sweep_raises_one_alert(cloud, kent):
+def test_a_table_that_is_not_there_raises_one_alert(cloud, kent):
     cloud.reaper("sweep", environment=alerting(cloud, kent, "nowhere", "https://a.invalid/p"))
 
     (event,) = kent.events()
+    assert event["fingerprint"] == ["reaper", "table-unreachable"]
+
+
+def test_a_table_that_is_not_as_it_is_set_raises_one_alert(cloud, kent):
+    """It was reached, so whoever is called looks at the settings first."""
+    table = cloud.make_table(("connectionId", "S"))
+    environment = alerting(cloud, kent, table, "https://a.invalid/p", REAPER_EVICT_ACTION="clear")
+    cloud.reaper("sweep", environment=environment)
+
+    (event,) = kent.events()
     assert event["fingerprint"] == ["reaper", "sweep-failed"]
+    assert "REAPER_EVICT_ACTION" in event["message"]
+
+
+def test_a_quota_that_is_used_up_raises_an_alert(cloud, kent):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("throttled"), *(zombie(f"live-{n}") for n in range(9)))
+    with FaultyGateway({"throttled": faults.throttled}) as server:
+        cloud.reaper("sweep", environment=alerting(cloud, kent, table, server.url))
+
+    (event,) = kent.events()
+    assert event["fingerprint"] == ["reaper", "throttled"]
+    assert event["contexts"]["sweep"]["throttled"] == 1
+
+
+def test_a_ratio_above_its_limit_raises_an_alert(cloud, kent):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"live-{n}", messageCount={"N": "30"}) for n in range(10)))
+    settings = {"REAPER_MAX_HEARTBEAT_RATIO": "0.01", "REAPER_HEARTBEAT_MODE": "always"}
+    with FaultyGateway() as server:
+        environment = alerting(cloud, kent, table, server.url) | settings
+        cloud.reaper("sweep", environment=environment)
+
+    (event,) = kent.events()
+    assert event["fingerprint"] == ["reaper", "ratio-exceeded"]
+    assert event["contexts"]["sweep"]["heartbeats"] == 10
+    assert "REAPER_MAX_HEARTBEAT_RATIO=0.01" in event["message"]
 
 
 def test_no_alert_carries_a_connection_id_a_payload_or_an_address(cloud, kent):
@@ -151,6 +187,27 @@ def test_a_kind_is_alerted_once_per_cooldown(cloud, kent, tmp_path):
 
     kinds = Counter(event["fingerprint"][1] for event in kent.events())
     assert kinds["evictions-held"] == 1
+
+
+def test_an_alert_tells_of_the_sweeps_before_it(cloud, kent, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"secret-id-{n}") for n in range(5)))
+    log = tmp_path / "log"
+    with FaultyGateway() as server:
+        environment = alerting(cloud, kent, table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="0.5")
+        with daemon(environment, log) as process:
+            eventually(lambda: len(sweeps(log)) >= 2)
+            cloud.dynamodb.delete_table(TableName=table)
+            eventually(kent.events)
+            process.terminate()
+            process.wait(10)
+
+    (event,) = kent.events()
+    assert event["fingerprint"] == ["reaper", "table-unreachable"]
+    crumbs = event["breadcrumbs"]["values"]
+    assert len(crumbs) >= 2
+    assert {crumb["data"]["alive"] for crumb in crumbs} == {5}
+    assert "secret-id" not in json.dumps(event)
 
 
 def test_the_cron_monitor_is_made_from_the_settings(cloud, kent, lone_api, tmp_path):

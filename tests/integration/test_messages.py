@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import pytest
 
+from deploy.chat.standin import free_port
 from reaper.aws.messages import SETTLING_SECONDS, CloudWatchMessages, MessagesUnknown
 from reaper.core.endpoint import parse_endpoint
+from tests.integration.conftest import daemon, eventually
+from tests.integration.test_daemon import sweeps
 from tests.integration.test_sweep import zombie
 
 ENDPOINT = parse_endpoint("https://abc123.execute-api.us-east-1.amazonaws.com/prod", None)
@@ -112,6 +118,120 @@ def test_the_emf_line_is_valid_and_carries_the_ratio(cloud, chat):
         }
         == line
     )
+
+
+def test_metrics_are_put_to_cloudwatch(cloud, chat, tmp_path):
+    clients = chat.connect(2)
+    chat.run(clients[0].say("one"))
+    chat.listen(1.5)
+    environment = cloud.environment(
+        chat.table,
+        chat.endpoint,
+        REAPER_METRICS="cloudwatch",
+        REAPER_HEARTBEAT_MODE="always",
+        REAPER_METRICS_NAMESPACE="Put",
+        REAPER_FRESH_SECONDS="0",
+    )
+    done = cloud.reaper("sweep", "--json", environment=environment)
+    assert "_aws" not in done.stdout
+    assert put_to_cloudwatch(cloud, chat.table) == {
+        "HeartbeatsSent": 2,
+        "ChecksSent": 0,
+        "Messages": 1,
+        "HeartbeatMessageRatio": 2,
+        "LiveConnections": 2,
+        "ZombiesEvicted": 0,
+        "ZombiesHeld": 0,
+        "UnknownProbes": 0,
+        "SweepSeconds": pytest.approx(done.report["seconds"]),
+        "QuotaUtilization": pytest.approx(done.report["probe_rps"] / 100),
+        "BreakerOpen": 0,
+        "HeartbeatDollars": pytest.approx(2e-6),
+    }
+
+
+def put_to_cloudwatch(cloud, table: str) -> dict[str, float]:
+    """The sum of each metric of a table in the namespace Put."""
+    cloudwatch = cloud.session.client("cloudwatch", endpoint_url=cloud.standin.url)
+    dimension = {"Name": "TableName", "Value": table}
+    names = [
+        metric["MetricName"]
+        for metric in cloudwatch.list_metrics(Namespace="Put")["Metrics"]
+        if dimension in metric["Dimensions"]
+    ]
+    now = time.time()
+    return {
+        name: sum(
+            point["Sum"]
+            for point in cloudwatch.get_metric_statistics(
+                Namespace="Put",
+                MetricName=name,
+                Dimensions=[dimension],
+                StartTime=datetime.fromtimestamp(now - 600, UTC),
+                EndTime=datetime.fromtimestamp(now + 60, UTC),
+                Period=60,
+                Statistics=["Sum"],
+            )["Datapoints"]
+        )
+        for name in names
+    }
+
+
+def test_a_cloudwatch_that_is_away_holds_up_no_sweep_and_gets_what_it_missed(
+    cloud, lone_api, tmp_path
+):
+    table = cloud.make_table(("connectionId", "S"))
+    log, port = tmp_path / "log", free_port()
+    environment = cloud.environment(
+        table,
+        lone_api,
+        REAPER_METRICS="cloudwatch",
+        REAPER_METRICS_NAMESPACE="Put",
+        REAPER_SWEEP_INTERVAL_SECONDS="0.5",
+        AWS_ENDPOINT_URL_CLOUDWATCH=f"http://127.0.0.1:{port}",
+    )
+    with daemon(environment, log) as process:
+        eventually(lambda: "metrics cannot be sent" in log.read_text())
+        eventually(lambda: len(sweeps(log)) >= 5)
+        with forwarding(port, cloud.standin.port):
+            eventually(lambda: put_to_cloudwatch(cloud, table).get("SweepSeconds"))
+            swept = len(sweeps(log))
+            process.terminate()
+            assert process.wait(10) == 0
+    seconds = [report["seconds"] for report in sweeps(log)][: swept - 1]
+    assert put_to_cloudwatch(cloud, table)["SweepSeconds"] >= sum(seconds)
+
+
+@contextmanager
+def forwarding(port: int, to: int):
+    """A port that leads to another one."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", FORWARDER, str(port), str(to)], stderr=subprocess.DEVNULL
+    )
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+FORWARDER = """
+import asyncio, sys
+
+async def pump(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+    writer.close()
+
+async def serve(reader, writer):
+    there, back = await asyncio.open_connection("127.0.0.1", int(sys.argv[2]))
+    await asyncio.gather(pump(reader, back), pump(there, writer))
+
+async def main():
+    await (await asyncio.start_server(serve, "127.0.0.1", int(sys.argv[1]))).serve_forever()
+
+asyncio.run(main())
+"""
 
 
 def test_without_a_message_the_ratio_is_absent(cloud, lone_api):

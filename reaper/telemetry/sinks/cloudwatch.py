@@ -1,0 +1,90 @@
+"""CloudWatch's PutMetricData, on a thread of its own, so that no sweep waits for it."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reaper.core.report import SweepResult
+from reaper.telemetry.sinks.metrics import UNITS, metrics
+
+log = structlog.get_logger()
+
+MOST_PER_CALL = 1000
+"""Metrics that PutMetricData takes at once (CloudWatch API reference)."""
+
+MOST_UNSENT = 12 * 288
+"""A day of sweeps every five minutes; CloudWatch takes what is up to two weeks old."""
+
+
+class CloudWatchSink:
+    """Sends the metrics of each sweep, and with them those that could not be sent before."""
+
+    def __init__(
+        self,
+        client: Any,
+        namespace: str,
+        table: str,
+        quota_rps: float,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._namespace = namespace
+        self._table = table
+        self._quota_rps = quota_rps
+        self._wall_clock = wall_clock
+        self._unsent: deque[dict[str, Any]] = deque(maxlen=MOST_UNSENT)
+        self._news: queue.SimpleQueue[list[dict[str, Any]] | None] = queue.SimpleQueue()
+        self.failures = 0
+        """Calls that did not succeed."""
+        self._thread = threading.Thread(target=self._send_all, name="cloudwatch", daemon=True)
+        self._thread.start()
+
+    def publish(self, result: SweepResult) -> None:
+        at = datetime.fromtimestamp(self._wall_clock(), UTC)
+        self._news.put(
+            [
+                {
+                    "MetricName": name,
+                    "Dimensions": [{"Name": "TableName", "Value": self._table}],
+                    "Timestamp": at,
+                    "Value": value,
+                    "Unit": UNITS[name],
+                }
+                for name, value in metrics(result.report, self._quota_rps).items()
+            ]
+        )
+
+    def close(self, timeout_seconds: float) -> None:
+        self._news.put(None)
+        self._thread.join(timeout_seconds)
+
+    def _send_all(self) -> None:
+        while (news := self._news.get()) is not None:
+            self._unsent += news
+            while self._unsent and self._send(list(self._unsent)[:MOST_PER_CALL]):
+                for _ in range(min(MOST_PER_CALL, len(self._unsent))):
+                    self._unsent.popleft()
+
+    def _send(self, some: list[dict[str, Any]]) -> bool:
+        try:
+            self._client.put_metric_data(Namespace=self._namespace, MetricData=some)
+        except (BotoCoreError, ClientError) as error:
+            self.failures += 1
+            log.warning(
+                "metrics cannot be sent to CloudWatch, and wait for the next sweep: grant"
+                " cloudwatch:PutMetricData if it is denied",
+                error=str(error),
+                failures=self.failures,
+                waiting=len(self._unsent),
+            )
+            return False
+        return True

@@ -1,0 +1,40 @@
+"""The metrics of a sweep by their CloudWatch names."""
+
+from __future__ import annotations
+
+from reaper.core import prices
+from reaper.core.report import Report
+
+UNITS = {
+    "HeartbeatsSent": "Count",
+    "ChecksSent": "Count",
+    "Messages": "Count",
+    "HeartbeatMessageRatio": "None",
+    "LiveConnections": "Count",
+    "ZombiesEvicted": "Count",
+    "ZombiesHeld": "Count",
+    "UnknownProbes": "Count",
+    "SweepSeconds": "Seconds",
+    "QuotaUtilization": "Percent",
+    "BreakerOpen": "Count",
+    "HeartbeatDollars": "None",
+}
+
+
+def metrics(report: Report, quota_rps: float) -> dict[str, float]:
+    """What is not known is left out."""
+    values = {
+        "HeartbeatsSent": report.heartbeats,
+        "ChecksSent": report.checks,
+        "Messages": report.messages,
+        "HeartbeatMessageRatio": report.heartbeat_message_ratio,
+        "LiveConnections": report.live,
+        "ZombiesEvicted": 0 if report.dry_run else report.evicted,
+        "ZombiesHeld": report.held,
+        "UnknownProbes": report.unknown,
+        "SweepSeconds": report.seconds,
+        "QuotaUtilization": 100 * report.probe_rps / quota_rps,
+        "BreakerOpen": int(report.hold_reason is not None),
+        "HeartbeatDollars": report.heartbeats * prices.MESSAGE,
+    }
+    return {name: value for name, value in values.items() if value is not None}

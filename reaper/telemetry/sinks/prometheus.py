@@ -1,0 +1,122 @@
+"""Metrics for Prometheus, which fetches them from /metrics."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+
+from reaper.core import prices
+from reaper.core.latency import BOUNDS_SECONDS, Latencies
+from reaper.core.report import Report, SweepResult
+
+
+class PrometheusSink(Collector):
+    """Adds up what only grows, and shows the last sweep's own figures."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self, quota_rps: float) -> None:
+        self._quota_rps = quota_rps
+        self._lock = threading.Lock()
+        self._last: Report | None = None
+        self._heartbeats = self._checks = self._messages = 0
+        self._outcomes: Counter[str] = Counter(
+            {"alive": 0, "gone": 0, "unknown": 0, "denied": 0, "throttled": 0}
+        )
+        self._evictions: Counter[str] = Counter({"gone": 0, "expired": 0, "deaf": 0})
+        self._latencies = Latencies()
+        self._registry = CollectorRegistry()
+        self._registry.register(self)
+        ProcessCollector(registry=self._registry)
+
+    def publish(self, result: SweepResult) -> None:
+        report, details = result.report, result.details
+        with self._lock:
+            self._last = report
+            self._heartbeats += report.heartbeats
+            self._checks += report.checks
+            self._messages += report.messages or 0
+            self._outcomes.update(
+                alive=report.alive,
+                gone=report.confirmed,
+                unknown=report.unknown - report.denied - report.throttled,
+                denied=report.denied,
+                throttled=report.throttled,
+            )
+            if not report.dry_run:
+                self._evictions.update(details.evicted_by_reason)
+            self._latencies.add(details.latencies)
+
+    def close(self, timeout_seconds: float) -> None:
+        """Nothing waits."""
+
+    def exposition(self) -> bytes:
+        """The text that Prometheus reads."""
+        return generate_latest(self._registry)
+
+    def collect(self) -> Iterator[Metric]:
+        with self._lock:
+            yield from self._totals()
+            yield _histogram(self._latencies)
+            if self._last is not None:
+                yield from self._of_last_sweep(self._last)
+
+    def _totals(self) -> Iterator[Metric]:
+        dollars = self._heartbeats * prices.MESSAGE
+        for name, meaning, value in (
+            ("reaper_heartbeats", "POSTs that the gateway took", self._heartbeats),
+            ("reaper_checks", "GETs sent", self._checks),
+            ("reaper_messages", "The application's own messages", self._messages),
+            ("reaper_heartbeat_dollars", "What the heartbeats cost, in US dollars", dollars),
+        ):
+            yield CounterMetricFamily(name, meaning, value)
+        probes = CounterMetricFamily("reaper_probes", "Rows by their verdict", labels=["outcome"])
+        for outcome, count in self._outcomes.items():
+            probes.add_metric([outcome], count)
+        yield probes
+        evictions = CounterMetricFamily("reaper_evictions", "Rows evicted", labels=["reason"])
+        for reason, count in self._evictions.items():
+            evictions.add_metric([reason], count)
+        yield evictions
+
+    def _of_last_sweep(self, report: Report) -> Iterator[Metric]:
+        for name, meaning, value in (
+            ("reaper_live_connections", "Rows alive, fresh or newborn", report.live),
+            ("reaper_zombies_held", "Zombies that were not evicted", report.held),
+            ("reaper_sweep_duration_seconds", "Length of the last sweep", report.seconds),
+            (
+                "reaper_quota_utilization",
+                "Part of the Region's quota used while sweeping, 0 to 1",
+                report.probe_rps / self._quota_rps,
+            ),
+            ("reaper_breaker_open", "1 when evictions are held", report.hold_reason is not None),
+            (
+                "reaper_heartbeat_message_ratio",
+                "Heartbeats per message of the application",
+                report.heartbeat_message_ratio,
+            ),
+        ):
+            if value is not None:
+                yield GaugeMetricFamily(name, meaning, value)
+
+
+def _histogram(latencies: Latencies) -> Metric:
+    bounds = ["+Inf" if bound == BOUNDS_SECONDS[-1] else str(bound) for bound in BOUNDS_SECONDS]
+    return HistogramMetricFamily(
+        "reaper_probe_latency_seconds",
+        "From sending a request to the management API to its answer",
+        buckets=list(zip(bounds, accumulate(latencies.counts), strict=True)),
+        sum_value=latencies.total_seconds,
+    )

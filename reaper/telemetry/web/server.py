@@ -1,0 +1,99 @@
+"""An HTTP server that slow and hostile clients cannot wear out, on threads of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+from waitress.server import TcpWSGIServer
+
+THREADS = 2
+MOST_CONNECTIONS = 50
+MOST_HEADER_BYTES = 8192
+LONGEST_CONNECTION_SECONDS = 15.0
+"""From its opening to its end, whatever the client does; a request takes milliseconds."""
+
+
+class Page(NamedTuple):
+    """What is answered to a GET."""
+
+    content_type: str
+    body: bytes
+    status: HTTPStatus = HTTPStatus.OK
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class HttpServer:
+    """Serves pages by their paths. Requests are not logged: that would show who asks."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        pages: Mapping[str, Callable[[], Page]],
+        longest_connection_seconds: float = LONGEST_CONNECTION_SECONDS,
+    ) -> None:
+        """Raises OSError when the address cannot be bound, ValueError when it is none."""
+        host, port = address
+        self._server = _Server(
+            _application(pages),
+            listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
+            threads=THREADS,
+            connection_limit=MOST_CONNECTIONS,
+            max_request_header_size=MOST_HEADER_BYTES,
+            max_request_body_size=MOST_HEADER_BYTES,
+            channel_timeout=longest_connection_seconds,
+            cleanup_interval=1,
+            ident=None,
+            log_socket_errors=False,
+            expose_tracebacks=False,
+        )
+        threading.Thread(target=self._server.run, name="http", daemon=True).start()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.effective_port)
+
+    def close(self) -> None:
+        self._server.close()
+
+
+class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+    def maintenance(self, now: float) -> None:
+        """Waitress itself would wait for ever for a client that sends a byte now and then."""
+        for channel in self.active_channels.values():
+            if channel.creation_time < now - self.adj.channel_timeout:
+                channel.will_close = True
+
+
+def _application(pages: Mapping[str, Callable[[], Page]]) -> Any:
+    """The WSGI application (PEP 3333)."""
+
+    def answer(environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
+        page = _page(pages, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        start_response(
+            f"{page.status.value} {page.status.phrase}",
+            [
+                ("Content-Type", page.content_type),
+                ("Content-Length", str(len(page.body))),
+                ("Cache-Control", "no-store"),
+                ("X-Content-Type-Options", "nosniff"),
+                *page.headers,
+            ],
+        )
+        return [b"" if environ["REQUEST_METHOD"] == "HEAD" else page.body]
+
+    return answer
+
+
+def _page(pages: Mapping[str, Callable[[], Page]], method: str, path: str) -> Page:
+    if method not in ("GET", "HEAD"):
+        return _plain(HTTPStatus.METHOD_NOT_ALLOWED, "GET and HEAD only")
+    if path not in pages:
+        return _plain(HTTPStatus.NOT_FOUND, f"there are: {' '.join(pages)}")
+    return pages[path]()
+
+
+def _plain(status: HTTPStatus, text: str) -> Page:
+    return Page("text/plain; charset=utf-8", f"{text}\n".encode(), status)

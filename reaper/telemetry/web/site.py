@@ -1,0 +1,70 @@
+"""The pages of the daemon, by their paths."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from hashlib import sha256
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Protocol, runtime_checkable
+
+from reaper.telemetry.health import Health
+from reaper.telemetry.web.server import Page
+from reaper.telemetry.web.status import Status
+
+
+@runtime_checkable
+class Exposition(Protocol):
+    """A sink that is asked for its metrics, instead of sending them."""
+
+    @property
+    def content_type(self) -> str: ...
+    def exposition(self) -> bytes: ...
+
+
+def site(
+    status: Status, health: Health, prometheus: Exposition | None
+) -> dict[str, Callable[[], Page]]:
+    """``prometheus`` is None where REAPER_METRICS does not name it."""
+    page = _status_page()
+    return {
+        "/": lambda: page,
+        "/status.json": lambda: _json(status.to_dict()),
+        "/healthz": lambda: _json(
+            health.to_dict(),
+            HTTPStatus.OK if health.is_healthy else HTTPStatus.SERVICE_UNAVAILABLE,
+        ),
+        "/metrics": lambda: _metrics(prometheus),
+    }
+
+
+def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Page:
+    return Page("application/json", json.dumps(value).encode(), status)
+
+
+def _metrics(prometheus: Exposition | None) -> Page:
+    if prometheus is None:
+        text = b"there are no metrics here: add prometheus to REAPER_METRICS\n"
+        return Page("text/plain; charset=utf-8", text, HTTPStatus.NOT_FOUND)
+    return Page(prometheus.content_type, prometheus.exposition())
+
+
+def _status_page() -> Page:
+    """One page that loads nothing, and a browser that sees to it that it does not."""
+    style, script, body = (
+        files("reaper.telemetry.web").joinpath(f"page.{kind}").read_text()
+        for kind in ("css", "js", "html")
+    )
+    html = body.replace("/* page.css */", style).replace("/* page.js */", script)
+    policy = (
+        "default-src 'none'; connect-src 'self'; base-uri 'none'; form-action 'none';"
+        f" frame-ancestors 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+    )
+    headers = (("Content-Security-Policy", policy), ("Referrer-Policy", "no-referrer"))
+    return Page("text/html; charset=utf-8", html.encode(), headers=headers)
+
+
+def _hash(source: str) -> str:
+    return f"'sha256-{b64encode(sha256(source.encode()).digest()).decode()}'"

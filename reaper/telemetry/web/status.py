@@ -1,0 +1,90 @@
+"""The answers to an operator's questions, as /status.json gives them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from reaper.core import prices
+from reaper.core.breaker import HoldReason
+from reaper.telemetry.health import Health
+from reaper.telemetry.history import History, PastSweep
+
+MONTH_SECONDS = 30 * 86_400.0
+
+WHY_HELD = {
+    HoldReason.UNPROVEN_ENDPOINT: "no connection answered 200, so nothing proves that the"
+    " endpoint is this table's: compare REAPER_API_ENDPOINT with your API",
+    HoldReason.TOO_MANY_GONE: "more zombies than REAPER_MAX_GONE_FRACTION of the answers: right"
+    " after an outage they may be real, else the endpoint may be another API's",
+    HoldReason.TOO_MANY_UNKNOWN: "too many answers told nothing: the gateway is throttled, slow or"
+    " out of reach",
+    HoldReason.DENIED: "the gateway refuses the reaper: 'reaper check' names the permission that is"
+    " missing",
+    HoldReason.AGE_CONTRADICTED: "connections older than two hours are alive, so"
+    " REAPER_CONNECTED_AT_ATTRIBUTE is not when they connected",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What the operator has set, as far as it is shown."""
+
+    version: str
+    table: str
+    endpoint: str | None
+    region: str
+    dry_run: bool
+    heartbeat_mode: str
+    interval_seconds: float
+    budget_rps: float
+    quota_rps: float
+    ratio_limit: float | None
+    """Heartbeats per message; None without a limit."""
+
+
+class Status:
+    def __init__(
+        self, setup: Setup, history: History, health: Health, wall_clock: Callable[[], float]
+    ) -> None:
+        self._setup = setup
+        self._history = history
+        self._health = health
+        self._wall_clock = wall_clock
+
+    def to_dict(self) -> dict[str, Any]:
+        now, sweeps = self._wall_clock(), self._history.sweeps
+        progress, fault = self._health.progress, self._history.fault
+        return {
+            "now": now,
+            "setup": asdict(self._setup),
+            **self._health.to_dict(),
+            "sweeping": asdict(progress) if progress else None,
+            "fault": fault._asdict() if fault else None,
+            "last": self._of_last(sweeps[-1]) if sweeps else None,
+            "ratio_of_last_hour": self._history.ratio_of_last_hour(now),
+            "heartbeat_dollars_per_month": self._heartbeat_dollars(now),
+            "sweeps": [{"ended_at": past.ended_at, **past.report.to_dict()} for past in sweeps],
+        }
+
+    def _of_last(self, past: PastSweep) -> dict[str, Any]:
+        report = past.report
+        return {
+            "ended_at": past.ended_at,
+            "live": report.live,
+            "zombies": report.confirmed + report.expired,
+            "heartbeat_interval_seconds": past.details.heartbeat_interval_seconds,
+            "slowdowns": past.details.slowdowns,
+            "quota_utilization": report.probe_rps / self._setup.quota_rps,
+            "breaker_open": report.hold_reason is not None,
+            "why_held": WHY_HELD[report.hold_reason] if report.hold_reason else None,
+        }
+
+    def _heartbeat_dollars(self, now: float) -> float | None:
+        """At the rate of the last hour."""
+        reports = self._history.last_hour(now)
+        if not reports:
+            return None
+        per_sweep = sum(report.heartbeats for report in reports) / len(reports)
+        return per_sweep * MONTH_SECONDS / self._setup.interval_seconds * prices.MESSAGE

@@ -1,0 +1,35 @@
+"""Sweeps as sinks and alerts get them: only what matters is said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from reaper.core.latency import Latencies
+from reaper.core.report import Details, Report, SweepResult, Tally, make_report
+
+EMPTY = make_report(
+    Tally(),
+    (),
+    hold_reason=None,
+    dry_run=False,
+    checks=0,
+    api_calls=0,
+    seconds=1.0,
+    messages=None,
+)
+
+
+def a_report(**fields: Any) -> Report:
+    return replace(EMPTY, **fields)
+
+
+def a_sweep(
+    report: Report = EMPTY,
+    *,
+    slowdowns: int = 0,
+    latencies: Latencies | None = None,
+    evicted_by_reason: dict[Any, int] | None = None,
+) -> SweepResult:
+    details = Details(evicted_by_reason or {}, latencies or Latencies(), slowdowns, 480)
+    return SweepResult(report, details, None)

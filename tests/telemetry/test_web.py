@@ -1,0 +1,245 @@
+"""The daemon's pages: what they say, and what slow and hostile clients can do to them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from contextlib import ExitStack, contextmanager, suppress
+
+import pytest
+
+from reaper.core.breaker import HoldReason
+from reaper.telemetry.health import Health
+from reaper.telemetry.history import MOST_SWEEPS, Fault, History, PastSweep
+from reaper.telemetry.sinks.prometheus import PrometheusSink
+from reaper.telemetry.web import server as web
+from reaper.telemetry.web.server import HttpServer
+from reaper.telemetry.web.site import site
+from reaper.telemetry.web.status import WHY_HELD, Setup, Status
+from tests.telemetry.reports import a_report, a_sweep
+
+NOW = 1_795_500_000.0
+SETUP = Setup(
+    version="1",
+    table="t",
+    endpoint="https://abc.execute-api.eu-west-1.amazonaws.com/prod",
+    region="eu-west-1",
+    dry_run=False,
+    heartbeat_mode="idle",
+    interval_seconds=300,
+    budget_rps=1000,
+    quota_rps=10_000,
+    ratio_limit=0.5,
+)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def past(ended_at: float, **fields) -> PastSweep:
+    result = a_sweep(a_report(**fields))
+    return PastSweep(ended_at, result.report, result.details)
+
+
+def status_of(history: History, health: Health | None = None) -> dict:
+    return Status(SETUP, history, health or Health(300), lambda: NOW).to_dict()
+
+
+@pytest.fixture
+def daemon():
+    """Pages of a daemon that has not swept yet: the clock, and how to fetch one."""
+    clock, history = Clock(), History()
+    health = Health(300, clock)
+    sink = PrometheusSink(10_000)
+    server = HttpServer(
+        ("127.0.0.1", 0), site(Status(SETUP, history, health, lambda: NOW), health, sink)
+    )
+    yield clock, history, server
+    server.close()
+
+
+def fetch(server: HttpServer, path: str, method: str = "GET"):
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", method=method)
+    try:
+        return urllib.request.urlopen(request, timeout=5)
+    except urllib.error.HTTPError as answer:
+        return answer
+
+
+def test_health_is_503_when_no_sweep_has_ended_for_three_intervals(daemon):
+    clock, _, server = daemon
+    assert fetch(server, "/healthz").status == 200
+    clock.now = 901
+    answer = fetch(server, "/healthz")
+    assert answer.status == 503
+    assert json.load(answer) == {"healthy": False, "seconds_since_last_sweep": 901.0}
+
+
+def test_every_path_answers_with_its_kind(daemon):
+    _, _, server = daemon
+    for path, kind in (
+        ("/", "text/html"),
+        ("/status.json", "application/json"),
+        ("/metrics", "text/plain"),
+    ):
+        answer = fetch(server, path)
+        assert (answer.status, answer.headers.get_content_type()) == (200, kind)
+        assert "server" not in answer.headers
+    assert fetch(server, "/etc/passwd").status == 404
+    assert fetch(server, "/", "POST").status == 405
+    assert fetch(server, "/", "HEAD").read() == b""
+
+
+def test_the_page_loads_nothing_and_its_browser_sees_to_it(daemon):
+    _, _, server = daemon
+    answer = fetch(server, "/")
+    policy, html = answer.headers["Content-Security-Policy"], answer.read().decode()
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
+    assert "src=" not in html
+    assert "http" not in html.replace("http://www.w3.org/2000/svg", "")
+
+
+def test_metrics_that_are_not_switched_on_say_how(daemon):
+    health = Health(300)
+    server = HttpServer(
+        ("127.0.0.1", 0), site(Status(SETUP, History(), health, Clock()), health, None)
+    )
+    answer = fetch(server, "/metrics")
+    assert answer.status == 404
+    assert b"REAPER_METRICS" in answer.read()
+    server.close()
+
+
+def test_the_status_answers_an_operators_questions():
+    history = History()
+    history.add(past(NOW - 4000, heartbeats=1000, messages=10))
+    history.add(past(NOW - 300, heartbeats=40, messages=100, alive=5))
+    held = a_report(
+        heartbeats=20, messages=100, alive=50, fresh=5, confirmed=4, held=4, probe_rps=500.0
+    )
+    reason = HoldReason.TOO_MANY_GONE
+    history.add(past(NOW - 10, **held.to_dict() | {"hold_reason": reason}))
+    status = status_of(history)
+
+    assert status["ratio_of_last_hour"] == 60 / 200
+    assert status["heartbeat_dollars_per_month"] == pytest.approx(30 * 8640 * 1e-6)
+    last = status["last"]
+    assert (last["live"], last["zombies"], last["quota_utilization"]) == (55, 4, 0.05)
+    assert (last["breaker_open"], last["why_held"]) == (True, WHY_HELD[reason])
+    assert len(status["sweeps"]) == 3
+
+
+def test_every_reason_to_hold_is_explained():
+    assert WHY_HELD.keys() == set(HoldReason)
+
+
+def test_a_fault_is_shown_until_something_goes_well():
+    history = History()
+    history.note_fault(Fault(NOW, "no such table"))
+    assert status_of(history)["fault"] == {"at": NOW, "why": "no such table"}
+    history.add(past(NOW))
+    assert status_of(history)["fault"] is None
+
+
+def test_the_history_is_bounded():
+    history = History()
+    for n in range(MOST_SWEEPS + 50):
+        history.add(past(NOW + n))
+    assert len(history.sweeps) == MOST_SWEEPS
+    assert history.sweeps[-1].ended_at == NOW + MOST_SWEEPS + 49
+
+
+@contextmanager
+def clients(server: HttpServer, count: int, sends: bytes):
+    with ExitStack() as open_sockets:
+        made = []
+        for _ in range(count):
+            client = socket.create_connection(("127.0.0.1", server.port), timeout=5)
+            made.append(open_sockets.enter_context(client))
+            client.sendall(sends)
+        yield made
+
+
+def test_clients_that_never_finish_asking_hold_up_nobody(daemon):
+    _, _, server = daemon
+    with clients(server, web.MOST_CONNECTIONS // 2, b"GET / HTTP/1.1\r\nX: "):
+        assert fetch(server, "/healthz").status == 200
+
+
+def test_clients_that_take_all_connections_lose_them_soon():
+    health = Health(300)
+    pages = site(Status(SETUP, History(), health, Clock()), health, None)
+    server = HttpServer(("127.0.0.1", 0), pages, longest_connection_seconds=1)
+    with clients(server, 2 * web.MOST_CONNECTIONS, b"GET / HTTP/1.1\r\nX: ") as sockets:
+        started = time.monotonic()
+        stop = threading.Event()
+        trickle = threading.Thread(target=send_bytes_now_and_then, args=(sockets, stop))
+        trickle.start()
+        assert fetch(server, "/healthz").status == 200
+        assert time.monotonic() - started < 5
+        stop.set()
+        trickle.join()
+    server.close()
+
+
+def send_bytes_now_and_then(sockets: list[socket.socket], stop: threading.Event) -> None:
+    """Which would keep a server that waits for silence waiting for ever."""
+    while not stop.wait(0.2):
+        for client in sockets:
+            with suppress(OSError):  # it was cut off
+                client.sendall(b"x")
+
+
+def test_clients_that_read_nothing_hold_up_nobody(daemon):
+    _, history, server = daemon
+    for n in range(MOST_SWEEPS):
+        history.add(past(NOW + n))
+    with clients(server, 10, b"GET /status.json HTTP/1.1\r\n\r\n" * 20):
+        assert fetch(server, "/healthz").status == 200
+
+
+@pytest.mark.parametrize(
+    "request_text",
+    [
+        b"GET / HTTP/1.1\r\nX: " + b"x" * 100_000 + b"\r\n\r\n",
+        b"POST / HTTP/1.1\r\nContent-Length: 1000000000\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+        b"GET http://[::1 HTTP/9.9\r\n\r\n",
+    ],
+)
+def test_what_is_no_sensible_request_is_refused_and_harms_nothing(daemon, request_text):
+    _, _, server = daemon
+    with clients(server, 1, request_text) as (client,):
+        answer = client.recv(12)
+        assert not answer or answer.split(b" ")[1][:1] in (b"4", b"5")
+    assert fetch(server, "/healthz").status == 200
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_it_answers_on_either_family(host):
+    if host == "::1" and not _has_ipv6():
+        return
+    health = Health(300)
+    server = HttpServer((host, 0), site(Status(SETUP, History(), health, Clock()), health, None))
+    shown = f"[{host}]" if ":" in host else host
+    with urllib.request.urlopen(f"http://{shown}:{server.port}/healthz") as answer:
+        assert answer.status == 200
+    server.close()
+
+
+def _has_ipv6() -> bool:
+    try:
+        with socket.socket(socket.AF_INET6) as probe:
+            probe.bind(("::1", 0))
+    except OSError:
+        return False
+    return True
