@@ -9,6 +9,8 @@ import hypothesis
 import pytest
 import structlog
 
+from tests.browser import CHROMIUM
+
 hypothesis.settings.register_profile(
     "default", deadline=None, derandomize=True, print_blob=True, max_examples=150
 )
@@ -22,3 +24,8 @@ def _clean_environment(monkeypatch):
     for name in os.environ:
         if name.startswith(("REAPER_", "AWS_", "SENTRY_")) or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
+
+
+def pytest_report_header() -> str:
+    found = CHROMIUM or "none found, so the status page is not tested in one: apt install chromium"
+    return f"browser: {found}"

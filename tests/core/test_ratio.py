@@ -6,7 +6,7 @@ from math import floor
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.core.ratio import (
@@ -121,7 +121,6 @@ class Traffic(NamedTuple):
         return self.clients / between / self.messages_per_second
 
 
-@settings(deadline=None)
 @given(
     clients=st.integers(1000, 10**5),
     ratio_at_first=st.floats(0.05, 10),
