@@ -4,7 +4,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench run clean
+.PHONY: help demo test lint bench install run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
@@ -24,6 +24,17 @@ lint: $(READY) ## ruff, mypy, import-linter, cfn-lint
 
 bench: $(READY) ## measure speed, memory and pacing, beside what one would otherwise write; needs nginx
 	@$(BIN)/python -m tests.bench $(PARTS)
+
+install: ## as root, for systemd: /opt/reaper, the unit, and /etc/reaper/reaper.env if there is none
+	@$(PYTHON) -m venv $(DESTDIR)/opt/reaper
+	@$(DESTDIR)/opt/reaper/bin/pip install --quiet --disable-pip-version-check .
+	@test -e $(DESTDIR)/etc/reaper/reaper.env || \
+		install -D -m 600 deploy/systemd/reaper.env.example $(DESTDIR)/etc/reaper/reaper.env
+	@install -D -m 644 deploy/systemd/reaper.service $(DESTDIR)/etc/systemd/system/reaper.service
+	@echo 'installed. Now, in this order:'
+	@echo '  edit $(DESTDIR)/etc/reaper/reaper.env: the table, the endpoint, the Region'
+	@echo '  (set -a; . $(DESTDIR)/etc/reaper/reaper.env; $(DESTDIR)/opt/reaper/bin/reaper check)'
+	@echo '  systemctl daemon-reload && systemctl enable --now reaper && journalctl -fu reaper'
 
 run: $(READY) ## run the daemon with the settings in the environment
 	@$(BIN)/reaper run

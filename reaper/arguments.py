@@ -79,7 +79,11 @@ def parser() -> argparse.ArgumentParser:
         description="Asks /healthz at REAPER_HTTP_BIND, for container health checks.",
     )
     env = subparsers.add_parser("env", help="list every variable: default and meaning")
-    env.add_argument("--markdown", action="store_true", help="as the table in the README")
+    form = env.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="as the table in the README")
+    form.add_argument(
+        "--example", action="store_true", help="as an environment file for deploy/systemd"
+    )
     return made
 
 

@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     if arguments.command == "env":
-        return commands.show_variables(markdown=arguments.markdown)
+        return commands.show_variables(markdown=arguments.markdown, example=arguments.example)
     session = boto3.Session()
     region = region_of(session)
     if arguments.command == "plan":

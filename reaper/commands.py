@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import textwrap
 import threading
 import time
 import urllib.error
@@ -17,7 +16,7 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from reaper import __version__, garbage
+from reaper import __version__, garbage, manual
 from reaper.aws.errors import TableError
 from reaper.check import check
 from reaper.core.report import Report, SweepResult
@@ -32,7 +31,7 @@ from reaper.daemon import (
 from reaper.environment import schedule_warnings
 from reaper.reporting import make_alerts, make_publisher, make_sinks, serve
 from reaper.restore import Fate, restore
-from reaper.settings import Settings, variables
+from reaper.settings import Settings
 from reaper.signals import wait_for_stop_signal
 from reaper.telemetry.alerts import configure_sentry
 from reaper.telemetry.audit import audit_log_fault
@@ -157,20 +156,15 @@ def ask_health(settings: Settings) -> int:
         return fail(f"no daemon answers at {url}: {error}")
 
 
-def show_variables(*, markdown: bool) -> int:
-    if markdown:
-        print("| variable | default | meaning |\n|---|---|---|")
-        for name, variable in variables().items():
-            meaning = variable.meaning.replace("|", "\\|")
-            print(f"| `{name}` | {variable.shown_default} | {meaning} |")
-        return DONE
-    width = shutil.get_terminal_size().columns
-    for name, variable in variables().items():
-        default = "" if variable.required else "default: "
-        print(f"{name}  ({default}{variable.shown_default})")
-        print(
-            textwrap.fill(variable.meaning, width, initial_indent="    ", subsequent_indent="    ")
-        )
+def show_variables(*, markdown: bool, example: bool) -> int:
+    if example:
+        lines = manual.as_example()
+    elif markdown:
+        lines = manual.as_markdown()
+    else:
+        lines = manual.for_people(shutil.get_terminal_size().columns)
+    for line in lines:
+        print(line)
     return DONE
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
-from reaper.environment import NOT_YET
+from reaper.environment import NOT_YET, load_settings
 from reaper.settings import variables
 
 ROOT = Path(__file__).parents[1]
+EXAMPLE = ROOT / "deploy/systemd/reaper.env.example"
 README = (ROOT / "README.md").read_text()
 
 
@@ -24,10 +26,30 @@ def test_readme_names_no_variable_that_does_not_exist():
     assert named <= set(variables())
 
 
-def test_the_environment_example_holds_known_variables_only():
-    example = (ROOT / "deploy/systemd/reaper.env.example").read_text()
-    named = set(re.findall(r"^#?(REAPER_[A-Z_]+)=", example, re.MULTILINE))
-    assert named <= set(variables())
+def test_the_environment_example_is_made_from_the_settings(capsys):
+    from reaper.cli import main
+
+    assert main(["env", "--example"]) == 0
+    assert capsys.readouterr().out == EXAMPLE.read_text()
+
+
+def test_the_example_with_every_default_spelled_out_is_the_example(monkeypatch):
+    """So what it shows as a default is one, and a shell reads it as it is meant."""
+    spelled_out = re.sub(r"^#(REAPER_[A-Z_]+=.)", r"\1", EXAMPLE.read_text(), flags=re.MULTILINE)
+    settings = []
+    for text in (EXAMPLE.read_text(), spelled_out):
+        for line in subprocess.run(
+            ["env", "-i", "sh", "-c", 'set -a; eval "$0"; env', text],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines():
+            name, _, value = line.partition("=")
+            if name.startswith("REAPER_"):
+                monkeypatch.setenv(name, value)
+        settings.append(load_settings("eu-west-1"))
+    assert settings[0] == settings[1]
+    assert settings[0].dry_run
 
 
 def test_every_link_of_readme_leads_somewhere():

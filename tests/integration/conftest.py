@@ -22,9 +22,6 @@ from deploy.chat.clients import ChatClient, open_clients
 from deploy.chat.deploy import Chat, deploy
 from deploy.chat.handlers.authorizer import sign_token
 from deploy.chat.standin import StandIn
-from tests.browser import CHROMIUM
-
-collect_ignore = [] if CHROMIUM else ["test_status_page.py"]
 
 TOKEN_SECRET = "a secret that only tests know"
 QUICK = {
