@@ -60,7 +60,8 @@ def _status_page() -> Page:
     html = body.replace("/* page.css */", style).replace("/* page.js */", script)
     policy = (
         "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none';"
-        f" form-action 'none'; frame-ancestors 'none'; style-src {_hash(style)}; script-src {_hash(script)}"
+        f" form-action 'none'; frame-ancestors 'none'; style-src {_hash(style)};"
+        f" script-src {_hash(script)}"
     )
     headers = (("Content-Security-Policy", policy), ("Referrer-Policy", "no-referrer"))
     return Page("text/html; charset=utf-8", html.encode(), headers=headers)
