@@ -12,6 +12,7 @@ from reaper.aws.errors import AccessDenied, HookAccessDenied, HookError, TableEr
 from reaper.aws.gateway import Gateway
 from reaper.aws.hooks import Hook
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
+from reaper.aws.metrics import MetricsUnsent, try_put_metrics
 from reaper.aws.session import tls_fault
 from reaper.core.items import Item
 from reaper.core.model import Answer, Ask, Endpoint, Outcome, Probe, Purpose, Row
@@ -50,6 +51,8 @@ def check(settings: Settings, worker: Worker) -> Iterator[Finding]:
         )
     if worker.messages is not None:
         yield _check_messages(worker.messages, endpoints)
+    if "cloudwatch" in settings.metrics:
+        yield _check_metrics(settings, worker)
 
 
 # The table
@@ -143,6 +146,16 @@ def _check_messages(source: CloudWatchMessages, endpoints: set[Endpoint]) -> Fin
     return Finding(
         True, f"cloudwatch:GetMetricData is granted: {count} messages in the last window"
     )
+
+
+def _check_metrics(settings: Settings, worker: Worker) -> Finding:
+    try:
+        try_put_metrics(worker.session, worker.region, settings.metrics_namespace)
+    except AccessDenied:
+        return _not_granted("cloudwatch:PutMetricData", "*")
+    except MetricsUnsent as error:
+        return Finding(False, f"{error} (REAPER_METRICS)")
+    return Finding(True, "cloudwatch:PutMetricData is granted")
 
 
 # The gateway

@@ -36,7 +36,8 @@ from deploy.chat.clients import ChatClient, open_clients
 from deploy.chat.deploy import Chat, deploy
 from deploy.chat.frozen import FrozenClient
 from deploy.chat.handlers.authorizer import sign_token
-from deploy.chat.standin import StandIn
+from deploy.chat.standin import REGION, StandIn
+from deploy.chat.taskrole import ACCOUNT, TaskRole, task_policy
 
 CLIENTS = 64
 ZOMBIES = 22
@@ -101,11 +102,18 @@ class Failure(Exception):
 
 
 @asynccontextmanager
-async def reaper_running(standin: StandIn, chat: Chat, directory: Path) -> AsyncIterator[Reaper]:
+async def reaper_running(
+    role: TaskRole, standin: StandIn, chat: Chat, directory: Path
+) -> AsyncIterator[Reaper]:
+    """In the role that deploy/ecs would give it, and with no other credentials."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "reaper", "run"),
-        env=os.environ
-        | standin.environment
+        env={
+            name: value
+            for name, value in (os.environ | standin.environment).items()
+            if name not in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        }
+        | role.environment
         | REAPER_SETTINGS
         | {
             "REAPER_TABLE_NAME": chat.connections_table,
@@ -134,9 +142,9 @@ async def reaper_running(standin: StandIn, chat: Chat, directory: Path) -> Async
 async def demo(directory: Path) -> dict[str, Any]:
     """Play it from beginning to end; returns what the last line shows. Raises Failure."""
     started = time.monotonic()
-    with StandIn(directory) as standin:
+    with StandIn(directory, auth=True) as standin:
         os.environ.update(standin.environment)
-        _say("a local stand-in for AWS answers", standin.url)
+        _say("a local stand-in for AWS answers", f"{standin.url}, and enforces IAM policies")
         chat = await asyncio.to_thread(_deploy, standin)
         _say("the chat is deployed", f"table {chat.connections_table}, WebSocket API {chat.api_id}")
         clients = await _open_clients(standin, chat)
@@ -156,8 +164,9 @@ async def demo(directory: Path) -> dict[str, Any]:
             _say(
                 "reaper run starts", "its sweeps (messages of the last 5 s, by the rows' counters):"
             )
-            async with reaper_running(standin, chat, directory) as reaper:
-                await _watch(reaper, staying, planted)
+            with await asyncio.to_thread(_task_role, standin, chat) as role:
+                async with reaper_running(role, standin, chat, directory) as reaper:
+                    await _watch(reaper, staying, planted)
             slept_through = await _thaw(frozen)
             _say("the stopped one wakes up", f"{slept_through} heartbeats late, its socket closed")
         await asyncio.sleep(1)
@@ -241,6 +250,19 @@ def _delete_disconnect_route(standin: StandIn, chat: Chat) -> None:
     for route in gateway.get_routes(ApiId=chat.api_id)["Items"]:
         if route["RouteKey"] == "$disconnect":
             gateway.delete_route(ApiId=chat.api_id, RouteId=route["RouteId"])
+
+
+def _task_role(standin: StandIn, chat: Chat) -> TaskRole:
+    """What deploy/ecs grants for these settings, and nothing else."""
+    function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{chat.disconnect_function}"
+    policy = task_policy(
+        chat.connections_table,
+        chat.api_id,
+        chat.stage,
+        {"Deletes", "ExpectsPongs", "Updates", "HasLambda"},
+        OnEvictLambdaArn=function,
+    )
+    return TaskRole(standin, policy)
 
 
 def _freeze_one(standin: StandIn, chat: Chat) -> FrozenClient:

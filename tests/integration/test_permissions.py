@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
-from pathlib import Path
+from datetime import timedelta
 
 import pytest
 from cfnlint.decode import cfn_yaml
 
+from deploy.chat import taskrole
 from deploy.chat.standin import REGION, StandIn
-from tests.integration.conftest import Cloud
+from deploy.chat.taskrole import ACCOUNT, TaskRole
+from tests.integration.conftest import Cloud, daemon, eventually
+from tests.integration.test_daemon import sweeps
 from tests.integration.test_hooks import function
 from tests.integration.test_sweep import zombie
 
-ACCOUNT = "000000000000"
-TEMPLATE = Path(__file__).parents[2] / "deploy" / "ecs" / "template.yaml"
-
-
-NOTHING = {"Ref": "AWS::NoValue"}
 PLAIN = {"Deletes"}
 """The template's conditions that hold at its defaults."""
 
@@ -26,37 +25,9 @@ PLAIN = {"Deletes"}
 def task_policy(
     table: str, api: str, conditions: set[str] | None = None, **references: str
 ) -> dict:
-    """The policy of the template's task role, where these conditions hold."""
-    holding = PLAIN if conditions is None else conditions
-    template = cfn_yaml.load(str(TEMPLATE))
-    document = template["Resources"]["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
-    values = references | {
-        "AWS::Partition": "aws",
-        "AWS::Region": REGION,
-        "AWS::AccountId": ACCOUNT,
-        "TableName": table,
-        "ApiId": api,
-        "StageName": "prod",
-    }
-
-    def fill(node):
-        if isinstance(node, dict):
-            if "Fn::Sub" in node:
-                text = str(node["Fn::Sub"])
-                for name, value in values.items():
-                    text = text.replace(f"${{{name}}}", value)
-                return text
-            if "Fn::If" in node:
-                condition, if_so, if_not = node["Fn::If"]
-                return fill(if_so if condition in holding else if_not)
-            if "Ref" in node and node != NOTHING:
-                return values[node["Ref"]]
-            return {str(key): fill(value) for key, value in node.items()}
-        if isinstance(node, list):
-            return [filled for one in node if (filled := fill(one)) != NOTHING]
-        return str(node)
-
-    return fill(document)
+    return taskrole.task_policy(
+        table, api, "prod", PLAIN if conditions is None else conditions, **references
+    )
 
 
 @pytest.fixture(scope="module")
@@ -127,18 +98,22 @@ def test_check_is_content_with_the_task_role(strict, api):
     assert "✗" not in done.stdout
 
 
-@pytest.mark.parametrize(
-    ("action", "resource"),
-    [
-        ("dynamodb:DescribeTable", ""),
-        ("dynamodb:Scan", ""),
-        ("dynamodb:BatchGetItem", ""),
-        ("dynamodb:DeleteItem", ""),
-        ("execute-api:ManageConnections", "/GET/"),
-        ("execute-api:ManageConnections", "/POST/"),
-        ("cloudwatch:GetMetricData", ""),
-    ],
-)
+def granted(conditions: set[str]) -> set[tuple[str, str]]:
+    """Every action of the template's policy, those on connections by their method."""
+    policy = task_policy("t", "a", conditions, OnEvictLambdaArn="f", OnEvictEventBusArn="b")
+    return {
+        (action, f"/{resource.split('/')[2]}/" if "@connections" in resource else "")
+        for statement in policy["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
+    }
+
+
+def listed(one_or_many: str | list[str]) -> list[str]:
+    return one_or_many if isinstance(one_or_many, list) else [one_or_many]
+
+
+@pytest.mark.parametrize(("action", "resource"), sorted(granted(PLAIN)))
 def test_no_permission_is_superfluous_and_check_names_the_missing_one(
     strict, api, action, resource
 ):
@@ -157,25 +132,31 @@ def test_no_permission_is_superfluous_and_check_names_the_missing_one(
 PONGS = {"REAPER_PONG_TIMEOUT_SECONDS": "5"}
 CLEARS = {"REAPER_EVICT_ACTION": "clear", "REAPER_CONNECTION_ID_ATTRIBUTE": "ws"}
 PARTITION = {"REAPER_EVICT_SCOPE": "partition"}
+PUTS = {"REAPER_METRICS": "cloudwatch"}
 HOOKS = {"REAPER_ON_EVICT_LAMBDA": "cleaner", "REAPER_ON_EVICT_EVENT_BUS": "default"}
+
+
+CLEARING = {"Updates", "Clears"}
+PARTITIONS = {"TakesPartitions", "Deletes"}
+PONGING = {"ExpectsPongs", "Updates", "Deletes"}
+HOOKED = {"Deletes", "HasLambda", "HasEventBus"}
+PUTTING = {"Deletes", "PutsMetrics"}
+FEATURES = (
+    (PONGS, PONGING),
+    (CLEARS, CLEARING),
+    (PARTITION, PARTITIONS),
+    (HOOKS, HOOKED),
+    (PUTS, PUTTING),
+)
+"""What can be set that needs more, and the template's conditions that hold then."""
 
 
 @pytest.mark.parametrize(
     ("settings", "conditions", "action", "resource"),
     [
-        (PONGS, {"ExpectsPongs", "Updates", "Deletes"}, "dynamodb:UpdateItem", ""),
-        (
-            PONGS,
-            {"ExpectsPongs", "Updates", "Deletes"},
-            "execute-api:ManageConnections",
-            "/DELETE/",
-        ),
-        (CLEARS, {"Updates", "Clears"}, "dynamodb:UpdateItem", ""),
-        (PARTITION, {"TakesPartitions", "Deletes"}, "dynamodb:Query", ""),
-        (PARTITION, {"TakesPartitions", "Deletes"}, "dynamodb:ConditionCheckItem", ""),
-        (HOOKS, {"Deletes", "HasLambda", "HasEventBus"}, "lambda:InvokeFunction", ""),
-        (HOOKS, {"Deletes", "HasLambda", "HasEventBus"}, "events:PutEvents", ""),
-        (HOOKS, {"Deletes", "HasLambda", "HasEventBus"}, "events:DescribeEventBus", ""),
+        (settings, conditions, *more)
+        for settings, conditions in FEATURES
+        for more in sorted(granted(conditions) - granted(PLAIN))
     ],
 )
 def test_what_is_set_needs_just_what_the_template_grants_for_it(
@@ -185,9 +166,7 @@ def test_what_is_set_needs_just_what_the_template_grants_for_it(
     strict.put(table, zombie("c", ws={"S": "c"}, messageCount={"N": "1"}))
     arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
     policy = task_policy(table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn)
-    for statement in policy["Statement"]:
-        if statement["Resource"] == arn:  # of DescribeEventBus ministack takes the bus for a rule
-            statement["Resource"] = [arn, f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"]
+    make_up_for_ministack(policy, arn)
     enough = as_user(strict, policy, table, api, **settings)
     faults = [
         line
@@ -203,6 +182,67 @@ def test_what_is_set_needs_just_what_the_template_grants_for_it(
     ]
     assert f'"Action": "{action}"' in fault
     assert resource in fault
+
+
+def test_these_are_all_the_conditions_that_there_are():
+    """So no grant of the template is left untried."""
+    everything = set().union(*(conditions for _, conditions in FEATURES))
+    template = cfn_yaml.load(str(taskrole.TEMPLATE))
+    policy = str(template["Resources"]["TaskRole"]["Properties"]["Policies"])
+    assert everything >= set(re.findall(r"'Fn::If': \['(\w+)'", policy))
+
+
+@pytest.mark.parametrize(("settings", "conditions"), [({}, PLAIN), *FEATURES])
+def test_a_sweep_needs_nothing_that_the_role_does_not_grant(
+    strict, api, cleaner, settings, conditions
+):
+    """Nothing but the role's temporary credentials, as on ECS: a call too many would be denied."""
+    table = strict.make_table(("connectionId", "S"))
+    strict.put(
+        table, *(zombie(f"z{n}", ws={"S": f"z{n}"}, messageCount={"N": "1"}) for n in range(5))
+    )
+    arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+    policy = task_policy(table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn)
+    make_up_for_ministack(policy, arn)
+    with TaskRole(strict.standin, policy) as role:
+        environment = as_task(strict, role, table, api, **settings)
+        environment |= {"REAPER_MESSAGE_SOURCE": "cloudwatch"}
+        done = strict.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert (done.code, done.report["evicted"], done.report["denied"]) == (0, 5, 0)
+    assert not [line for line in done.log if "AccessDenied" in str(line)]
+
+
+def test_credentials_that_end_are_replaced_in_time(strict, api, tmp_path):
+    """Every few seconds, as they are after hours on ECS."""
+    table, log = strict.make_table(("connectionId", "S")), tmp_path / "log"
+    strict.put(table, *(zombie(f"z{n}") for n in range(3)))
+    with TaskRole(strict.standin, task_policy(table, api), timedelta(seconds=2)) as role:
+        environment = as_task(strict, role, table, api, REAPER_SWEEP_INTERVAL_SECONDS="1")
+        with daemon(environment, log) as process:
+            eventually(lambda: role.handed_out >= 4 and len(sweeps(log)) >= 6)
+            process.terminate()
+            assert process.wait(10) == 0
+    assert all(report["denied"] == 0 for report in sweeps(log))
+    assert "sweep failed" not in log.read_text()
+
+
+def as_task(cloud: Cloud, role: TaskRole, table: str, api: str, **settings: str) -> dict[str, str]:
+    endpoint = f"{cloud.standin.management_endpoint_base}/{api}/prod"
+    environment = cloud.environment(table, endpoint, **settings) | role.environment
+    return {
+        name: value
+        for name, value in environment.items()
+        if name not in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+    }
+
+
+def make_up_for_ministack(policy: dict, arn: str) -> None:
+    """Of DescribeEventBus it takes the bus for a rule, and it knows no metric's namespace."""
+    for statement in policy["Statement"]:
+        statement.pop("Condition", None)
+        if statement["Resource"] == arn:
+            statement["Resource"] = [arn, f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"]
 
 
 @pytest.fixture(scope="module")
