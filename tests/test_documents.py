@@ -6,8 +6,13 @@ import re
 import subprocess
 from pathlib import Path
 
+from reaper.core.alerts import Kind
+from reaper.core.breaker import HoldReason
 from reaper.environment import NOT_YET, load_settings
 from reaper.settings import variables
+from reaper.telemetry.sinks.metrics import UNITS
+from reaper.telemetry.sinks.prometheus import PrometheusSink
+from tests.telemetry.reports import a_report, a_sweep
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "deploy/systemd/reaper.env.example"
@@ -55,6 +60,25 @@ def test_the_example_with_every_default_spelled_out_is_the_example(monkeypatch):
 def test_every_link_of_readme_leads_somewhere():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         assert "://" in target or (ROOT / target).exists(), target
+
+
+def test_the_runbook_knows_every_alert_and_every_reason_to_hold():
+    runbook = (ROOT / "docs/runbook.md").read_text()
+    for kind in Kind:
+        assert f"\n## {kind.value}\n" in runbook
+        assert f"| `{kind.value}` |" in README
+    for reason in HoldReason:
+        assert reason is HoldReason.DENIED or f"| `{reason.value}` |" in runbook
+    assert set(re.findall(r"REAPER_[A-Z_]+[A-Z]", runbook)) <= set(variables())
+
+
+def test_readme_lists_every_metric_by_both_names():
+    sink = PrometheusSink(10_000)
+    sink.publish(a_sweep(a_report(messages=1, heartbeat_message_ratio=1.0)))
+    rows = re.findall(r"^\| `?(\w*)`? \| `(reaper_\w+)", README, re.MULTILINE)
+    assert {name for name, _ in rows if name} == UNITS.keys()
+    exposed = re.findall(r"^# TYPE (reaper_\w+)", sink.exposition().decode(), re.MULTILINE)
+    assert {name for _, name in rows} == set(exposed)
 
 
 def test_no_variable_is_both_there_and_yet_to_come():
