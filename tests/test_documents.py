@@ -75,7 +75,7 @@ def test_the_runbook_knows_every_alert_and_every_reason_to_hold():
 def test_readme_lists_every_metric_by_both_names():
     sink = PrometheusSink(10_000)
     sink.publish(a_sweep(a_report(messages=1, heartbeat_message_ratio=1.0)))
-    rows = re.findall(r"^\| `?(\w*)`? \| `(reaper_\w+)", README, re.MULTILINE)
+    rows = re.findall(r"^\| ?`?(\w*)`? \| `(reaper_\w+)", README, re.MULTILINE)
     assert {name for name, _ in rows if name} == UNITS.keys()
     exposed = re.findall(r"^# TYPE (reaper_\w+)", sink.exposition().decode(), re.MULTILINE)
     assert {name for _, name in rows} == set(exposed)
