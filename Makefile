@@ -31,6 +31,7 @@ install: ## as root, for systemd: /opt/reaper, the unit, and /etc/reaper/reaper.
 	@test -e $(DESTDIR)/etc/reaper/reaper.env || \
 		install -D -m 600 deploy/systemd/reaper.env.example $(DESTDIR)/etc/reaper/reaper.env
 	@install -D -m 644 deploy/systemd/reaper.service $(DESTDIR)/etc/systemd/system/reaper.service
+	@install -d -m 700 $(DESTDIR)/var/log/reaper
 	@echo 'installed. Now, in this order:'
 	@echo '  edit $(DESTDIR)/etc/reaper/reaper.env: the table, the endpoint, the Region'
 	@echo '  (set -a; . $(DESTDIR)/etc/reaper/reaper.env; $(DESTDIR)/opt/reaper/bin/reaper check)'

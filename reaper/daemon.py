@@ -36,7 +36,7 @@ RETRY_SECONDS = 15.0
 BREATH_SECONDS = 1.0
 """After a sweep that was too long, the next one waits this long, so that its job has ended."""
 
-FLUSH_SECONDS = 1.0
+FLUSH_SECONDS = 2.0
 TICK_SECONDS = 10.0
 
 
@@ -123,9 +123,9 @@ class Daemon:
             return
         self._between_sweeps.clear()
         self._health.sweep_moves()
-        checkin, started = self._alerts.sweep_started(), time.monotonic()
-        finished = False
+        checkin, started, finished = None, time.monotonic(), False
         try:
+            checkin = self._alerts.sweep_started()
             result = self._worker.sweep(
                 spread=True, is_stopping=self._stopping.is_set, on_progress=self._on_progress
             )
@@ -139,10 +139,10 @@ class Daemon:
             publish_fault(self._publisher, error)
         finally:
             took_seconds = time.monotonic() - started
-            self._alerts.sweep_ended(checkin, took_seconds, ok=finished)
             self._health.sweep_over(finished=finished)
             self._between_sweeps.set()
             self._bring_forward(took_seconds, finished=finished)
+            self._alerts.sweep_ended(checkin, took_seconds, ok=finished)
 
     def _bring_forward(self, took_seconds: float, *, finished: bool) -> None:
         """Do not wait a whole interval after a sweep that failed, or that was too long for it."""

@@ -195,6 +195,8 @@ def schedule_warnings(settings: Settings) -> Iterator[str]:
             f" {pause:g} s between the last heartbeat of a sweep and the next sweep, which will"
             " come late: shorten it, or sweep less often"
         )
+    if settings.max_heartbeat_ratio:
+        yield from _warnings_of_limit(settings)
     longest_wait = settings.sweep_interval_seconds + settings.spread_window_seconds
     if longest_wait > settings.heartbeat_interval_seconds:
         yield (
@@ -203,4 +205,26 @@ def schedule_warnings(settings: Settings) -> Iterator[str]:
             f" for longer than REAPER_HEARTBEAT_INTERVAL_SECONDS="
             f"{settings.heartbeat_interval_seconds:g}: sweep at least every"
             f" {settings.heartbeat_interval_seconds / (1 + SPREAD_FRACTION):.3g} s"
+        )
+
+
+def _warnings_of_limit(settings: Settings) -> Iterator[str]:
+    """What REAPER_MAX_HEARTBEAT_RATIO cannot do, or does that is hardly meant."""
+    longest = settings.max_heartbeat_interval_seconds
+    limit = f"REAPER_MAX_HEARTBEAT_RATIO={settings.max_heartbeat_ratio:g}"
+    if longest >= IDLE_TIMEOUT_SECONDS:
+        yield (
+            f"REAPER_MAX_HEARTBEAT_INTERVAL_SECONDS={longest:g} lets {limit} stretch the heartbeat"
+            f" interval beyond {IDLE_TIMEOUT_SECONDS}, after which API Gateway closes idle sockets"
+        )
+    if longest <= settings.heartbeat_interval_seconds:
+        yield (
+            f"REAPER_MAX_HEARTBEAT_INTERVAL_SECONDS={longest:g} leaves {limit} no room above"
+            f" REAPER_HEARTBEAT_INTERVAL_SECONDS={settings.heartbeat_interval_seconds:g}"
+        )
+    elif longest <= 2 * settings.sweep_interval_seconds:
+        yield (
+            f"{limit} has no effect on clients that are silent: with"
+            f" REAPER_SWEEP_INTERVAL_SECONDS={settings.sweep_interval_seconds:g} each of them needs"
+            f" a heartbeat in every sweep; sweep at least every {longest / 4:.3g} s"
         )

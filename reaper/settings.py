@@ -102,7 +102,7 @@ class Settings:
     max_heartbeat_interval_seconds: float = variable(
         "how far it may be stretched; from 600 on the platform closes idle sockets",
         read.seconds(least=0.1),
-        "570",
+        "540",
     )
     pong_timeout_seconds: float = variable(
         "a client that took a heartbeat must have been heard of after so long, which its row shows;"

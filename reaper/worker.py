@@ -11,6 +11,7 @@ from botocore.exceptions import NoCredentialsError
 
 from reaper.aws.connections import ConnectionsTable
 from reaper.aws.dynamodb import READ_TIMEOUT_SECONDS
+from reaper.aws.errors import TableError
 from reaper.aws.gateway import Gateway
 from reaper.aws.hooks import EventBusHook, Hook, LambdaHook
 from reaper.aws.http import HttpClient
@@ -123,6 +124,9 @@ class Worker:
         )
         try:
             sweep.run()
+        except TableError:
+            self._set_pace(None)
+            raise
         finally:
             self._heartbeats += tally.heartbeats
         report = sweep.report(
@@ -133,7 +137,8 @@ class Worker:
             self._calls_last_time = report.api_calls
             if spread:
                 self._warn_of_budget(report.api_calls)
-                self._keep_ratio(report)
+        if spread and not is_stopping():
+            self._set_pace(report if sweep.is_complete else None)
         self._warn_of_shape(tally)
         self._tell_of_the_end_of_a_hold(report.hold_reason)
         return SweepResult(report, sweep.details, sweep.fault)
@@ -148,14 +153,24 @@ class Worker:
             self.messages.note_heartbeats(self._heartbeats + tally.heartbeats, time.time())
         tell(sweep.progress(self.table.row_estimate))
 
-    def _keep_ratio(self, report: Report) -> None:
-        """Heartbeats become less frequent where there are too many for the messages."""
-        before = self._pace.interval_seconds
-        if self._pace.learn(report, time.monotonic()):
+    def _set_pace(self, report: Report | None) -> None:
+        """Heartbeats become less frequent where there are too many for the messages.
+
+        Not while sweeps fail (then there is no report), are cut short, or take too long.
+        """
+        before, now = self._pace.interval_seconds, time.monotonic()
+        is_punctual = report is not None and report.seconds <= self._settings.sweep_interval_seconds
+        changed = (
+            self._pace.learn(report, now)
+            if report is not None and is_punctual
+            else self._pace.fall_back(now)
+        )
+        if changed:
             log.info(
                 "REAPER_MAX_HEARTBEAT_RATIO changes the heartbeat interval",
                 interval_seconds=round(self._pace.interval_seconds, 1),
                 before_seconds=round(before, 1),
+                is_punctual=is_punctual,
             )
 
     def _first_rate(self, spread_seconds: float) -> float:

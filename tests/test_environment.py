@@ -22,6 +22,21 @@ def load(monkeypatch):
     return with_variables
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"SWEEP_INTERVAL_SECONDS": "60"}, []),
+        ({}, ["no effect on clients that are silent"]),
+        ({"MAX_HEARTBEAT_INTERVAL_SECONDS": "900"}, ["closes idle sockets"]),
+        ({"MAX_HEARTBEAT_INTERVAL_SECONDS": "480"}, ["no room above"]),
+    ],
+)
+def test_what_a_limit_on_the_ratio_cannot_do_is_said(load, given, said):
+    found = list(schedule_warnings(load(MAX_HEARTBEAT_RATIO="0.5", **given)))
+    assert len(found) == len(said)
+    assert all(words in warning for words, warning in zip(said, found, strict=True))
+
+
 def test_table_and_endpoint_suffice(load):
     settings = load()
 

@@ -63,13 +63,23 @@ class Chat(Life):
 
 
 def test_too_many_heartbeats_become_fewer_and_no_socket_is_lost():
-    free, limited = Chat(None), Chat(RatioLimit(0.01, 480, 570))
+    free, limited = Chat(None), Chat(RatioLimit(0.01, 480, 540))
     free.ratio_of(30), limited.ratio_of(30)
     before, after = free.ratio_of(60), limited.ratio_of(60)
 
     assert after < 0.95 * before
-    assert limited.heartbeat_interval == 570
+    assert limited.heartbeat_interval == 540
     assert limited.lost_to_idle == []
+
+
+def test_a_sweep_that_comes_a_minute_late_costs_no_socket_at_the_longest_interval():
+    chat = Chat(RatioLimit(0.01, 480, 540))
+    chat.ratio_of(40)
+    assert chat.heartbeat_interval == 540
+    for late in (15, 30, 45, 55):
+        chat.pass_to(chat.moment + late)
+        chat.ratio_of(12)
+    assert chat.lost_to_idle == []
 
 
 def test_told_to_go_beyond_the_idle_timeout_it_keeps_the_limit():
@@ -80,10 +90,10 @@ def test_told_to_go_beyond_the_idle_timeout_it_keeps_the_limit():
 
 
 def test_when_people_talk_again_heartbeats_are_as_frequent_as_before():
-    chat = Chat(RatioLimit(0.3, 480, 570))
+    chat = Chat(RatioLimit(0.3, 480, 540))
     chat.seconds_between_messages = 120
     chat.ratio_of(40)
-    assert chat.heartbeat_interval == 570
+    assert chat.heartbeat_interval == 540
     chat.seconds_between_messages = 5
     chat.ratio_of(20)
     assert chat.heartbeat_interval == 480

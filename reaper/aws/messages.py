@@ -66,14 +66,16 @@ class CloudWatchMessages:
                 StartTime=datetime.fromtimestamp(start, UTC),
                 EndTime=datetime.fromtimestamp(end, UTC),
             )
-            return sum(
-                sum(result["Values"]) for page in pages for result in page["MetricDataResults"]
-            )
+            results = [one for page in pages for one in page.get("MetricDataResults", ())]
         except (BotoCoreError, ClientError) as error:
             kind = MessagesUnknown
             if error_response(error).get("Code") in ("AccessDenied", "AccessDeniedException"):
                 kind = MessagesDenied
             raise kind(f"CloudWatch GetMetricData failed: {error}") from None
+        told = {one["Id"] for one in results if one.get("StatusCode") == "Complete"}
+        if len(told) < len(queries):
+            raise MessagesUnknown("CloudWatch GetMetricData did not tell all")
+        return sum(sum(one["Values"]) for one in results)
 
 
 def _query(query_id: str, endpoint: Endpoint) -> Any:

@@ -22,7 +22,10 @@ def try_put_metrics(session: boto3.Session, region: str, namespace: str) -> None
     try:
         client.put_metric_data(Namespace=namespace, MetricData=[])
     except ClientError as error:
-        if error_response(error).get("Code") in ("AccessDenied", "AccessDeniedException"):
+        code = str(error_response(error).get("Code"))
+        if code in ("AccessDenied", "AccessDeniedException"):
             raise AccessDenied("cloudwatch:PutMetricData is not granted") from None
+        if "Parameter" not in code and "Validation" not in code:
+            raise MetricsUnsent(f"CloudWatch PutMetricData failed: {error}") from None
     except BotoCoreError as error:
         raise MetricsUnsent(f"CloudWatch PutMetricData failed: {error}") from None

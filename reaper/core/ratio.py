@@ -146,6 +146,13 @@ class HeartbeatPace:
         self._look_afresh(now)
         return self.interval_seconds != before
 
+    def fall_back(self, now: float) -> bool:
+        """Sweeps are not punctual, and a long interval has no time to spare. Whether it was one."""
+        was_stretched = self.interval_seconds > self._limit.shortest_seconds
+        self.interval_seconds = self._limit.shortest_seconds
+        self._look_afresh(now)
+        return was_stretched
+
     def _look_afresh(self, now: float) -> None:
         self._since = now
         self._heartbeats = self._messages = 0

@@ -41,6 +41,7 @@ def configure_sentry() -> None:
             include_local_variables=False,
             send_default_pii=False,
             max_request_body_size="never",
+            shutdown_timeout=0,  # we flush ourselves, within our own time
             before_breadcrumb=_only_ours,
         )
     except Exception as error:  # noqa: BLE001 - a wrong DSN is a warning and nothing else

@@ -48,7 +48,7 @@ def configure_logs(log_format: str, level: str) -> None:
     # It warns of every run that it skips; the daemon says that itself, with the cure.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     # It would name the addresses of clients, and let them fill the log.
-    logging.getLogger("waitress").disabled = True
+    logging.getLogger("waitress").setLevel(logging.CRITICAL + 1)
     logging.getLogger("reaper").setLevel(level.upper())
     structlog.configure(
         processors=[

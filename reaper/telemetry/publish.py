@@ -49,11 +49,19 @@ class Publisher:
 
     def publish_fault(self, kind: Kind, fault: Exception, report: Report | None) -> None:
         """Tell of a sweep that broke off, or of what failed in it; then there is a report."""
-        why = str(fault) or type(fault).__name__
+        why = _in_words(fault)
         self._history.note_fault(Fault(self._wall_clock(), why))
         self._alerts.alert(kind, why, report)
 
     def close(self, timeout_seconds: float) -> None:
+        """Send what waits to be sent, sinks and alerts within this time together."""
+        give_up_at = time.monotonic() + timeout_seconds
         for sink in self._sinks:
-            sink.close(timeout_seconds)
-        self._alerts.flush(timeout_seconds)
+            sink.close(max(0.0, give_up_at - time.monotonic()) / 2)
+        self._alerts.flush(max(0.0, give_up_at - time.monotonic()))
+
+
+def _in_words(fault: Exception) -> str:
+    """Our own faults are worded for people; another's text may hold anything, and is in the log."""
+    is_worded = type(fault).__module__.startswith("reaper.") or isinstance(fault, OSError)
+    return str(fault) if is_worded else f"{type(fault).__name__}, which the log tells more of"

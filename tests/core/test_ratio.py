@@ -151,6 +151,16 @@ def test_when_there_are_messages_again_it_comes_back():
     assert pace.interval_seconds == 480
 
 
+def test_it_falls_back_at_once_and_looks_afresh():
+    pace = HeartbeatPace(RatioLimit(limit=0.5, shortest_seconds=480, longest_seconds=4000), 0)
+    assert not pace.fall_back(now=1)
+    Traffic(1000, 0.1, 60).live(pace, hours=24)
+    assert pace.fall_back(now=10**6)
+    assert pace.interval_seconds == 480
+    assert not pace.learn(Counts(1000, 1), now=10**6 + 900)
+    assert pace.learn(Counts(1000, 1), now=10**6 + 960)
+
+
 def test_where_nobody_counts_messages_the_interval_stays():
     pace = HeartbeatPace(LIMIT, 0)
     assert not any(pace.learn(Counts(1000, None), 60 * n) for n in range(1000))

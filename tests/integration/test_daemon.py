@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 
 import pytest
 
@@ -220,3 +221,31 @@ def test_ctrl_c_during_a_single_sweep_is_no_surprise(cloud, tmp_path):
 
     assert process.returncode == 0
     assert json.loads(out.splitlines()[-1])["evicted"] == 0
+
+
+def test_a_ratio_above_its_limit_stretches_the_interval_that_sweeps_go_by(cloud, tmp_path):
+    table, log, port = cloud.make_table(("connectionId", "S")), tmp_path / "log", free_port()
+    cloud.put(table, *(zombie(f"l{n}", messageCount={"N": "72000"}) for n in range(5)))
+    with FaultyGateway() as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            REAPER_SWEEP_INTERVAL_SECONDS="0.5",
+            REAPER_HEARTBEAT_INTERVAL_SECONDS="1",
+            REAPER_HEARTBEAT_MODE="always",
+            REAPER_MAX_HEARTBEAT_RATIO="0.01",
+        ) | {"REAPER_HTTP_BIND": f"127.0.0.1:{port}"}
+        with daemon(environment, log) as process:
+            eventually(lambda: interval_in_force(port) == 1.25)
+            process.terminate()
+            assert process.wait(10) == 0
+    assert "REAPER_MAX_HEARTBEAT_RATIO changes the heartbeat interval" in log.read_text()
+
+
+def interval_in_force(port: int) -> float | None:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/status.json", timeout=5) as answer:
+            last = json.load(answer)["last"]
+    except OSError:
+        return None
+    return last and last["heartbeat_interval_seconds"]

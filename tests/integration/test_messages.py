@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -80,6 +82,47 @@ def test_a_refusal_of_cloudwatch_is_no_count(cloud, metered, monkeypatch):
     messages = CloudWatchMessages(cloud.session, "us-east-1", interval_seconds=60)
     with pytest.raises(MessagesUnknown, match="GetMetricData failed"):
         messages.count([metered], time.time())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>please log in</html>",
+        b"",
+        b'{"MetricDataResults": []}',
+        b'{"MetricDataResults": [{"Id": "m0", "Values": [], "StatusCode": "InternalError"}]}',
+        b'{"MetricDataResults": [{"Id": "m0", "Values": [1], "StatusCode": "PartialData"}]}',
+    ],
+)
+def test_an_answer_that_does_not_tell_all_is_no_count(cloud, metered, monkeypatch, body):
+    """Not zero messages, which would say that any heartbeat is one too many."""
+    with answering(body) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        messages = CloudWatchMessages(cloud.session, "us-east-1", interval_seconds=60)
+        with pytest.raises(MessagesUnknown):
+            messages.count([metered], time.time())
+
+
+@contextmanager
+def answering(body: bytes):
+    """A server that answers 200 and this, whatever it is asked."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-amz-json-1.0")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_) -> None:
+            """Nobody wants to know."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_the_emf_line_is_valid_and_carries_the_ratio(cloud, chat):

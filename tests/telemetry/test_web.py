@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import threading
 import time
@@ -11,14 +12,16 @@ import urllib.request
 from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
+import structlog
 
 from reaper.core.breaker import HoldReason
 from reaper.telemetry.health import Health
 from reaper.telemetry.history import MOST_SWEEPS, Fault, History, PastSweep
+from reaper.telemetry.logs import configure_logs
 from reaper.telemetry.sinks.prometheus import PrometheusSink
 from reaper.telemetry.web import server as web
-from reaper.telemetry.web.server import HttpServer
-from reaper.telemetry.web.site import site
+from reaper.telemetry.web.server import HttpServer, Page
+from reaper.telemetry.web.site import Remembered, site
 from reaper.telemetry.web.status import WHY_HELD, Setup, Status
 from tests.telemetry.reports import a_report, a_sweep
 
@@ -142,6 +145,24 @@ def test_every_reason_to_hold_is_explained():
     assert WHY_HELD.keys() == set(HoldReason)
 
 
+def test_a_page_is_made_once_a_second_however_many_ask():
+    made = iter(range(100))
+    page = Remembered(lambda: Page("text/plain", str(next(made)).encode()))
+    assert {page().body for _ in range(50)} == {b"0"}
+
+
+def test_no_client_can_fill_the_log(capsys):
+    before, handlers = structlog.get_config(), logging.getLogger().handlers
+    configure_logs("json", "info")
+    try:
+        logging.getLogger("waitress").error("127.0.0.1 is odd")
+        logging.getLogger("waitress.queue").error("Task queue depth is 3")
+        assert capsys.readouterr().err == ""
+    finally:
+        structlog.configure(**before)
+        logging.getLogger().handlers = handlers
+
+
 def test_a_fault_is_shown_until_something_goes_well():
     history = History()
     history.note_fault(Fault(NOW, "no such table"))
@@ -184,10 +205,12 @@ def test_clients_that_take_all_connections_lose_them_soon():
         stop = threading.Event()
         trickle = threading.Thread(target=send_bytes_now_and_then, args=(sockets, stop))
         trickle.start()
-        assert fetch(server, "/healthz").status == 200
-        assert time.monotonic() - started < 5
-        stop.set()
-        trickle.join()
+        try:
+            assert fetch(server, "/healthz").status == 200
+            assert time.monotonic() - started < 5
+        finally:
+            stop.set()
+            trickle.join()
     server.close()
 
 

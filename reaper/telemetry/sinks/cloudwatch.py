@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from reaper.core.report import SweepResult
 from reaper.telemetry.sinks.metrics import UNITS, metrics
@@ -75,16 +75,26 @@ class CloudWatchSink:
                     self._unsent.popleft()
 
     def _send(self, some: list[dict[str, Any]]) -> bool:
+        """Whether these are done with: sent, or refused for what they hold."""
         try:
             self._client.put_metric_data(Namespace=self._namespace, MetricData=some)
-        except (BotoCoreError, ClientError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the thread goes on
             self.failures += 1
+            is_refused = isinstance(error, ClientError) and is_about_parameters(error)
             log.warning(
-                "metrics cannot be sent to CloudWatch, and wait for the next sweep: grant"
+                "metrics are refused by CloudWatch and dropped"
+                if is_refused
+                else "metrics cannot be sent to CloudWatch, and wait for the next sweep: grant"
                 " cloudwatch:PutMetricData if it is denied",
                 error=str(error),
                 failures=self.failures,
-                waiting=len(self._unsent),
+                metrics=len(some),
             )
-            return False
+            return is_refused
         return True
+
+
+def is_about_parameters(error: ClientError) -> bool:
+    """Whether a request was refused for what it holds, and not for who sent it or when."""
+    code = str(error.response.get("Error", {}).get("Code", ""))
+    return "Parameter" in code or "Validation" in code

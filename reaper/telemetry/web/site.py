@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from base64 import b64encode
 from collections.abc import Callable
 from hashlib import sha256
@@ -13,6 +15,8 @@ from typing import Protocol, runtime_checkable
 from reaper.telemetry.health import Health
 from reaper.telemetry.web.server import Page
 from reaper.telemetry.web.status import Status
+
+REMEMBERED_SECONDS = 1.0
 
 
 @runtime_checkable
@@ -29,15 +33,33 @@ def site(
 ) -> dict[str, Callable[[], Page]]:
     """``prometheus`` is None where REAPER_METRICS does not name it."""
     page = _status_page()
+    numbers = Remembered(lambda: _json(status.to_dict()))
+    metrics = Remembered(lambda: _metrics(prometheus))
     return {
         "/": lambda: page,
-        "/status.json": lambda: _json(status.to_dict()),
+        "/status.json": numbers,
         "/healthz": lambda: _json(
             health.to_dict(),
             HTTPStatus.OK if health.is_healthy else HTTPStatus.SERVICE_UNAVAILABLE,
         ),
-        "/metrics": lambda: _metrics(prometheus),
+        "/metrics": metrics,
     }
+
+
+class Remembered:
+    """Makes a page once a second at most, however many ask: making one takes time from sweeps."""
+
+    def __init__(self, make: Callable[[], Page]) -> None:
+        self._make = make
+        self._lock = threading.Lock()
+        self._page: Page | None = None
+        self._made_at = 0.0
+
+    def __call__(self) -> Page:
+        with self._lock:
+            if self._page is None or time.monotonic() - self._made_at > REMEMBERED_SECONDS:
+                self._page, self._made_at = self._make(), time.monotonic()
+            return self._page
 
 
 def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Page:
