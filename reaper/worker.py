@@ -89,40 +89,10 @@ class Worker:
         Raises TableError when the table cannot be described or scanned, or does not bring what
         rows cannot be understood without.
         """
-        started, started_at = time.monotonic(), time.time()
-        self.table.describe()
-        shape = row_shape(self._settings, self.table)
-        spread_seconds = self._settings.spread_window_seconds if spread else 0.0
-        rules = sweep_rules(
-            self._settings,
-            heartbeat_interval_seconds=self._pace.interval_seconds,
-            started_at=started_at,
-            budget_rps=self.budget_rps,
-            first_rate_rps=self._first_rate(spread_seconds),
-            spread_seconds=spread_seconds,
-            trust_endpoint=trust_endpoint,
-        )
+        started = time.monotonic()
         tally = Tally(message_window_seconds=self._settings.sweep_interval_seconds)
-        sweep = Sweep(
-            SweepContext(
-                rules,
-                tally,
-                time.monotonic,
-                time.time,
-                is_stopping,
-                lambda: self._move(sweep, tally, on_progress),
-            ),
-            shape,
-            RowReader(shape, self.resolver),
-            ParallelScan(
-                self.table, shape, self._settings.scan_segments, self._settings.scan_max_rcu
-            ),
-            self.gateway,
-            self.table,
-            self._audit,
-            self.hooks,
-        )
         try:
+            sweep = self._prepare(tally, spread, trust_endpoint, is_stopping, on_progress)
             sweep.run()
         except TableError:
             self._set_pace(None)
@@ -146,6 +116,48 @@ class Worker:
     def close(self) -> None:
         self.gateway.close()
         self.table.close()
+
+    def _prepare(
+        self,
+        tally: Tally,
+        spread: bool,
+        trust_endpoint: bool,
+        is_stopping: Callable[[], bool],
+        on_progress: Callable[[Progress], None],
+    ) -> Sweep:
+        """Look at the table, and build a sweep by the rules that hold now."""
+        self.table.describe()
+        shape = row_shape(self._settings, self.table)
+        spread_seconds = self._settings.spread_window_seconds if spread else 0.0
+        rules = sweep_rules(
+            self._settings,
+            heartbeat_interval_seconds=self._pace.interval_seconds,
+            started_at=time.time(),
+            budget_rps=self.budget_rps,
+            first_rate_rps=self._first_rate(spread_seconds),
+            spread_seconds=spread_seconds,
+            trust_endpoint=trust_endpoint,
+        )
+        sweep = Sweep(
+            SweepContext(
+                rules,
+                tally,
+                time.monotonic,
+                time.time,
+                is_stopping,
+                lambda: self._move(sweep, tally, on_progress),
+            ),
+            shape,
+            RowReader(shape, self.resolver),
+            ParallelScan(
+                self.table, shape, self._settings.scan_segments, self._settings.scan_max_rcu
+            ),
+            self.gateway,
+            self.table,
+            self._audit,
+            self.hooks,
+        )
+        return sweep
 
     def _move(self, sweep: Sweep, tally: Tally, tell: Callable[[Progress], None]) -> None:
         """The sweep has come a step further."""

@@ -38,10 +38,10 @@ class Publisher:
     def publish(self, result: SweepResult) -> None:
         """Tell of a sweep that reached its end."""
         report, details, now = result.report, result.details, self._wall_clock()
-        log.info("sweep finished", **report.to_dict())
         self._history.add(PastSweep(now, report, details))
         for sink in self._sinks:
             sink.publish(result)
+        log.info("sweep finished", **report.to_dict())
         ratio = self._history.ratio_of_last_hour(now)
         for kind, why in alerts(report, details, ratio, self._ratio_limit):
             self._alerts.alert(kind, why, report)

@@ -145,7 +145,7 @@ def test_every_reason_to_hold_is_explained():
     assert WHY_HELD.keys() == set(HoldReason)
 
 
-def test_a_page_is_made_once_a_second_however_many_ask():
+def test_a_page_is_not_made_for_each_of_many_who_ask():
     made = iter(range(100))
     page = Remembered(lambda: Page("text/plain", str(next(made)).encode()))
     assert {page().body for _ in range(50)} == {b"0"}

@@ -16,7 +16,7 @@ from reaper.telemetry.health import Health
 from reaper.telemetry.web.server import Page
 from reaper.telemetry.web.status import Status
 
-REMEMBERED_SECONDS = 1.0
+REMEMBERED_SECONDS = 0.5
 
 
 @runtime_checkable
@@ -47,7 +47,7 @@ def site(
 
 
 class Remembered:
-    """Makes a page once a second at most, however many ask: making one takes time from sweeps."""
+    """Makes a page twice a second at most, however many ask: making one takes time from sweeps."""
 
     def __init__(self, make: Callable[[], Page]) -> None:
         self._make = make
