@@ -26,6 +26,9 @@ bench: $(READY) ## measure speed, memory and pacing, beside what one would other
 	@$(BIN)/python -m tests.bench $(PARTS)
 
 install: ## as root, for systemd: /opt/reaper, the unit, and /etc/reaper/reaper.env if there is none
+	@case "$$(readlink -f "$$(command -v $(PYTHON))")" in /root/*|/home/*) \
+		echo 'the unit runs without /root and /home, and this Python is there:' \
+			'make install PYTHON=/usr/bin/python3' >&2; exit 1;; esac
 	@$(PYTHON) -m venv $(DESTDIR)/opt/reaper
 	@$(DESTDIR)/opt/reaper/bin/pip install --quiet --disable-pip-version-check .
 	@test -e $(DESTDIR)/etc/reaper/reaper.env || \
