@@ -5,11 +5,13 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 
+import pytest
+
 from reaper.core.endpoint import parse_endpoint
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.prober import Prober
 from tests.core.builders import ENDPOINT
-from tests.world import FakeGateway, World
+from tests.world import LATENCY_SECONDS, FakeGateway, World
 
 
 def a_probe(name: str) -> Probe:
@@ -71,6 +73,18 @@ def test_a_throttled_check_is_asked_again_but_not_for_ever():
 
     assert [answer.outcome for answer in answers] == [Outcome.THROTTLED]
     assert prober.calls == 3
+    assert prober.slowdowns == 3
+
+
+def test_it_knows_how_long_every_answer_took():
+    world = World()
+    prober = Prober(FakeGateway(world), 1000, None, world.clock)
+    for n in range(20):
+        prober.ask(a_probe(f"c{n}"))
+    run(world, prober)
+
+    assert sum(prober.latencies.counts) == 20
+    assert prober.latencies.total_seconds / 20 == pytest.approx(LATENCY_SECONDS, rel=0.2)
 
 
 def test_an_answer_to_an_earlier_prober_is_not_ours():

@@ -7,15 +7,21 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from types import SimpleNamespace
 
+import boto3
 import pytest
 
 from deploy.chat.standin import free_port
 from reaper.aws.messages import SETTLING_SECONDS, CloudWatchMessages, MessagesUnknown
 from reaper.core.endpoint import parse_endpoint
+from reaper.environment import load_settings
+from reaper.telemetry.audit import AuditLog
+from reaper.worker import Worker
+from tests.faulty_gateway import FaultyGateway
 from tests.integration.conftest import daemon, eventually
 from tests.integration.test_daemon import sweeps
 from tests.integration.test_sweep import zombie
@@ -68,6 +74,25 @@ def test_our_own_heartbeats_are_taken_off_and_never_below_zero(cloud, metered):
     overdone = CloudWatchMessages(cloud.session, "us-east-1", interval_seconds=60)
     overdone.note_heartbeats(1000, inside)
     assert overdone.count([metered], now) == 0
+
+
+def test_the_heartbeats_of_all_sweeps_of_a_process_are_known(cloud, monkeypatch, tmp_path):
+    """They are to be taken off for as long as their minutes are asked for."""
+    table, noted = cloud.make_table(("connectionId", "S")), []
+    cloud.put(table, *(zombie(f"l{n}") for n in range(4)))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_HEARTBEAT_MODE="always")
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        with closing(
+            Worker(load_settings("us-east-1"), AuditLog("/dev/null"), boto3.Session())
+        ) as worker:
+            worker.messages = SimpleNamespace(note_heartbeats=lambda total, at: noted.append(total))
+            for _ in range(3):
+                worker.sweep(spread=False)
+    assert noted == sorted(noted)
+    assert noted[-1] in (8, 12)
+    assert {4, 8} <= set(noted)
 
 
 def test_what_cannot_be_counted_is_said(cloud, metered):
