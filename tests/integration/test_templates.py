@@ -1,0 +1,71 @@
+"""The templates in deploy/ can be deployed, to a stand-in."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from tests.integration.conftest import eventually
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+def deploy(cloud, name: str, template: str, **parameters: str) -> None:
+    """Raises AssertionError with the reason of whatever could not be made."""
+    formation = cloud.session.client("cloudformation", endpoint_url=cloud.standin.url)
+    formation.create_stack(
+        StackName=name,
+        TemplateBody=template,
+        Capabilities=["CAPABILITY_IAM"],
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()
+        ],
+    )
+
+    def status() -> str:
+        return formation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"]
+
+    eventually(lambda: not status().endswith("IN_PROGRESS"))
+    events = formation.describe_stack_events(StackName=name)["StackEvents"]
+    failed = [
+        event.get("ResourceStatusReason") for event in events if "FAILED" in event["ResourceStatus"]
+    ]
+    assert status() == "CREATE_COMPLETE", failed
+
+
+def test_the_ecs_service_can_be_deployed_and_starts_in_dry_run(cloud):
+    template = (DEPLOY / "ecs" / "template.yaml").read_text()
+    deploy(
+        cloud,
+        "ecs-reaper",
+        template,
+        Cluster="default",
+        Subnets="subnet-1",
+        SecurityGroups="sg-1",
+        Image="reaper:1",
+        TableName="connections",
+        ApiId="abc123",
+        StageName="prod",
+    )
+    ecs = cloud.session.client("ecs", endpoint_url=cloud.standin.url)
+    definition = ecs.describe_task_definition(taskDefinition="ecs-reaper")["taskDefinition"]
+    (container,) = definition["containerDefinitions"]
+    environment = {one["name"]: one["value"] for one in container["environment"]}
+    assert environment["REAPER_DRY_RUN"] == "true"
+    assert environment["REAPER_TABLE_NAME"] == "connections"
+
+
+def test_the_dashboard_can_be_deployed(cloud):
+    """But for the alarm by metric math, which ministack does not know."""
+    template = (DEPLOY / "cloudwatch" / "template.yaml").read_text()
+    without_math = re.sub(r"  RatioAlarm:\n.*?(?=  QuotaAlarm:)", "", template, flags=re.DOTALL)
+    deploy(cloud, "dashboard", without_math, TableName="connections")
+    cloudwatch = cloud.session.client("cloudwatch", endpoint_url=cloud.standin.url)
+    body = cloudwatch.get_dashboard(DashboardName="reaper-connections")["DashboardBody"]
+    assert "${" not in body
+    assert ["ConnectionReaper", "SweepSeconds", "TableName", "connections"] in [
+        metric[:4]
+        for widget in json.loads(body)["widgets"]
+        for metric in widget["properties"]["metrics"]
+    ]
