@@ -44,3 +44,8 @@ def error_response(error: BaseException) -> dict[str, Any]:
     """
     response = getattr(error, "response", None) or {}
     return dict(response.get("Error", {}))
+
+
+def is_denied(error: BaseException) -> bool:
+    """Whether CloudWatch refused for want of a permission; it has two names for that."""
+    return error_response(error).get("Code") in ("AccessDenied", "AccessDeniedException")

@@ -10,7 +10,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.errors import AccessDenied, error_response
+from reaper.aws.errors import AccessDenied, is_denied
 from reaper.aws.session import API_CONFIG
 from reaper.core.model import Endpoint
 from reaper.core.ratio import PerMinute
@@ -68,9 +68,7 @@ class CloudWatchMessages:
             )
             results = [one for page in pages for one in page.get("MetricDataResults", ())]
         except (BotoCoreError, ClientError) as error:
-            kind = MessagesUnknown
-            if error_response(error).get("Code") in ("AccessDenied", "AccessDeniedException"):
-                kind = MessagesDenied
+            kind = MessagesDenied if is_denied(error) else MessagesUnknown
             raise kind(f"CloudWatch GetMetricData failed: {error}") from None
         told = {one["Id"] for one in results if one.get("StatusCode") == "Complete"}
         if len(told) < len(queries):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.errors import AccessDenied, error_response
+from reaper.aws.errors import AccessDenied, error_response, is_denied
 from reaper.aws.session import API_CONFIG
 
 
@@ -22,9 +22,9 @@ def try_put_metrics(session: boto3.Session, region: str, namespace: str) -> None
     try:
         client.put_metric_data(Namespace=namespace, MetricData=[])
     except ClientError as error:
-        code = str(error_response(error).get("Code"))
-        if code in ("AccessDenied", "AccessDeniedException"):
+        if is_denied(error):
             raise AccessDenied("cloudwatch:PutMetricData is not granted") from None
+        code = str(error_response(error).get("Code"))
         if "Parameter" not in code and "Validation" not in code:
             raise MetricsUnsent(f"CloudWatch PutMetricData failed: {error}") from None
     except BotoCoreError as error:

@@ -80,7 +80,7 @@ class CloudWatchSink:
             self._client.put_metric_data(Namespace=self._namespace, MetricData=some)
         except Exception as error:  # noqa: BLE001 - whatever it is, the thread goes on
             self.failures += 1
-            is_refused = isinstance(error, ClientError) and is_about_parameters(error)
+            is_refused = isinstance(error, ClientError) and _is_about_parameters(error)
             log.warning(
                 "metrics are refused by CloudWatch and dropped"
                 if is_refused
@@ -94,7 +94,7 @@ class CloudWatchSink:
         return True
 
 
-def is_about_parameters(error: ClientError) -> bool:
+def _is_about_parameters(error: ClientError) -> bool:
     """Whether a request was refused for what it holds, and not for who sent it or when."""
     code = str(error.response.get("Error", {}).get("Code", ""))
     return "Parameter" in code or "Validation" in code
