@@ -20,7 +20,7 @@ from reaper.core.policy import connections_arn, partition, statement
 from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
-from reaper.findings import Finding, findings_of_rows
+from reaper.findings import Finding, findings_of_rows, not_granted
 from reaper.rulebook import row_shape
 from reaper.settings import Settings
 from reaper.worker import Worker
@@ -53,6 +53,8 @@ def check(settings: Settings, worker: Worker) -> Iterator[Finding]:
         yield _check_messages(worker.messages, endpoints)
     if "cloudwatch" in settings.metrics:
         yield _check_metrics(settings, worker)
+    if settings.queue_url is not None:
+        yield from _check_queue(settings.queue_url, worker)
 
 
 # The table
@@ -112,15 +114,10 @@ def _try(action: str, resource: str, try_it: Callable[[], object]) -> Finding:
     try:
         try_it()
     except AccessDenied:
-        return _not_granted(action, resource)
+        return not_granted(action, resource)
     except TableError as error:
         return Finding(False, str(error))
     return Finding(True, f"{action} is granted")
-
-
-def _not_granted(action: str, resource: str) -> Finding:
-    grant = statement(action, resource)
-    return Finding(False, f"{action} is not granted. Add to the role's policy: {grant}")
 
 
 # Hooks and messages
@@ -130,7 +127,7 @@ def _check_hook(hook: Hook) -> Finding:
     try:
         hook.try_out()
     except HookAccessDenied as error:
-        return _not_granted(error.permission, hook.arn)
+        return not_granted(error.permission, hook.arn)
     except HookError as error:
         return Finding(False, str(error))
     return Finding(True, f"{hook.permission} on {hook.name} is granted")
@@ -140,7 +137,7 @@ def _check_messages(source: CloudWatchMessages, endpoints: set[Endpoint]) -> Fin
     try:
         count = source.count(endpoints, time.time())
     except AccessDenied:
-        return _not_granted("cloudwatch:GetMetricData", "*")
+        return not_granted("cloudwatch:GetMetricData", "*")
     except MessagesUnknown as error:
         return Finding(False, f"{error} (REAPER_MESSAGE_SOURCE)")
     return Finding(
@@ -152,10 +149,18 @@ def _check_metrics(settings: Settings, worker: Worker) -> Finding:
     try:
         try_put_metrics(worker.session, worker.region, settings.metrics_namespace)
     except AccessDenied:
-        return _not_granted("cloudwatch:PutMetricData", "*")
+        return not_granted("cloudwatch:PutMetricData", "*")
     except MetricsUnsent as error:
         return Finding(False, f"{error} (REAPER_METRICS)")
     return Finding(True, "cloudwatch:PutMetricData is granted")
+
+
+def _check_queue(url: str, worker: Worker) -> Iterator[Finding]:
+    """Imported only where there is one."""
+    from reaper.aws.queue import WorkQueue
+    from reaper.check_queue import check_queue
+
+    return check_queue(WorkQueue(worker.session, worker.region, url))
 
 
 # The gateway

@@ -20,24 +20,20 @@ from reaper import __version__, garbage, manual
 from reaper.aws.errors import TableError
 from reaper.check import check
 from reaper.core.report import Report, SweepResult
-from reaper.daemon import (
-    FLUSH_SECONDS,
-    STOP_SECONDS,
-    Daemon,
-    leave_sweep_behind,
-    publish,
-    publish_fault,
-)
+from reaper.daemon import FLUSH_SECONDS, STOP_SECONDS, Daemon, leave_sweep_behind
 from reaper.environment import schedule_warnings
+from reaper.faults import publish, publish_fault
 from reaper.reporting import make_alerts, make_publisher, make_sinks, serve
 from reaper.restore import Fate, restore
+from reaper.rounds import Alone, Rounds
 from reaper.settings import Settings
 from reaper.signals import wait_for_stop_signal
-from reaper.telemetry.alerts import configure_sentry
+from reaper.telemetry.alerts import Alerts, configure_sentry
 from reaper.telemetry.audit import audit_log_fault
 from reaper.telemetry.health import Health
 from reaper.telemetry.history import History
 from reaper.telemetry.progress import ProgressBar
+from reaper.telemetry.publish import Publisher
 from reaper.worker import Worker
 
 DONE, FAILED, BAD_SETTINGS, HELD = 0, 1, 2, 3
@@ -69,11 +65,28 @@ def run(settings: Settings, worker: Worker) -> int:
         dry_run=settings.dry_run,
     )
     publisher = make_publisher(settings, alerts, history, sinks)
-    Daemon(worker, publisher, alerts, health, settings.sweep_interval_seconds).run()
+    rounds = make_rounds(settings, worker, publisher, alerts, health)
+    Daemon(worker, publisher, alerts, health, rounds).run()
     if server is not None:
         server.close()
     log.info("reaper has stopped")
     return DONE
+
+
+def make_rounds(
+    settings: Settings, worker: Worker, publisher: Publisher, alerts: Alerts, health: Health
+) -> Rounds:
+    """Alone, or with others through REAPER_QUEUE_URL; only then that is imported."""
+    interval_seconds = settings.sweep_interval_seconds
+    if settings.queue_url is None:
+        return Alone(interval_seconds, alerts)
+    from reaper.aws.queue import WorkQueue
+    from reaper.together import Together
+
+    queue = WorkQueue(worker.session, worker.region, settings.queue_url)
+    segments = settings.scan_segments
+    about = queue, settings.table_name, segments, interval_seconds
+    return Together(*about, publisher, alerts, health)
 
 
 def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: bool) -> int:

@@ -23,9 +23,6 @@ from reaper.values import Variable
 IDLE_TIMEOUT_SECONDS = 600
 """API Gateway closes a socket that was silent for this long, and no setting of its raises it."""
 
-NOT_YET = {"QUEUE_URL": ""}
-"""Names kept for coming versions, and the only value that means what this version does."""
-
 
 class SettingsError(Exception):
     """Every fault of the environment at once: variable name -> what is wrong and what cures it."""
@@ -96,10 +93,6 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
         url = os.environ[name]
         if url and not url.startswith(("http://", "https://")):
             yield name, f"must be a URL, such as http://localhost:4566 (it is {url!r})"
-    for name, only in NOT_YET.items():
-        value = os.environ.get(PREFIX + name, "").strip()
-        if value not in ("", only):
-            yield PREFIX + name, f"is not in this version yet: unset it (it is {value!r})"
 
 
 def _heartbeat_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -160,7 +153,7 @@ def unknown_variables() -> Iterator[str]:
     known = [name.removeprefix(PREFIX) for name in variables()]
     for variable in sorted(name for name in os.environ if name.startswith(PREFIX)):
         name = variable.removeprefix(PREFIX)
-        if name not in known and name not in NOT_YET:
+        if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = (
                 f"did you mean {PREFIX}{near[0]}?" if near else "'reaper env' lists all there are"

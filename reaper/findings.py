@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from reaper.core.items import AttributePath, Item, attribute
 from reaper.core.model import Row
+from reaper.core.policy import statement
 from reaper.core.recognition import (
     collections,
     collections_of_ids,
@@ -23,6 +24,11 @@ from reaper.settings import Settings
 class Finding(NamedTuple):
     ok: bool
     text: str
+
+
+def not_granted(action: str, resource: str) -> Finding:
+    grant = statement(action, resource)
+    return Finding(False, f"{action} is not granted. Add to the role's policy: {grant}")
 
 
 def findings_of_rows(

@@ -46,12 +46,12 @@ class _Lane:
         self.room = in_flight
         self._in_flight = 0
 
-    def may_send(self, share: int) -> bool:
+    def may_send(self, room: int) -> bool:
         """Whether there is something to send, and room for it in flight.
 
-        ``share`` is as much of the room for all lanes as this one may take.
+        ``room`` is as much of the room for all lanes as this one may take.
         """
-        return bool(self.ready) and self._in_flight < min(share, self.room.limit)
+        return bool(self.ready) and self._in_flight < min(room, self.room.limit)
 
     def take(self) -> Probe:
         self._in_flight += 1
@@ -77,13 +77,18 @@ class Prober:
         rate_rps: float,
         max_in_flight: int | None,
         clock: Callable[[], float],
+        share: Callable[[], float] = lambda: 1.0,
     ) -> None:
-        """``max_in_flight`` is shared by the lanes; None is what rate and latency need."""
+        """``max_in_flight`` is shared by the lanes; None is what rate and latency need.
+
+        Rates are those of all probers together; ``share`` is this one's part of them.
+        """
         self._gateway = gateway
         self._clock = clock
+        self._share = share
         self._max_in_flight = max_in_flight
         self._rate = AdaptiveRate.starting_at(rate_rps, clock())
-        self._bucket = TokenBucket(rate_rps, clock())
+        self._bucket = TokenBucket(rate_rps * share(), clock())
         self._lanes: dict[Endpoint, _Lane] = {}
         self._turns: deque[_Lane] = deque()
         self._later: list[tuple[float, int, Probe]] = []
@@ -168,7 +173,7 @@ class Prober:
         now = self._clock()
         while self._later and self._later[0][0] <= now:
             self.ask_next(heapq.heappop(self._later)[2])
-        self._bucket.rate = self._rate.rate(now)
+        self._bucket.rate = self._rate.rate(now) * self._share()
         for lane in self._turns:
             lane.room.adjust(self._bucket.rate, now)
         while (free := self._next_lane()) is not None and self._bucket.take(now):
@@ -185,22 +190,22 @@ class Prober:
 
     def _next_lane(self) -> _Lane | None:
         """The lane whose turn it is among those that may send."""
-        share = self._share
+        room = self._room_of_each
         for _ in range(len(self._turns)):
             lane = self._turns[0]
             self._turns.rotate(-1)
-            if lane.may_send(share):
+            if lane.may_send(room):
                 return lane
         return None
 
     @property
-    def _share(self) -> int:
+    def _room_of_each(self) -> int:
         """How many probes of one lane may be in flight, for the others to have their part."""
         return max(1, (self._max_in_flight or MOST_IN_FLIGHT) // max(1, len(self._turns)))
 
     def _seconds_to_next_send(self) -> float:
         now = self._clock()
-        may_send = any(lane.may_send(self._share) for lane in self._turns)
+        may_send = any(lane.may_send(self._room_of_each) for lane in self._turns)
         in_lanes = self._bucket.seconds_to_next(now) if may_send else float("inf")
         later = self._later[0][0] - now if self._later else float("inf")
         return min(in_lanes, later)
@@ -227,7 +232,7 @@ class Prober:
             log.warning(
                 "the account's throttle was hit: slowing down",
                 endpoint=str(probe.endpoint),
-                rate_rps=round(self._rate.rate(now), 1),
+                rate_rps=round(self._rate.rate(now) * self._share(), 1),
                 variable="REAPER_QUOTA_SHARE",
             )
         if probe.attempts >= MOST_ATTEMPTS:

@@ -42,12 +42,28 @@ def row_shape(settings: Settings, table: DynamoTable) -> RowShape:
         raise TableUnfit(
             f"the index of REAPER_TABLE_INDEX does not hold {names}: add it to the projection"
         )
+    if settings.queue_url and settings.expects_pongs:
+        _refuse_pongs_out_of_sight(shape, table)
     if settings.evict_action is EvictAction.CLEAR and shape.connection_id[0] in table.key_names:
         raise TableUnfit(
             f"REAPER_EVICT_ACTION=clear cannot remove {shape.connection_id[0]}, which is a key of"
             f" table {table.name}: use delete"
         )
     return shape
+
+
+def _refuse_pongs_out_of_sight(shape: RowShape, table: DynamoTable) -> None:
+    """A client is deaf if no row of its connection shows a sign of life, so all must be seen.
+
+    A worker sees all of them if they are in one segment, as rows with one partition key are.
+    """
+    if shape.connection_id != (table.partition_key,):
+        raise TableUnfit(
+            f"REAPER_PONG_TIMEOUT_SECONDS with REAPER_QUEUE_URL needs {table.name} to have the"
+            f" connection id as its partition key, which is {table.partition_key}: rows of one"
+            " connection may be in segments of different workers, and one of them would call a"
+            " client deaf that another hears. Sweep alone (no REAPER_QUEUE_URL), or expect no pongs"
+        )
 
 
 def triage_rules(settings: Settings) -> TriageRules:
@@ -73,16 +89,13 @@ def sweep_rules(
     settings: Settings,
     *,
     heartbeat_interval_seconds: float,
-    started_at: float,
+    next_turn_at: float,
     budget_rps: float,
     first_rate_rps: float,
     spread_seconds: float,
     trust_endpoint: bool,
 ) -> SweepRules:
-    """The rules of a sweep that starts at that epoch second.
-
-    Its heartbeat interval may be longer than the one that is set.
-    """
+    """The rules of a sweep. Its heartbeat interval may be longer than the one that is set."""
     stretched = replace(settings, heartbeat_interval_seconds=heartbeat_interval_seconds)
     return SweepRules(
         triage=triage_rules(stretched),
@@ -102,7 +115,7 @@ def sweep_rules(
         evict_action=settings.evict_action,
         evict_scope=settings.evict_scope,
         confirm_delay_seconds=settings.confirm_delay_seconds,
-        next_turn_at=started_at + settings.sweep_interval_seconds + spread_seconds,
+        next_turn_at=next_turn_at,
         budget_rps=budget_rps,
         first_rate_rps=first_rate_rps,
         spread_seconds=spread_seconds,

@@ -62,9 +62,7 @@ class Settings:
         "when the client was last heard of; rows may lack it", attribute_path, "lastSeenAt"
     )
     message_count_attribute: AttributePath = variable(
-        "how many messages the connection has carried; rows may lack it",
-        attribute_path,
-        "messageCount",
+        "messages that the connection has carried; rows may lack it", attribute_path, "messageCount"
     )
     endpoint_attribute: tuple[AttributePath, ...] = variable(
         "where a row names its own endpoint: a URL, domain/stage, two attributes"
@@ -111,8 +109,7 @@ class Settings:
         "0",
     )
     max_missed_pongs: int = variable(
-        "so many unanswered heartbeats in a row, and a client is deaf: its socket is closed and its"
-        " row evicted",
+        "so many unanswered heartbeats in a row, and a client is deaf, to be closed and evicted",
         read.count(least=1),
         "3",
     )
@@ -170,9 +167,7 @@ class Settings:
         "delete",
     )
     evict_scope: EvictScope = variable(
-        "row, or partition: all rows under the connection's partition key go with it",
-        read.one_of(EvictScope),
-        "row",
+        "row, or partition: all rows of its partition key go too", read.one_of(EvictScope), "row"
     )
     on_evict_lambda: str | None = variable(
         "your $disconnect function, name or ARN: invoked before a row goes, which it does only if"
@@ -212,6 +207,10 @@ class Settings:
     )
     alert_cooldown_seconds: float = variable(
         "after an alert, the next of its kind waits this long", read.seconds(), "900"
+    )
+    queue_url: str | None = variable(
+        "SQS FIFO queue through which workers with the same settings share each sweep",
+        read.fifo_queue,
     )
     log_format: str = variable(
         "console, json, or auto: console on a terminal, JSON elsewhere",

@@ -16,7 +16,6 @@ from reaper import pongs, removal
 from reaper.aws.wire import Page
 from reaper.closing import SocketCloser
 from reaper.context import SweepContext
-from reaper.core.breaker import HoldReason
 from reaper.core.model import Endpoint, Reason, Row, Zombie
 from reaper.core.report import Details, Progress, Report, make_report
 from reaper.core.rows import RowReader
@@ -77,11 +76,14 @@ class Sweep:
         self._tally = context.tally
         self._clock = context.clock
         self._wall_clock = context.wall_clock
+        self._portion = context.portion
         self._is_stopping = context.is_stopping
         self._on_progress = context.on_progress
         self._reader = reader
         self._scan = scan
-        self._prober = Prober(gateway, rules.first_rate_rps, rules.max_in_flight, context.clock)
+        self._prober = Prober(
+            gateway, rules.first_rate_rps, rules.max_in_flight, context.clock, context.share
+        )
         steps: list[Step] = [SocketCloser(self._prober, rules.budget_rps), *hooks]
         self._evictor = Evictor(context, table, shape, reader, audit, steps)
         self._judgement = Judgement(context, self._evictor)
@@ -97,10 +99,6 @@ class Sweep:
         return self._evictor.fault or self._pongs.fault or self._verdicts.fault
 
     @property
-    def hold_reason(self) -> HoldReason | None:
-        return self._judgement.hold_reason
-
-    @property
     def endpoints(self) -> list[Endpoint]:
         return self._judgement.endpoints
 
@@ -112,7 +110,7 @@ class Sweep:
         return make_report(
             self._tally,
             self._judgement.evidence,
-            hold_reason=self.hold_reason,
+            hold_reason=self._judgement.hold_reason,
             dry_run=self._rules.dry_run,
             checks=self._prober.checks,
             api_calls=self._prober.calls,
@@ -123,8 +121,9 @@ class Sweep:
     @property
     def details(self) -> Details:
         interval = self._rules.triage.heartbeat_interval_seconds
-        prober = self._prober
-        return Details(self._tally.evicted_by_reason, prober.latencies, prober.slowdowns, interval)
+        reasons, prober, portion = self._tally.evicted_by_reason, self._prober, self._portion
+        sent = prober.latencies, prober.slowdowns
+        return Details(reasons, *sent, interval, portion.segments, portion.of)
 
     def run(self) -> None:
         """Sweep until every row has its verdict, or until told to stop.

@@ -162,6 +162,15 @@ def host_and_port(value: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def fifo_queue(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or not value.endswith(".fifo"):
+        raise ValueError(
+            "must be the URL of an SQS FIFO queue, such as"
+            " https://sqs.eu-west-1.amazonaws.com/123456789012/reaper.fifo"
+        )
+    return value
+
+
 def _number(
     read: Callable[[str], Any], least: float, at_most: float | None, what: str
 ) -> Callable[[str], Any]:

@@ -15,18 +15,19 @@ from reaper.aws.errors import TableError
 from reaper.aws.gateway import Gateway
 from reaper.aws.hooks import EventBusHook, Hook, LambdaHook
 from reaper.aws.http import HttpClient
-from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
+from reaper.aws.messages import CloudWatchMessages
 from reaper.aws.scan import ParallelScan
 from reaper.aws.session import ca_bundle, region_of
 from reaper.aws.signing import Signer
 from reaper.context import SweepContext
 from reaper.core.breaker import HoldReason
-from reaper.core.model import Endpoint
 from reaper.core.pacing import spread_rate
+from reaper.core.portion import Portion, WholeTable, share_of
 from reaper.core.ratio import HeartbeatPace
 from reaper.core.report import Progress, Report, SweepResult, Tally
 from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction
+from reaper.counting import MessageCounter
 from reaper.eviction import Audit
 from reaper.rulebook import ratio_limit, row_shape, sweep_rules
 from reaper.settings import Settings
@@ -67,9 +68,10 @@ class Worker:
         )
         self.hooks = _hooks(settings, session, self.region)
         self._pace = HeartbeatPace(ratio_limit(settings), time.monotonic())
-        self._heartbeats = 0
-        """POSTs that sweeps which are over have sent."""
-        self._calls_last_time: int | None = None
+        by_rows = settings.message_source == "attribute"
+        self.counter = MessageCounter(self.messages, by_rows=by_rows)
+        self._calls_last_time: float | None = None
+        """Of the whole table."""
         self._held_last_time: HoldReason | None = None
 
     @property
@@ -78,36 +80,45 @@ class Worker:
 
     def sweep(
         self,
+        portion: Portion | None = None,
         *,
         spread: bool,
         trust_endpoint: bool = False,
         is_stopping: Callable[[], bool] = lambda: False,
         on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> SweepResult:
-        """Run one sweep; ``spread`` paces its calls over the interval, else they go at the budget.
+        """Run one sweep of a portion, or of the whole table.
+
+        ``spread`` paces its calls over the interval, else they go at the budget.
 
         Raises TableError when the table cannot be described or scanned, or does not bring what
         rows cannot be understood without.
         """
         started = time.monotonic()
+        portion = portion or WholeTable(self._settings.scan_segments, time.time())
+
+        def is_over() -> bool:
+            return is_stopping() or portion.is_lost
+
         tally = Tally(message_window_seconds=self._settings.sweep_interval_seconds)
         try:
-            sweep = self._prepare(tally, spread, trust_endpoint, is_stopping, on_progress)
+            sweep = self._prepare(portion, tally, spread, trust_endpoint, is_over, on_progress)
             sweep.run()
         except TableError:
             self._set_pace(None)
             raise
         finally:
-            self._heartbeats += tally.heartbeats
-        report = sweep.report(
-            seconds=time.monotonic() - started,
-            messages=None if is_stopping() else self._count_messages(sweep.endpoints, tally),
+            share = share_of(portion)
+            self.counter.sweep_over(tally, share)
+        messages = (
+            None if is_over() else self.counter.count(sweep.endpoints, tally, share, time.time())
         )
+        report = sweep.report(seconds=time.monotonic() - started, messages=messages)
         if sweep.is_complete:
-            self._calls_last_time = report.api_calls
+            self._calls_last_time = report.api_calls / share
             if spread:
-                self._warn_of_budget(report.api_calls)
-        if spread and not is_stopping():
+                self._warn_of_budget(self._calls_last_time)
+        if spread and not is_over():
             self._set_pace(report if sweep.is_complete else None)
         self._warn_of_shape(tally)
         self._tell_of_the_end_of_a_hold(report.hold_reason)
@@ -119,6 +130,7 @@ class Worker:
 
     def _prepare(
         self,
+        portion: Portion,
         tally: Tally,
         spread: bool,
         trust_endpoint: bool,
@@ -128,11 +140,13 @@ class Worker:
         """Look at the table, and build a sweep by the rules that hold now."""
         self.table.describe()
         shape = row_shape(self._settings, self.table)
-        spread_seconds = self._settings.spread_window_seconds if spread else 0.0
+        window_seconds = self._settings.spread_window_seconds if spread else 0.0
+        window_ends_at = portion.started_at + window_seconds
+        spread_seconds = max(0.0, window_ends_at - time.time())
         rules = sweep_rules(
             self._settings,
             heartbeat_interval_seconds=self._pace.interval_seconds,
-            started_at=time.time(),
+            next_turn_at=window_ends_at + self._settings.sweep_interval_seconds,
             budget_rps=self.budget_rps,
             first_rate_rps=self._first_rate(spread_seconds),
             spread_seconds=spread_seconds,
@@ -145,13 +159,12 @@ class Worker:
                 time.monotonic,
                 time.time,
                 is_stopping,
-                lambda: self._move(sweep, tally, on_progress),
+                lambda: self._move(sweep, tally, share_of(portion), on_progress),
+                portion,
             ),
             shape,
             RowReader(shape, self.resolver),
-            ParallelScan(
-                self.table, shape, self._settings.scan_segments, self._settings.scan_max_rcu
-            ),
+            ParallelScan(self.table, shape, portion, self._settings.scan_max_rcu),
             self.gateway,
             self.table,
             self._audit,
@@ -159,11 +172,12 @@ class Worker:
         )
         return sweep
 
-    def _move(self, sweep: Sweep, tally: Tally, tell: Callable[[Progress], None]) -> None:
+    def _move(
+        self, sweep: Sweep, tally: Tally, share: float, tell: Callable[[Progress], None]
+    ) -> None:
         """The sweep has come a step further."""
-        if self.messages is not None:
-            self.messages.note_heartbeats(self._heartbeats + tally.heartbeats, time.time())
-        tell(sweep.progress(self.table.row_estimate))
+        self.counter.note(tally, share, time.time())
+        tell(sweep.progress(round(self.table.row_estimate * share)))
 
     def _set_pace(self, report: Report | None) -> None:
         """Heartbeats become less frequent where there are too many for the messages.
@@ -191,32 +205,19 @@ class Worker:
             return self.budget_rps
         return spread_rate(self._calls_last_time, spread_seconds, self.budget_rps)
 
-    def _count_messages(self, endpoints: list[Endpoint], tally: Tally) -> int | None:
-        if self._settings.message_source == "attribute":
-            return round(tally.counted_messages)
-        if self.messages is None:
-            return None
-        now = time.time()
-        self.messages.note_heartbeats(self._heartbeats, now)
-        try:
-            return self.messages.count(endpoints, now)
-        except MessagesUnknown as error:
-            log.warning("messages are not counted", why=str(error))
-            return None
-
     def _tell_of_the_end_of_a_hold(self, hold_reason: HoldReason | None) -> None:
         if self._held_last_time is not None and hold_reason is None:
             log.info("evictions are no longer held", held_for=self._held_last_time.value)
         self._held_last_time = hold_reason
 
-    def _warn_of_budget(self, calls: int) -> None:
+    def _warn_of_budget(self, calls: float) -> None:
         """Whether so many calls fit into the window in which rows are to get their turn."""
         window_seconds = self._settings.spread_window_seconds
         if calls > self.budget_rps * window_seconds:
             log.warning(
                 "the budget is too small for the population, so sockets may stay silent for longer"
                 " than REAPER_HEARTBEAT_INTERVAL_SECONDS: raise REAPER_QUOTA_SHARE",
-                calls=calls,
+                calls=round(calls),
                 budget_rps=self.budget_rps,
                 window_seconds=window_seconds,
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reaper.core.alerts import Kind
 from reaper.core.breaker import HoldReason
-from reaper.environment import NOT_YET, load_settings
+from reaper.environment import load_settings
 from reaper.settings import variables
 from reaper.telemetry.sinks.metrics import UNITS
 from reaper.telemetry.sinks.prometheus import PrometheusSink
@@ -79,7 +79,3 @@ def test_readme_lists_every_metric_by_both_names():
     assert {name for name, _ in rows if name} == UNITS.keys()
     exposed = re.findall(r"^# TYPE (reaper_\w+)", sink.exposition().decode(), re.MULTILINE)
     assert {name for _, name in rows} == set(exposed)
-
-
-def test_no_variable_is_both_there_and_yet_to_come():
-    assert not {f"REAPER_{name}" for name in NOT_YET} & set(variables())

@@ -107,12 +107,6 @@ def test_a_heartbeat_interval_beyond_the_idle_timeout_is_fine_without_heartbeats
     assert load(HEARTBEAT_MODE="off", HEARTBEAT_INTERVAL_SECONDS="900")
 
 
-def test_what_comes_later_is_refused_unless_it_changes_nothing(load):
-    assert load(MAX_HEARTBEAT_RATIO="0", QUEUE_URL="")
-    with pytest.raises(SettingsError, match="not in this version"):
-        load(QUEUE_URL="https://sqs.eu-west-1.amazonaws.com/1/q.fifo")
-
-
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
@@ -121,6 +115,8 @@ def test_what_comes_later_is_refused_unless_it_changes_nothing(load):
         ({"PONG_TIMEOUT_SECONDS": "10", "HEARTBEAT_MODE": "off"}, "PONG_TIMEOUT_SECONDS expects"),
         ({"MAX_MISSED_PONGS": "0"}, "MAX_MISSED_PONGS must be"),
         ({"EVICT_ACTION": "archive"}, "must be one of delete, clear, hook"),
+        ({"QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/1/q"}, "QUEUE_URL must be the URL of"),
+        ({"QUEUE_URL": "reaper.fifo"}, "QUEUE_URL must be the URL of an SQS FIFO queue"),
     ],
 )
 def test_what_cannot_be_done_together_is_refused_by_name(load, settings, why):

@@ -108,16 +108,27 @@ class DynamoTable:
         ]
 
     @property
+    def _index(self) -> dict[str, Any]:
+        (index,) = (one for one in self._indexes if one["IndexName"] == self.index)
+        return index
+
+    @property
     def projected(self) -> frozenset[str] | None:
         """The attributes that the scanned index holds; None where it holds them all."""
         if self.index is None:
             return None
-        (index,) = (one for one in self._indexes if one["IndexName"] == self.index)
-        projection = index["Projection"]
+        projection = self._index["Projection"]
         if projection["ProjectionType"] == "ALL":
             return None
-        keys = (key["AttributeName"] for key in index["KeySchema"])
+        keys = (key["AttributeName"] for key in self._index["KeySchema"])
         return frozenset((*self.key_names, *keys, *projection.get("NonKeyAttributes", ())))
+
+    @property
+    def partition_key(self) -> str:
+        """By which rows are placed in what is scanned: the table, or its index."""
+        schema = (self._description if self.index is None else self._index)["KeySchema"]
+        (name,) = (key["AttributeName"] for key in schema if key["KeyType"] == "HASH")
+        return str(name)
 
     @property
     def row_estimate(self) -> int:

@@ -35,7 +35,8 @@ class CloudWatchMessages:
 
     It comes by the minute, and late. So the window is as many whole minutes as a sweep interval
     needs, and ends where the datapoints have settled; what it holds is scaled to the interval. The
-    POSTs that this process sent in it are taken off; those of another process are not known here.
+    POSTs in it that are known of are taken off: those of this process, and by them an estimate for
+    the workers who share its sweeps. Those of any other process are not known here.
     """
 
     def __init__(self, session: boto3.Session, region: str, interval_seconds: float) -> None:
@@ -45,8 +46,8 @@ class CloudWatchMessages:
         self._window_seconds = minutes * PERIOD_SECONDS
         self._own = PerMinute(minutes + math.ceil(SETTLING_SECONDS / PERIOD_SECONDS) + 1)
 
-    def note_heartbeats(self, total: int, at: float) -> None:
-        """So many POSTs has this process sent in its life. To be told often."""
+    def note_heartbeats(self, total: float, at: float) -> None:
+        """So many POSTs have been sent since this process began. To be told often."""
         self._own.note(total, at)
 
     def count(self, endpoints: Iterable[Endpoint], now: float) -> int:

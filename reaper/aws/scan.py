@@ -10,6 +10,7 @@ from reaper.aws.connections import ConnectionsTable
 from reaper.aws.wire import Page
 from reaper.core.items import Item
 from reaper.core.pacing import TokenBucket
+from reaper.core.portion import Portion, share_of
 from reaper.core.shape import RowShape
 
 PAGES_AHEAD_PER_SEGMENT = 1
@@ -20,40 +21,42 @@ MOST_ROWS_PER_PAGE = 5000
 
 
 class ParallelScan:
-    """Pages of all segments in the order in which they come.
+    """Pages of a portion's segments in the order in which they come.
 
-    Runs ahead of whoever takes the pages by a few of them only, and never reads faster than
-    ``max_rcu`` read units a second (0: no limit).
+    Runs ahead of whoever takes the pages by a few of them only, and never reads faster than the
+    portion's share of ``max_rcu`` read units a second (0: no limit).
     """
 
     def __init__(
         self,
         table: ConnectionsTable,
         shape: RowShape,
-        segments: int,
+        portion: Portion,
         max_rcu: float,
     ) -> None:
         self._table = table
         self._shape = shape
-        self._segments = segments
+        self._portion = portion
         self._lock = Lock()
+        self._max_rcu = max_rcu
         self._bucket = TokenBucket(max_rcu, time.monotonic()) if max_rcu else None
-        self._pages: Queue[Page | Exception | None] = Queue(PAGES_AHEAD_PER_SEGMENT * segments)
+        self._pages: Queue[Page | Exception | None] = Queue(PAGES_AHEAD_PER_SEGMENT * portion.of)
         self._stop = Event()
-        self._running = segments
-        for segment in range(segments):
-            Thread(target=self._run, args=(segment,), name=f"scan-{segment}", daemon=True).start()
+        self._begun: set[int] = set()
+        self._running = 0
+        self._begin()
 
     @property
     def exhausted(self) -> bool:
         """Whether every page has been taken."""
-        return self._running == 0
+        return self._running == 0 and self._portion.is_all_here and not self._not_begun
 
     def next_page(self, wait_seconds: float) -> Page | None:
         """The next page, or None if none came within that time.
 
         Raises TableError if a segment cannot be read.
         """
+        self._begin()
         try:
             page = self._pages.get(timeout=wait_seconds) if wait_seconds else self._pages.get(False)
         except Empty:
@@ -69,6 +72,20 @@ class ParallelScan:
         """Read no more. Pages that were read already may still be taken."""
         self._stop.set()
 
+    @property
+    def _not_begun(self) -> set[int]:
+        return set(self._portion.segments) - self._begun
+
+    def _begin(self) -> None:
+        """Read what belongs to the portion by now."""
+        for segment in self._not_begun:
+            self._begun.add(segment)
+            self._running += 1
+            Thread(target=self._run, args=(segment,), name=f"scan-{segment}", daemon=True).start()
+        if self._bucket is not None:
+            with self._lock:
+                self._bucket.rate = self._max_rcu * share_of(self._portion)
+
     def _run(self, segment: int) -> None:
         try:
             self._scan(segment)
@@ -81,7 +98,7 @@ class ParallelScan:
         while not self._stop.is_set():
             self._wait_for_read_units()
             page = self._table.scan_page(
-                self._shape, start_key, segment, self._segments, MOST_ROWS_PER_PAGE
+                self._shape, start_key, segment, self._portion.of, MOST_ROWS_PER_PAGE
             )
             self._spend(page.read_units)
             self._put(page)

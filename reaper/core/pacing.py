@@ -98,7 +98,7 @@ class AdaptiveRate:
         return True
 
 
-def spread_rate(calls: int, window_seconds: float, budget_rps: float) -> float:
+def spread_rate(calls: float, window_seconds: float, budget_rps: float) -> float:
     """The steady rate at which so many calls take the whole window, never above the budget."""
     return min(budget_rps, max(LOWEST_RATE_RPS, calls / window_seconds))
 

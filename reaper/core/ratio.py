@@ -55,23 +55,23 @@ def ratio_over(sweeps: Iterable[Counts]) -> float | None:
 
 
 class PerMinute:
-    """How much a total that only grows has grown in each of the last minutes."""
+    """How much a total has grown in each of the last minutes."""
 
     def __init__(self, minutes_kept: int) -> None:
         self._kept_seconds = 60 * minutes_kept
-        self._total = 0
-        self._minutes: dict[float, int] = {}
+        self._total = 0.0
+        self._minutes: dict[float, float] = {}
 
-    def note(self, total: int, at: float) -> None:
+    def note(self, total: float, at: float) -> None:
         """``total`` had been reached by this epoch second."""
         grown, self._total = total - self._total, total
         if grown:
             minute = at // 60 * 60
-            self._minutes[minute] = self._minutes.get(minute, 0) + grown
+            self._minutes[minute] = self._minutes.get(minute, 0.0) + grown
             for old in [one for one in self._minutes if one < minute - self._kept_seconds]:
                 del self._minutes[old]
 
-    def between(self, start: float, end: float) -> int:
+    def between(self, start: float, end: float) -> float:
         """The growth in the minutes from one full minute to another, in epoch seconds."""
         return sum(grown for minute, grown in self._minutes.items() if start <= minute < end)
 

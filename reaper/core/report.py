@@ -138,6 +138,15 @@ class Details:
     """How often the account's throttle lowered the rate."""
     heartbeat_interval_seconds: float
     """What the sweep went by."""
+    segments: tuple[int, ...] = (0,)
+    """Those that it was about."""
+    of: int = 1
+    """So many make up the table."""
+
+    @property
+    def share(self) -> float:
+        """The part of the table that the report is about, from 0 to 1."""
+        return len(self.segments) / self.of
 
 
 @dataclass(frozen=True, slots=True)

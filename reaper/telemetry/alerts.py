@@ -103,10 +103,8 @@ class Alerts:
 
     def sweep_started(self) -> str | None:
         """Check in with the cron monitor. Returns the check-in to be closed, if there is one."""
-        now = self._clock()
-        if now - self._last_checkin < CHECKIN_PAUSE_SECONDS:
+        if not self._may_check_in():
             return None
-        self._last_checkin = now
         return capture_checkin(
             monitor_slug=self._slug,
             status=MonitorStatus.IN_PROGRESS,
@@ -115,13 +113,28 @@ class Alerts:
 
     def sweep_ended(self, checkin: str | None, seconds: float, *, ok: bool) -> None:
         if checkin is not None:
-            capture_checkin(
-                monitor_slug=self._slug,
-                check_in_id=checkin,
-                status=MonitorStatus.OK if ok else MonitorStatus.ERROR,
-                duration=seconds,
-                monitor_config=self._monitor_config,
-            )
+            self._close(checkin, seconds, ok=ok)
+
+    def check_in(self, seconds: float, *, ok: bool) -> None:
+        """Check in with a sweep that is over already."""
+        if self._may_check_in():
+            self._close(None, seconds, ok=ok)
+
+    def _may_check_in(self) -> bool:
+        now = self._clock()
+        if now - self._last_checkin < CHECKIN_PAUSE_SECONDS:
+            return False
+        self._last_checkin = now
+        return True
+
+    def _close(self, checkin: str | None, seconds: float, *, ok: bool) -> None:
+        capture_checkin(
+            monitor_slug=self._slug,
+            check_in_id=checkin,
+            status=MonitorStatus.OK if ok else MonitorStatus.ERROR,
+            duration=seconds,
+            monitor_config=self._monitor_config,
+        )
 
     def flush(self, timeout_seconds: float) -> None:
         sentry_sdk.flush(timeout_seconds)

@@ -37,6 +37,10 @@ class Health:
         if finished:
             self._last_finished = self._clock()
 
+    def nothing_to_do(self) -> None:
+        """All is well, and there is no part of the table that nobody else sweeps."""
+        self._last_finished = self._clock()
+
     @property
     def is_stuck(self) -> bool:
         """Whether a sweep hangs, which only a restart can end."""

@@ -64,7 +64,7 @@ def evictions(worker: Worker, settings: Settings, count: int) -> Callable[[], No
     rules = sweep_rules(
         settings,
         heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
-        started_at=time.time(),
+        next_turn_at=time.time() + settings.sweep_interval_seconds,
         budget_rps=worker.budget_rps,
         first_rate_rps=worker.budget_rps,
         spread_seconds=0,

@@ -18,6 +18,7 @@ import pytest
 from deploy.chat.standin import free_port
 from reaper.aws.messages import SETTLING_SECONDS, CloudWatchMessages, MessagesUnknown
 from reaper.core.endpoint import parse_endpoint
+from reaper.counting import MessageCounter
 from reaper.environment import load_settings
 from reaper.telemetry.audit import AuditLog
 from reaper.worker import Worker
@@ -87,7 +88,10 @@ def test_the_heartbeats_of_all_sweeps_of_a_process_are_known(cloud, monkeypatch,
         with closing(
             Worker(load_settings("us-east-1"), AuditLog("/dev/null"), boto3.Session())
         ) as worker:
-            worker.messages = SimpleNamespace(note_heartbeats=lambda total, at: noted.append(total))
+            source = SimpleNamespace(
+                note_heartbeats=lambda total, at: noted.append(total), count=lambda *_: 0
+            )
+            worker.counter = MessageCounter(source, by_rows=False)
             for _ in range(3):
                 worker.sweep(spread=False)
     assert noted == sorted(noted)

@@ -1,4 +1,4 @@
-"""When the daemon sweeps again."""
+"""When a worker that is alone sweeps again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reaper.daemon import BREATH_SECONDS, RETRY_SECONDS, Daemon
+from reaper.rounds import BREATH_SECONDS, RETRY_SECONDS, Alone, Ended
 
 
 class Job:
@@ -30,23 +30,26 @@ class Job:
 def test_a_sweep_that_failed_or_was_too_long_costs_no_whole_interval(
     interval, took, finished, again_in
 ):
-    nobody = SimpleNamespace()
-    daemon = Daemon(nobody, nobody, nobody, nobody, interval)
-    daemon._job = Job()
+    rounds = Alone(interval, SimpleNamespace())
+    rounds._job = Job()
     now = datetime.now(UTC)
-    daemon._bring_forward(took, finished=finished)
+    rounds._sweep(lambda portion: Ended(took, finished))
 
     if again_in is None:
-        assert daemon._job.next_run_time is None
+        assert rounds._job.next_run_time is None
     else:
-        assert (daemon._job.next_run_time - now).total_seconds() == pytest.approx(again_in, abs=0.5)
+        assert (rounds._job.next_run_time - now).total_seconds() == pytest.approx(again_in, abs=0.5)
 
 
 def test_told_to_stop_it_does_not_sweep_again():
-    nobody = SimpleNamespace()
-    daemon = Daemon(nobody, nobody, nobody, nobody, 300)
-    daemon._job = Job()
-    daemon._stopping.set()
-    daemon._bring_forward(1000, finished=False)
+    rounds = Alone(300, SimpleNamespace())
+    rounds._job = Job()
 
-    assert daemon._job.next_run_time is None
+    def sweep(portion) -> Ended:
+        rounds._is_stopping = True
+        return Ended(1000, finished=False)
+
+    rounds._sweep(sweep)
+    rounds._sweep(lambda portion: pytest.fail("it swept again"))
+
+    assert rounds._job.next_run_time is None

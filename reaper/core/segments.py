@@ -1,0 +1,76 @@
+"""A sweep that many workers share: its segments as messages on a queue.
+
+The queue is first in, first out by group, hands out one message of a group at a time, and drops a
+message that it was given within the last five minutes. With the segment for a group and sweep and
+segment for the identity, any number of workers may put the same plan on it and nobody has to lead;
+and a segment is swept by one of them at a time.
+
+So a segment is also a seat: it carries its part of everything that is rationed by the table. As no
+two workers ever have the same segment, their rates add up to the budget at most, however many they
+are and whoever comes, goes or dies.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+PLAN_WITHIN_SECONDS = 240.0
+"""After its beginning a sweep may be planned for so long: surely within the five minutes in which
+SQS knows a message again (Amazon SQS Developer Guide, "Exactly-once processing"), counted from the
+first worker's plan, whatever the clocks of the others say."""
+
+
+class NoSegment(Exception):
+    """A message that is no segment of this table. Says what it is instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One of the ``of`` segments of a parallel scan, in one sweep of a table."""
+
+    table: str
+    sweep: int
+    """Sweeps are numbered by the interval, from the beginning of the epoch on."""
+    number: int
+    of: int
+
+    @property
+    def group(self) -> str:
+        return str(self.number)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.sweep}-{self.number}-{self.of}"
+
+    def to_text(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of_table(cls, text: str, table: str) -> Segment:
+        """Read a message that should be about a segment of this table. Raises NoSegment."""
+        try:
+            found = cls(**json.loads(text))
+            is_sound = 0 <= found.number < found.of and found.sweep >= 0
+        except (ValueError, TypeError):
+            is_sound = False
+        if not is_sound:
+            raise NoSegment("it is not of the reaper's making")
+        if found.table != table:
+            raise NoSegment(f"it is about table {found.table}, which needs a queue of its own")
+        return found
+
+
+def sweep_at(now: float, interval_seconds: float) -> int:
+    """Which sweep goes on at this epoch second: the same for all workers, by their clocks."""
+    return int(now // interval_seconds)
+
+
+def may_be_planned(sweep: int, now: float, interval_seconds: float) -> bool:
+    """Whether it is early enough to put it on the queue."""
+    return now - sweep * interval_seconds < PLAN_WITHIN_SECONDS
+
+
+def plan_of(table: str, sweep: int, of: int) -> list[Segment]:
+    """All that has to be done in a sweep."""
+    return [Segment(table, sweep, number, of) for number in range(of)]

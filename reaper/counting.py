@@ -1,0 +1,58 @@
+"""How many messages the application sent, while a worker sweeps: by CloudWatch, or by the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Protocol
+
+import structlog
+
+from reaper.aws.messages import MessagesUnknown
+from reaper.core.model import Endpoint
+from reaper.core.report import Tally
+
+log = structlog.get_logger()
+
+
+class Source(Protocol):
+    """Who counts messages, and has to know of the heartbeats among them."""
+
+    def note_heartbeats(self, total: float, at: float) -> None: ...
+    def count(self, endpoints: Iterable[Endpoint], now: float) -> int: ...
+
+
+class MessageCounter:
+    """Counts the messages that belong to a sweep, for as much of the table as it is about.
+
+    Counts of workers who sweep a table together add up. Each knows its own heartbeats only, and
+    takes those of the others to be as many for their parts of the table: all parts are samples.
+    """
+
+    def __init__(self, source: Source | None, *, by_rows: bool) -> None:
+        self._source = source
+        self._by_rows = by_rows
+        self._heartbeats = 0.0
+        """Of sweeps that are over, for the whole table."""
+
+    def note(self, tally: Tally, share: float, now: float) -> None:
+        """A sweep of that share of the table has come so far."""
+        if self._source is not None:
+            self._source.note_heartbeats(self._heartbeats + tally.heartbeats / share, now)
+
+    def sweep_over(self, tally: Tally, share: float) -> None:
+        self._heartbeats += tally.heartbeats / share
+
+    def count(
+        self, endpoints: list[Endpoint], tally: Tally, share: float, now: float
+    ) -> int | None:
+        """The messages of a sweep that is over; None where nobody counts them."""
+        if self._by_rows:
+            return round(tally.counted_messages)
+        if self._source is None:
+            return None
+        self._source.note_heartbeats(self._heartbeats, now)
+        try:
+            return round(self._source.count(endpoints, now) * share)
+        except MessagesUnknown as error:
+            log.warning("messages are not counted", why=str(error))
+            return None

@@ -1,0 +1,207 @@
+"""Rounds of many workers: each plans every sweep on the queue, and sweeps what it takes from there.
+
+tick ── plan ─▶ queue ── segments ─▶ lease ─▶ sweep ── done ─▶ queue
+                  ▲                                     not done │
+                  └──────────────────────────────────────────────┘
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from reaper.aws.queue import QueueError, QueueFacts, WorkQueue
+from reaper.core.segments import NoSegment, Segment, may_be_planned, plan_of, sweep_at
+from reaper.faults import publish_fault
+from reaper.lease import Lease, Taken
+from reaper.rounds import RETRY_SECONDS, Sweeping, tell_of_overrun
+from reaper.telemetry.alerts import Alerts
+from reaper.telemetry.health import Health
+from reaper.telemetry.publish import Publisher
+
+log = structlog.get_logger()
+
+EPOCH = datetime.fromtimestamp(0, UTC)
+
+WAIT_SECONDS = 2
+"""One request for a segment takes so long at most, and a signal waits for its end."""
+
+
+class SegmentGivenUp(Exception):
+    """A segment was taken as often as the queue allows, and never swept to its end."""
+
+
+class NotOurs(Exception):
+    """There is something on the queue that this worker cannot sweep."""
+
+
+class Together:
+    """Sweeps segments whenever there are some to be taken."""
+
+    def __init__(
+        self,
+        queue: WorkQueue,
+        table: str,
+        segments: int,
+        interval_seconds: float,
+        publisher: Publisher,
+        alerts: Alerts,
+        health: Health,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._queue = queue
+        self._table = table
+        self._segments = segments
+        self._interval_seconds = interval_seconds
+        self._publisher = publisher
+        self._alerts = alerts
+        self._health = health
+        self._wall_clock = wall_clock
+        self._facts: QueueFacts | None = None
+        self._planned: int | None = None
+        """The last sweep that this worker has put on the queue."""
+        self._can_plan = True
+        self._dead_letters = 0
+        self._stopping = threading.Event()
+        self._scheduler = BackgroundScheduler(timezone=UTC)
+        self._thread = threading.Thread(target=self._work, name="together", daemon=True)
+
+    def start(self, sweep: Sweeping) -> None:
+        self._sweep = sweep
+        self._scheduler.add_job(
+            self._plan,
+            "interval",
+            seconds=self._interval_seconds,
+            start_date=EPOCH,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
+        self._scheduler.add_job(self._plan)
+        self._scheduler.start()
+        self._thread.start()
+
+    def stop(self, timeout_seconds: float) -> bool:
+        self._stopping.set()
+        self._scheduler.shutdown(wait=False)
+        self._thread.join(timeout_seconds)
+        return not self._thread.is_alive()
+
+    # Planning
+
+    def _plan(self) -> None:
+        """Put the sweep that goes on by now on the queue. Others do the same; SQS keeps one."""
+        now = self._wall_clock()
+        sweep = sweep_at(now, self._interval_seconds)
+        if self._planned == sweep:
+            return
+        if not may_be_planned(sweep, now, self._interval_seconds):
+            log.info("the next sweep is the first that is planned here: this one is too old")
+            return
+        try:
+            self._queue.put(plan_of(self._table, sweep, self._segments))
+            self._planned, self._can_plan = sweep, True
+            self._look_for_dead_letters()
+        except QueueError as error:
+            self._can_plan = self._planned == sweep
+            self._tell(error, "the sweep is not planned")
+            retry_at = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS)
+            self._scheduler.add_job(self._plan, "date", run_date=retry_at)
+
+    def _look_for_dead_letters(self) -> None:
+        """Say so when there are more of them than when last looked at."""
+        facts = self._queue_facts()
+        if facts.dead_letter_queue is None:
+            return
+        before = self._dead_letters
+        self._dead_letters = self._queue.count_dead_letters(facts.dead_letter_queue)
+        if self._dead_letters > before:
+            self._tell(
+                SegmentGivenUp(
+                    f"{self._dead_letters} segments were given up and are in"
+                    f" {facts.dead_letter_queue}: whoever took them died or failed; the log lines"
+                    " 'sweep failed' say why. Purge that queue when it is mended"
+                ),
+                "segments were given up",
+            )
+
+    # Sweeping
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._take_and_sweep()
+            except QueueError as error:
+                self._tell(error, "no segment can be taken")
+                self._stopping.wait(RETRY_SECONDS)
+            except Exception as error:
+                log.exception("no segment can be taken", why=repr(error))
+                publish_fault(self._publisher, error)
+                self._stopping.wait(RETRY_SECONDS)
+
+    def _take_and_sweep(self) -> None:
+        facts = self._queue_facts()
+        first = self._take(WAIT_SECONDS)
+        if first is None:
+            if self._can_plan:
+                self._health.nothing_to_do()
+            return
+        lease = Lease(
+            self._queue,
+            first,
+            self._take,
+            facts.visibility_seconds,
+            first.segment.sweep * self._interval_seconds,
+            lambda: self._health.is_stuck,
+        )
+        ended = self._sweep(lease)
+        if ended.finished:
+            lease.finish()
+        else:
+            lease.give_back(0 if self._stopping.is_set() else RETRY_SECONDS)
+        if ended.took_seconds > self._interval_seconds:
+            self._tell_of_overrun()
+
+    def _take(self, wait_seconds: int) -> Taken | None:
+        """A segment that is to be swept now; None if none comes within that time."""
+        asked_at = time.monotonic()
+        message = self._queue.take(wait_seconds)
+        if message is None:
+            return None
+        try:
+            segment = Segment.of_table(message.text, self._table)
+        except NoSegment as error:
+            why = f"a message on {self._queue.url} cannot be swept: {error}"
+            self._tell(NotOurs(why), "a message is left to the dead-letter queue")
+            return None
+        if self._planned is not None and segment.sweep < self._planned:
+            self._queue.delete([message])
+            log.warning("a segment is passed over: its sweep is over", number=segment.number)
+            self._tell_of_overrun()
+            return None
+        if message.times_taken > 1:
+            log.warning(
+                "a segment is swept again: another worker died, lost it or failed",
+                sweep=segment.sweep,
+                segment=segment.number,
+                times_taken=message.times_taken,
+            )
+        return Taken(segment, message, asked_at)
+
+    def _queue_facts(self) -> QueueFacts:
+        if self._facts is None:
+            self._facts = self._queue.facts()
+        return self._facts
+
+    # Telling
+
+    def _tell(self, fault: Exception, what: str) -> None:
+        log.error(what, why=str(fault))
+        publish_fault(self._publisher, fault)
+
+    def _tell_of_overrun(self) -> None:
+        tell_of_overrun(self._alerts, self._interval_seconds, "start more workers")
