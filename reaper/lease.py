@@ -71,7 +71,7 @@ class Lease:
         self.of = first.segment.of
         self.segments: tuple[int, ...] = (first.segment.number,)
         self.started_at = started_at
-        self.is_all_here = False
+        self.is_all_here = self.of == 1
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         self._thread.start()
 
@@ -134,7 +134,7 @@ class Lease:
 
     def _run(self) -> None:
         try:
-            while not self._is_over.wait(self._pause_seconds):
+            while not self._is_over.wait(self._pause_seconds) and not self.is_lost:
                 if not self.is_all_here:
                     self._grow()
                 if self._clock() >= self._keep_at:
@@ -166,12 +166,13 @@ class Lease:
 
     def _belongs(self, segment: Segment) -> bool:
         first = self._taken[0].segment
-        return (segment.sweep, segment.of) == (first.sweep, first.of)
+        is_same_sweep = (segment.sweep, segment.of) == (first.sweep, first.of)
+        return is_same_sweep and segment.number not in self.segments
 
     def _keep(self) -> None:
         """Begin the visibility timeout anew."""
         now = self._clock()
-        if self.is_lost or self._is_stuck():
+        if self._is_stuck():
             return
         try:
             self._queue.keep(self._messages, self._visibility_seconds)

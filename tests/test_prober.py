@@ -6,6 +6,8 @@ import itertools
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reaper.core.endpoint import parse_endpoint
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
@@ -35,6 +37,40 @@ def test_no_second_sees_more_than_the_rate():
     per_second = Counter(int(moment) for moment in world.sent_at)
     assert max(per_second.values()) <= 41
     assert 4.5 <= world.moment <= 5.2
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 40)), min_size=1, max_size=16))
+def test_workers_who_share_a_sweep_keep_to_the_budget_together(lives):
+    """Whenever each comes and goes: a segment is only ever with one of them, and is its share."""
+    of, budget_rps = len(lives), 160.0
+    sent: Counter[int] = Counter()
+    for came_at, stayed in lives:
+        world = World()
+        world.moment = came_at / 10
+        prober = Prober(FakeGateway(world), budget_rps, None, world.clock, lambda: 1 / of)
+        for n in range(100):
+            prober.ask(a_probe(f"c{n}"))
+        while not prober.idle and world.moment < (came_at + stayed) / 10:
+            prober.poll(0.1)
+        sent.update(int(moment) for moment in world.sent_at)
+
+    assert max(sent.values()) <= budget_rps * 1.01 + of
+
+
+def test_a_share_that_grows_is_used_at_once():
+    world = World()
+    share = [0.25]
+    prober = Prober(FakeGateway(world), 100, None, world.clock, lambda: share[0])
+    for n in range(200):
+        prober.ask(a_probe(f"c{n}"))
+    while world.moment < 1.0:
+        prober.poll(0.1)
+    share[0] = 1.0
+    run(world, prober)
+
+    first, *later = sorted(Counter(int(moment) for moment in world.sent_at).items())
+    assert first[1] <= 26
+    assert all(count >= 74 for _, count in later[:1])
 
 
 def test_what_is_ripe_goes_before_what_merely_waits():

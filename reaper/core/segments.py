@@ -51,7 +51,8 @@ class Segment:
         """Read a message that should be about a segment of this table. Raises NoSegment."""
         try:
             found = cls(**json.loads(text))
-            is_sound = 0 <= found.number < found.of and found.sweep >= 0
+            is_sound = isinstance(found.table, str) and 0 <= found.number < found.of
+            is_sound = is_sound and found.sweep >= 0
         except (ValueError, TypeError):
             is_sound = False
         if not is_sound:

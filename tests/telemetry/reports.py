@@ -30,6 +30,9 @@ def a_sweep(
     slowdowns: int = 0,
     latencies: Latencies | None = None,
     evicted_by_reason: dict[Any, int] | None = None,
+    segments: tuple[int, ...] = (0, 1, 2, 3),
+    of: int = 4,
 ) -> SweepResult:
-    details = Details(evicted_by_reason or {}, latencies or Latencies(), slowdowns, 480)
+    reasons = evicted_by_reason or {}
+    details = Details(reasons, latencies or Latencies(), slowdowns, 480, segments, of)
     return SweepResult(report, details, None)

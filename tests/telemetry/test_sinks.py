@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -39,17 +40,30 @@ REPORT = a_report(
 
 
 def test_every_metric_has_its_unit_and_what_is_unknown_is_left_out():
-    known = metrics(REPORT, quota_rps=10_000)
+    known = metrics(a_sweep(REPORT), quota_rps=10_000)
     assert known.keys() == UNITS.keys()
     assert known["LiveConnections"] == 85
     assert known["QuotaUtilization"] == 5.0
     assert known["HeartbeatDollars"] == pytest.approx(40e-6)
-    unknown = metrics(a_report(), quota_rps=10_000)
+    unknown = metrics(a_sweep(a_report()), quota_rps=10_000)
     assert UNITS.keys() - unknown.keys() == {"Messages", "HeartbeatMessageRatio"}
 
 
+def test_the_sums_of_workers_who_share_sweeps_are_those_of_one_who_sweeps_alone():
+    """Of three sweeps of 8 segments; what the sweeps of the table came to is told by the shares."""
+    parts = [(0, 1, 2), (3, 4, 5, 6, 7), (0,), (1, 2, 3, 4), (5, 6, 7), tuple(range(8))]
+    sums: Counter[str] = Counter()
+    for segments in parts:
+        live = 100 * len(segments)
+        report = a_report(fresh=live, heartbeats=len(segments), messages=2 * len(segments))
+        sums.update(metrics(a_sweep(report, segments=segments, of=8), 10_000))
+    assert sums["SweepShare"] == 3
+    assert sums["LiveConnections"] / sums["SweepShare"] == 800
+    assert sums["HeartbeatsSent"] / sums["Messages"] == 0.5
+
+
 def test_a_dry_run_evicts_nothing():
-    assert metrics(a_report(dry_run=True, evicted=5), 10_000)["ZombiesEvicted"] == 0
+    assert metrics(a_sweep(a_report(dry_run=True, evicted=5)), 10_000)["ZombiesEvicted"] == 0
 
 
 def test_emf_is_one_line_for_each_sweep(capsys):

@@ -59,7 +59,7 @@ class CloudWatchSink:
                     "Value": value,
                     "Unit": UNITS[name],
                 }
-                for name, value in metrics(result.report, self._quota_rps).items()
+                for name, value in metrics(result, self._quota_rps).items()
             ]
         )
 

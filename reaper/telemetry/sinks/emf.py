@@ -34,7 +34,7 @@ class EmfSink:
         self._wall_clock = wall_clock
 
     def publish(self, result: SweepResult) -> None:
-        known = metrics(result.report, self._quota_rps)
+        known = metrics(result, self._quota_rps)
         document = {
             "_aws": {
                 "Timestamp": int(self._wall_clock() * 1000),

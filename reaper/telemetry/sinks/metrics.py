@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reaper.core import prices
-from reaper.core.report import Report
+from reaper.core.report import SweepResult
 
 UNITS = {
     "HeartbeatsSent": "Count",
@@ -11,6 +11,7 @@ UNITS = {
     "Messages": "Count",
     "HeartbeatMessageRatio": "None",
     "LiveConnections": "Count",
+    "SweepShare": "None",
     "ZombiesEvicted": "Count",
     "ZombiesHeld": "Count",
     "UnknownProbes": "Count",
@@ -21,14 +22,21 @@ UNITS = {
 }
 
 
-def metrics(report: Report, quota_rps: float) -> dict[str, float]:
-    """What is not known is left out."""
+def metrics(result: SweepResult, quota_rps: float) -> dict[str, float]:
+    """What is not known is left out.
+
+    Everything but the ratio and the length adds up over workers who share a sweep, and over the
+    sweeps of any time. By ``SweepShare``, which adds up to the number of sweeps of the whole table,
+    sums become what one such sweep came to.
+    """
+    report = result.report
     values = {
         "HeartbeatsSent": report.heartbeats,
         "ChecksSent": report.checks,
         "Messages": report.messages,
         "HeartbeatMessageRatio": report.heartbeat_message_ratio,
         "LiveConnections": report.live,
+        "SweepShare": result.details.share,
         "ZombiesEvicted": 0 if report.dry_run else report.evicted,
         "ZombiesHeld": report.held,
         "UnknownProbes": report.unknown,

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from reaper.core import prices
 from reaper.core.latency import BOUNDS_SECONDS, Latencies
-from reaper.core.report import Report, SweepResult
+from reaper.core.report import SweepResult
 
 
 class PrometheusSink(Collector):
@@ -30,7 +30,7 @@ class PrometheusSink(Collector):
     def __init__(self, quota_rps: float) -> None:
         self._quota_rps = quota_rps
         self._lock = threading.Lock()
-        self._last: Report | None = None
+        self._last: SweepResult | None = None
         self._heartbeats = self._checks = self._messages = 0
         self._outcomes: Counter[str] = Counter(
             {"alive": 0, "gone": 0, "unknown": 0, "denied": 0, "throttled": 0}
@@ -44,7 +44,7 @@ class PrometheusSink(Collector):
     def publish(self, result: SweepResult) -> None:
         report, details = result.report, result.details
         with self._lock:
-            self._last = report
+            self._last = result
             self._heartbeats += report.heartbeats
             self._checks += report.checks
             self._messages += report.messages or 0
@@ -91,9 +91,11 @@ class PrometheusSink(Collector):
             evictions.add_metric([reason], count)
         yield evictions
 
-    def _of_last_sweep(self, report: Report) -> Iterator[Metric]:
+    def _of_last_sweep(self, result: SweepResult) -> Iterator[Metric]:
+        report = result.report
         for name, meaning, value in (
             ("reaper_live_connections", "Rows alive, fresh or newborn", report.live),
+            ("reaper_sweep_share", "Part of the table that it was about", result.details.share),
             ("reaper_zombies_held", "Zombies that were not evicted", report.held),
             ("reaper_sweep_duration_seconds", "Length of the last sweep", report.seconds),
             (

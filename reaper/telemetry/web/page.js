@@ -56,7 +56,9 @@ function showTiles(status) {
   if (!last) return;
   const report = sweeps[sweeps.length - 1];
   show("live", whole(last.live));
-  show("live-note", `${whole(report.scanned)} rows`);
+  const isPart = report.segments.length < report.of;
+  show("live-note", `${whole(report.scanned)} rows`
+    + (isPart ? ` in segments ${report.segments.join(", ")} of 0 to ${report.of - 1}` : ""));
   show("zombies", whole(last.zombies));
   show("zombies-note", `${whole(report.evicted)} evicted, ${whole(report.held)} held, `
     + `${whole(report.failed)} failed`);
@@ -73,7 +75,7 @@ function showTiles(status) {
     + (last.slowdowns ? `; throttled ${last.slowdowns} times` : ""));
   const dollars = status.heartbeat_dollars_per_month;
   show("dollars", dollars === null ? "–" : `$${dollars.toFixed(2)}`);
-  show("dollars-note", "at the last hour's rate");
+  show("dollars-note", "at the last hour's rate" + (isPart ? ", by this worker" : ""));
 }
 
 function draw(name, attributes, text) {

@@ -65,7 +65,7 @@ class Status:
             "last": self._of_last(sweeps[-1]) if sweeps else None,
             "ratio_of_last_hour": self._history.ratio_of_last_hour(now),
             "heartbeat_dollars_per_month": self._heartbeat_dollars(now),
-            "sweeps": [{"ended_at": past.ended_at, **past.report.to_dict()} for past in sweeps],
+            "sweeps": [_sweep(past) for past in sweeps],
         }
 
     def _of_last(self, past: PastSweep) -> dict[str, Any]:
@@ -88,3 +88,12 @@ class Status:
             return None
         per_sweep = sum(report.heartbeats for report in reports) / len(reports)
         return per_sweep * MONTH_SECONDS / self._setup.interval_seconds * prices.MESSAGE
+
+
+def _sweep(past: PastSweep) -> dict[str, Any]:
+    return {
+        "ended_at": past.ended_at,
+        "segments": past.details.segments,
+        "of": past.details.of,
+        **past.report.to_dict(),
+    }

@@ -1,0 +1,93 @@
+"""Segments as messages: what all workers must agree on without speaking to each other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reaper.core.portion import WholeTable, share_of
+from reaper.core.segments import (
+    PLAN_WITHIN_SECONDS,
+    NoSegment,
+    Segment,
+    may_be_planned,
+    plan_of,
+    sweep_at,
+)
+
+segments = st.builds(
+    lambda table, sweep, of, number: Segment(table, sweep, number % of, of),
+    st.text(min_size=1),
+    st.integers(0, 10**10),
+    st.integers(1, 100),
+    st.integers(0, 99),
+)
+
+
+@given(segments)
+def test_a_segment_comes_back_from_its_message(segment):
+    assert Segment.of_table(segment.to_text(), segment.table) == segment
+
+
+@given(segments, segments)
+def test_only_the_same_work_has_the_same_identity(one, other):
+    same = (one.sweep, one.number, one.of) == (other.sweep, other.number, other.of)
+    assert (one.identity == other.identity) is same
+
+
+@given(st.text() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps))
+def test_whatever_else_is_on_the_queue_is_no_segment(text):
+    with pytest.raises(NoSegment):
+        Segment.of_table(text, "t")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"number": 4},
+        {"number": -1},
+        {"of": 0},
+        {"of": "4"},
+        {"sweep": None},
+        {"more": 1},
+    ],
+)
+def test_a_message_that_is_nearly_a_segment_is_none(fields):
+    sound = {"table": "t", "sweep": 1, "number": 0, "of": 4}
+    assert Segment.of_table(json.dumps(sound), "t")
+    with pytest.raises(NoSegment):
+        Segment.of_table(json.dumps(sound | (fields or {"table": 5})), "t")
+
+
+def test_a_segment_of_another_table_says_so():
+    with pytest.raises(NoSegment, match="about table theirs, which needs a queue of its own"):
+        Segment.of_table(Segment("theirs", 1, 0, 4).to_text(), "ours")
+
+
+def test_a_plan_is_the_whole_table_each_segment_in_a_group_of_its_own():
+    plan = plan_of("t", 7, 16)
+    assert [segment.number for segment in plan] == list(range(16))
+    assert len({segment.group for segment in plan}) == 16
+    assert {segment.group for segment in plan} == {one.group for one in plan_of("t", 8, 16)}
+
+
+@given(st.floats(1, 10**10), st.floats(0.1, 86_400))
+def test_sweeps_follow_each_other_by_the_interval(now, interval):
+    sweep = sweep_at(now, interval)
+    assert sweep * interval <= now * (1 + 1e-12)
+    assert now < (sweep + 1) * interval * (1 + 1e-12)
+
+
+def test_a_sweep_is_planned_only_while_sqs_still_knows_who_else_planned_it():
+    assert may_be_planned(10, 3000.0, 300)
+    assert may_be_planned(10, 3000 + PLAN_WITHIN_SECONDS - 1, 300)
+    assert not may_be_planned(10, 3000 + PLAN_WITHIN_SECONDS, 300)
+    assert PLAN_WITHIN_SECONDS < 300
+
+
+def test_the_share_is_the_part_of_the_segments():
+    assert share_of(WholeTable(4, 0.0)) == 1.0
