@@ -81,7 +81,6 @@ class Together:
             coalesce=True,
             misfire_grace_time=None,
         )
-        self._scheduler.add_job(self._plan)
         self._scheduler.start()
         self._thread.start()
 
@@ -104,44 +103,49 @@ class Together:
             return
         try:
             self._queue.put(plan_of(self._table, sweep, self._segments))
-            self._planned, self._can_plan = sweep, True
-            self._look_for_dead_letters()
         except QueueError as error:
-            self._can_plan = self._planned == sweep
+            self._can_plan = False
             self._tell(error, "the sweep is not planned")
             retry_at = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS)
             self._scheduler.add_job(self._plan, "date", run_date=retry_at)
+            return
+        self._planned, self._can_plan = sweep, True
+        self._look_for_dead_letters()
 
     def _look_for_dead_letters(self) -> None:
         """Say so when there are more of them than when last looked at."""
-        facts = self._queue_facts()
-        if facts.dead_letter_queue is None:
-            return
         before = self._dead_letters
-        self._dead_letters = self._queue.count_dead_letters(facts.dead_letter_queue)
+        try:
+            url = self._queue_facts().dead_letter_queue
+            if url is not None:
+                self._dead_letters = self._queue.count_dead_letters(url)
+        except QueueError as error:
+            self._tell(error, "segments that were given up cannot be counted")
         if self._dead_letters > before:
-            self._tell(
-                SegmentGivenUp(
-                    f"{self._dead_letters} segments were given up and are in"
-                    f" {facts.dead_letter_queue}: whoever took them died or failed; the log lines"
-                    " 'sweep failed' say why. Purge that queue when it is mended"
-                ),
-                "segments were given up",
+            why = (
+                f"{self._dead_letters} segments were given up and are in {url}: whoever took them"
+                " died or failed; log lines 'sweep failed' say why. Purge it when that is mended"
             )
+            self._tell(SegmentGivenUp(why), "segments were given up")
 
     # Sweeping
 
     def _work(self) -> None:
+        self._guard(self._plan)
         while not self._stopping.is_set():
-            try:
-                self._take_and_sweep()
-            except QueueError as error:
-                self._tell(error, "no segment can be taken")
-                self._stopping.wait(RETRY_SECONDS)
-            except Exception as error:
-                log.exception("no segment can be taken", why=repr(error))
-                publish_fault(self._publisher, error)
-                self._stopping.wait(RETRY_SECONDS)
+            self._guard(self._take_and_sweep)
+
+    def _guard(self, act: Callable[[], None]) -> None:
+        """Whatever happens, the work goes on after a while."""
+        try:
+            act()
+        except QueueError as error:
+            self._tell(error, "no segment can be taken")
+            self._stopping.wait(RETRY_SECONDS)
+        except Exception as error:
+            log.exception("no segment can be taken", why=repr(error))
+            publish_fault(self._publisher, error)
+            self._stopping.wait(RETRY_SECONDS)
 
     def _take_and_sweep(self) -> None:
         facts = self._queue_facts()
@@ -161,8 +165,11 @@ class Together:
         ended = self._sweep(lease)
         if ended.finished:
             lease.finish()
+        elif self._stopping.is_set() or lease.is_lost:
+            lease.give_back(0)
         else:
-            lease.give_back(0 if self._stopping.is_set() else RETRY_SECONDS)
+            lease.give_back(RETRY_SECONDS)
+            self._stopping.wait(min(RETRY_SECONDS, self._interval_seconds))
         if ended.took_seconds > self._interval_seconds:
             self._tell_of_overrun()
 
@@ -195,6 +202,12 @@ class Together:
     def _queue_facts(self) -> QueueFacts:
         if self._facts is None:
             self._facts = self._queue.facts()
+            if self._facts.dead_letter_queue is None:
+                log.warning(
+                    "the queue has no dead-letter queue, so nobody is told of a segment that cannot"
+                    " be swept: give it a RedrivePolicy",
+                    queue=self._queue.url,
+                )
         return self._facts
 
     # Telling

@@ -50,6 +50,31 @@ class Finished:
 
 
 @dataclass
+class Queue:
+    """A work queue with its dead-letter queue, as an operator would make them."""
+
+    client: Any
+    url: str
+    dead_letters_url: str
+
+    def count(self, which: str = "") -> int:
+        name = f"ApproximateNumberOfMessages{which}"
+        answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])
+        return int(answer["Attributes"][name])
+
+    def send(self, text: str, group: str) -> None:
+        self.client.send_message(
+            QueueUrl=self.url,
+            MessageBody=text,
+            MessageGroupId=group,
+            MessageDeduplicationId=uuid.uuid4().hex,
+        )
+
+    def delete(self) -> None:
+        self.client.delete_queue(QueueUrl=self.url)
+
+
+@dataclass
 class Cloud:
     """What a test does to the stand-in, and the reaper that runs against it."""
 
@@ -81,6 +106,22 @@ class Cloud:
             **more,
         )
         return name
+
+    def make_queue(self, visibility_seconds: int, max_receives: int = 2) -> Queue:
+        sqs = self.session.client("sqs", endpoint_url=self.standin.url)
+        name, fifo = uuid.uuid4().hex[:8], {"FifoQueue": "true"}
+        dead = sqs.create_queue(QueueName=f"{name}-dead.fifo", Attributes=fifo)["QueueUrl"]
+        asked = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
+        policy = {
+            "deadLetterTargetArn": asked["Attributes"]["QueueArn"],
+            "maxReceiveCount": max_receives,
+        }
+        attributes = fifo | {
+            "VisibilityTimeout": str(visibility_seconds),
+            "RedrivePolicy": json.dumps(policy),
+        }
+        made = sqs.create_queue(QueueName=f"{name}.fifo", Attributes=attributes)
+        return Queue(sqs, made["QueueUrl"], dead)
 
     def make_indexed_table(self, projection: dict[str, Any]) -> str:
         """A table keyed by ``pk`` with a sparse index ``by-connection``."""

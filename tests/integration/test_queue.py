@@ -3,57 +3,29 @@
 from __future__ import annotations
 
 import itertools
-import json
 import time
-import uuid
-from dataclasses import dataclass
+from collections.abc import Callable
 
 import pytest
 
 from reaper.aws.queue import Message, QueueError, WorkQueue
 from reaper.core.segments import Segment, plan_of
 from reaper.lease import Lease, Taken
-from tests.integration.conftest import eventually
+from tests.integration.conftest import Queue, eventually
 
 NEVER_STUCK = lambda: False  # noqa: E731
 
 
-@dataclass
-class Queues:
-    """A queue of its own for a test, and what workers do with it."""
-
-    client: object
-    url: str
-    dead_letters_url: str
-    session: object
-
-    def worker(self) -> WorkQueue:
-        return WorkQueue(self.session, "us-east-1", self.url)
-
-    def count(self, which: str = "") -> int:
-        name = f"ApproximateNumberOfMessages{which}"
-        answer = self.client.get_queue_attributes(QueueUrl=self.url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+@pytest.fixture
+def queues(cloud, monkeypatch) -> Queue:
+    for name, value in cloud.standin.environment.items():
+        monkeypatch.setenv(name, value)
+    return cloud.make_queue(visibility_seconds=2)
 
 
 @pytest.fixture
-def queues(cloud, monkeypatch) -> Queues:
-    for name, value in cloud.standin.environment.items():
-        monkeypatch.setenv(name, value)
-    client = cloud.session.client("sqs", endpoint_url=cloud.standin.url)
-    name = uuid.uuid4().hex[:8]
-    dead = client.create_queue(QueueName=f"{name}-dead.fifo", Attributes={"FifoQueue": "true"})
-    arn = client.get_queue_attributes(QueueUrl=dead["QueueUrl"], AttributeNames=["QueueArn"])
-    policy = {"deadLetterTargetArn": arn["Attributes"]["QueueArn"], "maxReceiveCount": 2}
-    made = client.create_queue(
-        QueueName=f"{name}.fifo",
-        Attributes={
-            "FifoQueue": "true",
-            "VisibilityTimeout": "2",
-            "RedrivePolicy": json.dumps(policy),
-        },
-    )
-    return Queues(client, made["QueueUrl"], dead["QueueUrl"], cloud.session)
+def worker(cloud, queues) -> Callable[[], WorkQueue]:
+    return lambda url=queues.url: WorkQueue(cloud.session, "us-east-1", url)
 
 
 def take(queue: WorkQueue) -> Taken | None:
@@ -66,11 +38,11 @@ def take_all(queue: WorkQueue) -> list[Taken]:
     return list(iter(lambda: take(queue), None))
 
 
-def test_however_many_plan_a_sweep_each_segment_is_handed_out_once(queues):
-    workers = [queues.worker() for _ in range(3)]
-    for worker in workers:
-        worker.put(plan_of("t", 7, 12))
-    taken = [take_all(worker) for worker in workers]
+def test_however_many_plan_a_sweep_each_segment_is_handed_out_once(queues, worker):
+    workers = [worker() for _ in range(3)]
+    for one in workers:
+        one.put(plan_of("t", 7, 12))
+    taken = [take_all(one) for one in workers]
     assert sorted(one.segment.number for some in taken for one in some) == list(range(12))
 
     workers[0].delete([one.message for some in taken for one in some])
@@ -78,8 +50,8 @@ def test_however_many_plan_a_sweep_each_segment_is_handed_out_once(queues):
     assert take(workers[2]) is None
 
 
-def test_a_segment_is_never_with_two_workers_not_even_of_two_sweeps(queues):
-    one, other = queues.worker(), queues.worker()
+def test_a_segment_is_never_with_two_workers_not_even_of_two_sweeps(queues, worker):
+    one, other = worker(), worker()
     one.put(plan_of("t", 1, 1))
     one.put(plan_of("t", 2, 1))
     first = take(one)
@@ -89,45 +61,45 @@ def test_a_segment_is_never_with_two_workers_not_even_of_two_sweeps(queues):
     assert take(other).segment.sweep == 2
 
 
-def test_a_queue_tells_how_it_was_set_up(queues):
-    facts = queues.worker().facts()
+def test_a_queue_tells_how_it_was_set_up(queues, worker):
+    facts = worker().facts()
     assert (facts.visibility_seconds, facts.dead_letter_queue) == (2.0, queues.dead_letters_url)
-    assert queues.worker().count_dead_letters(facts.dead_letter_queue) == 0
+    assert worker().count_dead_letters(facts.dead_letter_queue) == 0
 
 
-def test_what_is_taken_too_often_ends_in_the_dead_letter_queue(queues):
-    worker = queues.worker()
-    worker.put(plan_of("t", 1, 1))
+def test_what_is_taken_too_often_ends_in_the_dead_letter_queue(queues, worker):
+    queue = worker()
+    queue.put(plan_of("t", 1, 1))
     for times in (1, 2):
-        message = worker.take(0)
+        message = queue.take(0)
         assert message.times_taken == times
-        worker.keep([message], 0)
-    assert worker.take(0) is None
-    assert worker.count_dead_letters(queues.dead_letters_url) == 1
+        queue.keep([message], 0)
+    assert queue.take(0) is None
+    assert queue.count_dead_letters(queues.dead_letters_url) == 1
 
 
-def test_each_fault_of_the_queue_is_worded_for_an_operator(queues, monkeypatch):
-    missing = WorkQueue(queues.session, "us-east-1", f"{queues.url[:-5]}x.fifo")
-    with pytest.raises(QueueError, match="there is no queue .*correct REAPER_QUEUE_URL"):
+def test_each_fault_of_the_queue_is_worded_for_an_operator(queues, worker, monkeypatch):
+    missing = worker(f"{queues.url[:-5]}x.fifo")
+    with pytest.raises(QueueError, match=r"there is no queue .*correct REAPER_QUEUE_URL"):
         missing.take(0)
-    with pytest.raises(QueueError, match="sqs:DeleteMessage .* failed for 1 of 1 messages"):
-        queues.worker().delete([Message("", "not a receipt", 1)])
+    with pytest.raises(QueueError, match=r"sqs:DeleteMessage .* failed for 1 of 1 messages"):
+        worker().delete([Message("", "not a receipt", 1)])
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9")
-    with pytest.raises(QueueError, match="sqs:GetQueueAttributes on .* failed"):
-        WorkQueue(queues.session, "us-east-1", queues.url).facts()
+    with pytest.raises(QueueError, match=r"sqs:GetQueueAttributes on .* failed"):
+        worker().facts()
 
 
-def test_permissions_are_tried_out_without_touching_a_message(queues):
-    worker = queues.worker()
-    worker.put(plan_of("t", 1, 2))
-    assert [fault for _, fault in worker.try_out()] == [None] * 4
-    assert [permission for permission, _ in worker.try_out()] == [
+def test_permissions_are_tried_out_without_touching_a_message(queues, worker):
+    queue = worker()
+    queue.put(plan_of("t", 1, 2))
+    assert [fault for _, fault in queue.try_out()] == [None] * 4
+    assert [permission for permission, _ in queue.try_out()] == [
         "sqs:SendMessage",
         "sqs:ReceiveMessage",
         "sqs:ChangeMessageVisibility",
         "sqs:DeleteMessage",
     ]
-    assert {one.message.times_taken for one in take_all(worker)} == {1}
+    assert {one.message.times_taken for one in take_all(queue)} == {1}
 
 
 # Leases
@@ -145,8 +117,8 @@ def lease_of(queue: WorkQueue, clock=time.monotonic, is_stuck=NEVER_STUCK) -> Le
     return Lease(queue, take(queue), lambda _: take(queue), 2.0, 0.0, is_stuck, clock)
 
 
-def test_a_lease_grows_until_nothing_is_left_and_all_of_it_is_done_at_once(queues):
-    queue = queues.worker()
+def test_a_lease_grows_until_nothing_is_left_and_all_of_it_is_done_at_once(queues, worker):
+    queue = worker()
     queue.put(plan_of("t", 1, 8))
     lease = lease_of(queue)
     assert len(lease.segments) < 8
@@ -156,10 +128,10 @@ def test_a_lease_grows_until_nothing_is_left_and_all_of_it_is_done_at_once(queue
     assert queues.count() == queues.count("NotVisible") == 0
 
 
-def test_workers_who_begin_together_come_to_have_equally_many(queues):
-    workers = [queues.worker() for _ in range(4)]
+def test_workers_who_begin_together_come_to_have_equally_many(queues, worker):
+    workers = [worker() for _ in range(4)]
     workers[0].put(plan_of("t", 1, 16))
-    leases = [lease_of(worker) for worker in workers]
+    leases = [lease_of(one) for one in workers]
     eventually(lambda: all(lease.is_all_here for lease in leases))
     shares = sorted(len(lease.segments) for lease in leases)
     assert sum(shares) == 16
@@ -168,8 +140,8 @@ def test_workers_who_begin_together_come_to_have_equally_many(queues):
         lease.finish()
 
 
-def test_a_lease_keeps_its_segments_for_as_long_as_the_sweep_moves(queues):
-    queue, other = queues.worker(), queues.worker()
+def test_a_lease_keeps_its_segments_for_as_long_as_the_sweep_moves(queues, worker):
+    queue, other = worker(), worker()
     queue.put(plan_of("t", 1, 2))
     lease = lease_of(queue)
     time.sleep(3.5)
@@ -179,8 +151,8 @@ def test_a_lease_keeps_its_segments_for_as_long_as_the_sweep_moves(queues):
     assert queues.count() == queues.count("NotVisible") == 0
 
 
-def test_a_sweep_that_is_stuck_loses_its_segments_to_another_worker(queues):
-    queue, other = queues.worker(), queues.worker()
+def test_a_sweep_that_is_stuck_loses_its_segments_to_another_worker(queues, worker):
+    queue, other = worker(), worker()
     queue.put(plan_of("t", 1, 1))
     lease = lease_of(queue, is_stuck=lambda: True)
     eventually(lambda: lease.is_lost, seconds=3)
@@ -189,9 +161,9 @@ def test_a_sweep_that_is_stuck_loses_its_segments_to_another_worker(queues):
     assert queues.count("NotVisible") == 1, "it is the other's by now, and stays so"
 
 
-def test_who_was_away_for_too_long_knows_it_before_anybody_else_has_the_segments(queues):
+def test_who_was_away_for_too_long_knows_it_before_anybody_else_has_the_segments(queues, worker):
     """A stopped process goes on as if nothing had happened, but for the clock."""
-    queue, clock = queues.worker(), Clock()
+    queue, clock = worker(), Clock()
     queue.put(plan_of("t", 1, 1))
     lease = lease_of(queue, clock)
     assert not lease.is_lost
@@ -201,8 +173,8 @@ def test_who_was_away_for_too_long_knows_it_before_anybody_else_has_the_segments
     assert lease.is_lost, "what was lost is not found again"
 
 
-def test_what_is_given_back_can_be_taken_at_once(queues):
-    queue, other = queues.worker(), queues.worker()
+def test_what_is_given_back_can_be_taken_at_once(queues, worker):
+    queue, other = worker(), worker()
     queue.put(plan_of("t", 1, 3))
     lease = lease_of(queue)
     eventually(lambda: lease.is_all_here)
@@ -210,8 +182,8 @@ def test_what_is_given_back_can_be_taken_at_once(queues):
     assert [one.message.times_taken for one in take_all(other)] == [2, 2, 2]
 
 
-def test_a_segment_of_the_next_sweep_is_left_to_the_next_lease(queues):
-    queue = queues.worker()
+def test_a_segment_of_the_next_sweep_is_left_to_the_next_lease(queues, worker):
+    queue = worker()
     queue.put([*plan_of("t", 1, 2)[:1], *plan_of("t", 2, 2)[1:]])
     lease = lease_of(queue)
     eventually(lambda: lease.is_all_here)
@@ -220,8 +192,8 @@ def test_a_segment_of_the_next_sweep_is_left_to_the_next_lease(queues):
     lease.finish()
 
 
-def test_a_queue_out_of_reach_costs_the_lease_but_harms_nothing(queues):
-    queue, other = queues.worker(), queues.worker()
+def test_a_queue_out_of_reach_costs_the_lease_but_harms_nothing(queues, worker):
+    queue, other = worker(), worker()
     queue.put(plan_of("t", 1, 2))
     first, failures = take(queue), itertools.count()
 
@@ -229,7 +201,7 @@ def test_a_queue_out_of_reach_costs_the_lease_but_harms_nothing(queues):
         next(failures)
         raise QueueError("out of reach")
 
-    broken = queues.worker()
+    broken = worker()
     broken.keep = broken.delete = fail
     lease = Lease(broken, first, fail, 2.0, 0.0, NEVER_STUCK)
     eventually(lambda: lease.is_lost, seconds=3)

@@ -1,0 +1,261 @@
+"""Many workers, one sweep: processes, a real queue, and what happens to them."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.conftest import Queue, daemon, eventually
+from tests.integration.test_daemon import log_of
+from tests.integration.test_sweep import zombie
+
+VISIBILITY_SECONDS = 4
+SEGMENTS = 12
+
+
+@pytest.fixture
+def queue(cloud) -> Queue:
+    return cloud.make_queue(VISIBILITY_SECONDS)
+
+
+def settings(queue: Queue, interval_seconds: float, budget_rps: int) -> dict[str, str]:
+    return {
+        "REAPER_QUEUE_URL": queue.url,
+        "REAPER_SCAN_SEGMENTS": str(SEGMENTS),
+        "REAPER_SWEEP_INTERVAL_SECONDS": str(interval_seconds),
+        "REAPER_QUOTA_RPS": str(budget_rps),
+        "REAPER_QUOTA_SHARE": "1",
+        "REAPER_HEARTBEAT_MODE": "off",
+        "REAPER_FRESH_SECONDS": "0",
+    }
+
+
+class Crew:
+    """Some ``reaper run``, each with a log of its own."""
+
+    def __init__(self, stack: ExitStack, directory: Path, environment: dict[str, str]) -> None:
+        self._stack = stack
+        self._directory = directory
+        self._environment = environment
+        self.logs: list[Path] = []
+
+    def join(self) -> subprocess.Popen[bytes]:
+        log = self._directory / f"log-{len(self.logs)}"
+        self.logs.append(log)
+        return self._stack.enter_context(daemon(self._environment, log))
+
+    def events(self, event: str) -> list[dict]:
+        return [
+            entry
+            for log in self.logs
+            if log.exists()
+            for entry in log_of(log)
+            if entry["event"] == event
+        ]
+
+    def done(self) -> dict[int, list[int]]:
+        """The segments that were done, by sweep."""
+        found: dict[int, list[int]] = {}
+        for entry in self.events("segments are done"):
+            found.setdefault(entry["sweep"], []).extend(entry["segments"])
+        return {sweep: sorted(segments) for sweep, segments in found.items()}
+
+
+@pytest.fixture
+def crew(tmp_path) -> Iterator[type]:
+    with ExitStack() as stack:
+        yield lambda environment: Crew(stack, tmp_path, environment)
+
+
+def wait_for_tick(interval_seconds: float) -> int:
+    """Until just before the next sweep begins. Returns its number."""
+    time.sleep(interval_seconds - time.time() % interval_seconds - 0.2)
+    return round((time.time() + 0.2) / interval_seconds)
+
+
+def busiest_second(server: FaultyGateway) -> int:
+    """The most requests in any second that begins with one of them."""
+    moments = sorted(moment for moment, _, _ in server.requests)
+    most = start = 0
+    for end, moment in enumerate(moments):
+        while moments[start] <= moment - 1:
+            start += 1
+        most = max(most, end - start + 1)
+    return most
+
+
+def test_workers_share_a_sweep_whoever_dies_sleeps_or_joins(cloud, queue, crew, tmp_path):
+    """One is killed, one is stopped for longer than the visibility timeout, one joins."""
+    interval, budget_rps, rows = 24, 160, 1500
+    table = cloud.make_table(("connectionId", "S"))
+    zombies = {f"c{n:04}" for n in range(0, rows, 10)}
+    cloud.put(table, *(zombie(f"c{n:04}") for n in range(rows)))
+    with FaultyGateway(dict.fromkeys(zombies, faults.gone)) as server:
+        team = crew(cloud.environment(table, server.url, **settings(queue, interval, budget_rps)))
+        sweep = wait_for_tick(interval)
+        killed, stopped, _ = [team.join() for _ in range(3)]
+        eventually(lambda: len(server.requests) > 200)
+        killed.kill()
+        stopped.send_signal(signal.SIGSTOP)
+        team.join()
+        time.sleep(VISIBILITY_SECONDS + 2)
+        stopped.send_signal(signal.SIGCONT)
+        eventually(lambda: len(team.done().get(sweep + 1, [])) == SEGMENTS, seconds=2 * interval)
+        requests = Counter(server.asked())
+
+    assert team.done()[sweep] == team.done()[sweep + 1] == list(range(SEGMENTS))
+    assert cloud.ids(table) == {f"c{n:04}" for n in range(rows)} - zombies
+    assert busiest_second(server) <= 1.1 * budget_rps
+    live = [requests[name] for name in cloud.ids(table)]
+    assert min(live) >= 2, "every row was asked in each of two sweeps"
+    again = sum(count - 2 for count in live)
+    assert 0 < again < len(live), f"{again} of {2 * len(live)} questions were asked twice"
+    assert {entry["event"] for log in team.logs for entry in log_of(log)} >= {
+        "segments are lost: this worker was away, or the queue out of reach, for longer than the"
+        " queue's visibility timeout; another worker takes them",
+        "a segment is swept again: another worker died, lost it or failed",
+    }
+
+
+def test_without_mishap_every_row_is_asked_once_and_every_worker_has_its_part(cloud, queue, crew):
+    interval, rows = 8, 600
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:04}") for n in range(rows)))
+    with FaultyGateway() as server:
+        team = crew(cloud.environment(table, server.url, **settings(queue, interval, 400)))
+        sweep = wait_for_tick(interval) + 1
+        for _ in range(3):
+            team.join()
+        eventually(lambda: len(team.done().get(sweep, [])) == SEGMENTS, seconds=3 * interval)
+        requests = server.asked()
+
+    assert set(requests.values()) == {2}, "once in each of two sweeps"
+    parts = [len(entry["segments"]) for entry in team.events("segments are done")]
+    assert sorted(parts)[0] >= 2
+
+
+def test_told_to_stop_it_gives_its_segments_back_at_once(cloud, queue, crew):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:04}") for n in range(600)))
+    with FaultyGateway() as server:
+        team = crew(cloud.environment(table, server.url, **settings(queue, 60, 40)))
+        first = team.join()
+        eventually(lambda: len(server.requests) > 20)
+        eventually(lambda: team.events("segments are taken"))
+        started = time.monotonic()
+        first.terminate()
+        assert first.wait(10) == 0
+        assert time.monotonic() - started < 8
+        team.join()
+        eventually(lambda: len(team.events("segments are taken")) == 2, seconds=10)
+
+    taken = [entry["segments"] for entry in team.events("segments are taken")]
+    assert taken == [list(range(SEGMENTS))] * 2
+    assert team.events("segments are given back")
+
+
+def test_a_worker_with_nothing_to_do_is_healthy_and_one_that_cannot_plan_is_not(
+    cloud, queue, crew, tmp_path
+):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("c"))
+    with FaultyGateway() as server:
+        environment = cloud.environment(
+            table, server.url, **settings(queue, 1, 40), REAPER_HTTP_BIND="127.0.0.1:0"
+        )
+        team = crew(environment | {"REAPER_SCAN_SEGMENTS": "1"})
+        for _ in range(2):
+            team.join()
+        eventually(lambda: len(team.done()) >= 5)
+        queue.delete()
+        eventually(lambda: len(team.events("the sweep is not planned")) >= 2)
+        eventually(lambda: len(team.events("alert")) >= 2)
+
+    (why,) = {entry["why"] for entry in team.events("the sweep is not planned")}
+    assert why == f"there is no queue {queue.url}: correct REAPER_QUEUE_URL"
+    assert {entry["kind"] for entry in team.events("alert")} <= {"sweep-failed", "sweep-overrun"}
+
+
+def test_what_is_no_segment_ends_in_the_dead_letter_queue_and_is_told(cloud, crew):
+    queue = cloud.make_queue(visibility_seconds=1)
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("c"))
+    queue.send("not a segment", group="strange")
+    with FaultyGateway() as server:
+        team = crew(cloud.environment(table, server.url, **settings(queue, 2, 400)))
+        team.join()
+        eventually(lambda: team.events("segments were given up"))
+        assert len(team.done()) >= 1, "it holds up nothing"
+
+    left = team.events("a message is left to the dead-letter queue")
+    assert len(left) == 2, "as often as the queue allows"
+    assert "it is not of the reaper's making" in left[0]["why"]
+    assert queue.dead_letters_url in team.events("segments were given up")[0]["why"]
+    assert "sweep-failed" in {entry["kind"] for entry in team.events("alert")}
+
+
+def test_a_segment_that_is_too_late_is_passed_over_for_the_one_that_follows(cloud, queue, crew):
+    """Nothing piles up: who comes back after an hour sweeps once."""
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("c"))
+    queue.send(json.dumps({"table": table, "sweep": 1, "number": 0, "of": SEGMENTS}), group="0")
+    with FaultyGateway() as server:
+        team = crew(cloud.environment(table, server.url, **settings(queue, 5, 400)))
+        team.join()
+        eventually(lambda: team.done())
+
+    assert 1 not in team.done()
+    assert team.events("a segment is passed over: its sweep is over")
+    assert {entry["kind"] for entry in team.events("alert")} == {"sweep-overrun"}
+
+
+def test_a_table_that_fails_gives_the_segments_back_for_another_try(cloud, queue, crew):
+    with FaultyGateway() as server:
+        environment = cloud.environment("missing", server.url, **settings(queue, 60, 400))
+        team = crew(environment)
+        team.join()
+        eventually(lambda: team.events("segments are given back"))
+
+    (back,) = team.events("segments are given back")
+    assert back["after_seconds"] == 15
+    assert {entry["kind"] for entry in team.events("alert")} == {"table-unreachable"}
+
+
+def test_pongs_need_all_rows_of_a_connection_in_one_segment(cloud, queue, crew):
+    """Else a client would be deaf to one worker that is heard of by another."""
+    table = cloud.make_table(("room", "S"), ("connectionId", "S"))
+    with FaultyGateway() as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            **(settings(queue, 600, 400) | {"REAPER_HEARTBEAT_MODE": "idle"}),
+            REAPER_PONG_TIMEOUT_SECONDS="5",
+        )
+        team = crew(environment)
+        team.join()
+        eventually(lambda: team.events("sweep failed"))
+
+    assert (
+        "to have the connection id as its partition key, which is room"
+        in (team.events("sweep failed")[0]["why"])
+    )
+
+
+def test_without_a_queue_nothing_of_it_is_imported():
+    code = (
+        "import sys; import reaper.cli; print(sorted(name for name in sys.modules if name in"
+        " ('reaper.together', 'reaper.lease', 'reaper.aws.queue', 'reaper.core.segments')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert done.stdout.strip() == "[]", done.stderr
