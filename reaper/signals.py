@@ -18,4 +18,7 @@ def block_stop_signals() -> None:
 def wait_for_stop_signal(timeout_seconds: float) -> str | None:
     """The name of the signal that came within that time, or None."""
     received = signal.sigtimedwait(STOP_SIGNALS, timeout_seconds)
-    return signal.Signals(received.si_signo).name if received is not None else None
+    # Stopped and continued after that time, CPython returns what happened to be in memory.
+    if received is None or received.si_signo not in STOP_SIGNALS:
+        return None
+    return signal.Signals(received.si_signo).name

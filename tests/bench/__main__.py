@@ -17,7 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import costs
+from tests.bench import costs, together
 from tests.bench.lab import Lab
 
 ROUNDS = 3
@@ -134,12 +134,8 @@ def pacing(lab: Lab) -> dict[str, float]:
 def _steadiness(name: str, arrivals: list[float], budget: int) -> dict[str, float]:
     """Without the first second, whose requests come late because connections are being opened."""
     arrivals = [moment for moment in arrivals if moment > arrivals[0] + 1]
-    fullest = start = 0
-    for end, moment in enumerate(arrivals):
-        while arrivals[start] <= moment - 1:
-            start += 1
-        fullest = max(fullest, end - start + 1)
     mean = (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
+    fullest = together.fullest_second(arrivals)
     return {f"fullest_second_{name}": fullest / budget, f"mean_{name}": mean / budget}
 
 
@@ -156,7 +152,11 @@ def _median(values: list[float]) -> float:
 
 
 PARTS: dict[str, Callable[[Lab], dict[str, float]]] = {
-    part.__name__: part for part in (probes, sweeps, scans, evictions, memory, pacing, costs.costs)
+    part.__name__: part
+    for part in (
+        *(probes, sweeps, scans, evictions, memory, pacing),
+        *(together.workers, together.crew, costs.costs),
+    )
 }
 
 GOALS = {
@@ -170,6 +170,11 @@ GOALS = {
     "peak_mb_1000000_rows_50_percent": "at most 150",
     "peak_ratio_5_percent": "at most 1.15",
     "peak_ratio_50_percent": "at most 1.15",
+    "coordination_percent_4_workers": "below 2",
+    "live_rows_evicted": "0",
+    "zombies_left": "0",
+    "live_rows_not_asked_in_each_of_two_sweeps": "0",
+    "fullest_second_of_budget": "at most 1.02",
 } | {
     f"{what}_{rate}": goal
     for rate in ("50_rps", "1000_rps", "8000_rps", "8000_rps_at_50_ms")

@@ -26,7 +26,7 @@ http {{
     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
     fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
-    log_format arrivals '$msec';
+    log_format arrivals '$msec $uri';
     access_log {access_log};
     keepalive_timeout 1h; keepalive_requests 100000000; client_body_buffer_size 64k;
     default_type application/json;
@@ -50,7 +50,7 @@ http {{
 def gateway(directory: Path, arrivals_file: Path | None, cores: set[int]) -> Iterator[str]:
     """Start nginx (``apt-get install nginx-light``), by its URL; ``server.pem`` is its authority.
 
-    When each request was answered, in epoch seconds, is written to ``arrivals_file``.
+    When each request was answered, in epoch seconds, and its path go to ``arrivals_file``.
     """
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/bin")
     if nginx is None:

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -77,7 +78,12 @@ class Lab:
 
     def arrivals(self) -> list[float]:
         """When requests came to the gateway that counted them, in epoch seconds."""
-        return sorted(float(line) for line in self._arrivals_file.read_text().split())
+        return sorted(float(line.split()[0]) for line in self._arrivals_file.open())
+
+    def asked(self) -> Counter[str]:
+        """How often each connection id was asked after."""
+        paths = (line.split()[1] for line in self._arrivals_file.open())
+        return Counter(path.rpartition("/")[2] for path in paths)
 
     def sweep(self, gateway: str, table: str, **settings: str) -> Swept:
         command = [sys.executable, "-m", "reaper", "sweep", "--json"]
@@ -113,6 +119,30 @@ class Lab:
         environment = self._environment(gateway, "") | {"NODE_EXTRA_CA_CERTS": str(self._ca_file)}
         script = str(self._directory / "probes.mjs")
         return lambda count: self._result([node, script, gateway, str(count)], environment)
+
+    @contextmanager
+    def worker(
+        self, name: str, gateway: str, table: str, **settings: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """``reaper run``, on whichever core; its log is ``log(name)``."""
+        with (self._directory / name).open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "reaper", "run"],
+                env=self._environment(gateway, table) | settings,
+                cwd=ROOT,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+            )
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.wait()
+
+    def log(self, name: str) -> list[dict[str, Any]]:
+        """The whole lines of a worker's log."""
+        lines = (self._directory / name).read_text().split("\n")[:-1]
+        return [json.loads(line) for line in lines]
 
     def _environment(self, gateway: str, table: str) -> dict[str, str]:
         own = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME")}

@@ -147,6 +147,25 @@ def test_systemd_hears_that_it_is_ready_alive_and_stopping(cloud, lone_api, tmp_
     assert heard[:3] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
 
 
+def test_being_stopped_and_continued_does_not_end_it(cloud, lone_api, tmp_path):
+    """sigtimedwait, continued after its time is over, tells of a signal that never came."""
+    table = cloud.make_table(("connectionId", "S"))
+    log = tmp_path / "log"
+    environment = cloud.environment(
+        table, lone_api, WATCHDOG_USEC="400000", REAPER_SWEEP_INTERVAL_SECONDS="1"
+    )
+    with daemon(environment, log) as process:
+        for _ in range(3):
+            count = len(sweeps(log)) if log.exists() else 0
+            eventually(lambda before=count: log.exists() and len(sweeps(log)) > before)
+            process.send_signal(signal.SIGSTOP)
+            time.sleep(0.5)
+            process.send_signal(signal.SIGCONT)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+    assert "Traceback" not in log.read_text()
+
+
 def test_health_tells_whether_sweeps_finish(cloud, lone_api, tmp_path):
     table = cloud.make_table(("connectionId", "S"))
     port = free_port()
