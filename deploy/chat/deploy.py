@@ -1,6 +1,9 @@
 """Deploys the chat: to AWS, or to a stand-in when AWS_ENDPOINT_URL names one.
 
-python -m deploy.chat.deploy STACK BUCKET
+python -m deploy.chat.deploy STACK BUCKET [--peers REGION,...]
+
+TOKEN_SECRET signs the tokens of clients, and is to be the same in all Regions; without it a new one
+is made.
 """
 
 from __future__ import annotations
@@ -8,9 +11,11 @@ from __future__ import annotations
 import argparse
 import hashlib
 import io
+import os
 import secrets
 import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,9 +44,14 @@ def deploy(
     bucket: str,
     *,
     token_secret: str,
+    peer_regions: Sequence[str] = (),
     management_endpoint_base: str = "",
 ) -> Chat:
-    """Create the stack and wait for it. Raises WaiterError or ClientError if that fails."""
+    """Create the stack in the session's Region and wait for it.
+
+    Where there are ``peer_regions``, each with a stack of the same name, messages go there too.
+    Raises WaiterError or ClientError if that fails.
+    """
     cloudformation = session.client("cloudformation")
     cloudformation.create_stack(
         StackName=stack,
@@ -53,6 +63,7 @@ def deploy(
                 "CodeBucket": bucket,
                 "CodeKey": _upload_handlers(session, bucket),
                 "TokenSecret": token_secret,
+                "PeerRegions": ",".join(peer_regions),
                 "ManagementEndpointBase": management_endpoint_base,
             }.items()
         ],
@@ -89,14 +100,21 @@ def _upload_handlers(session: boto3.Session, bucket: str) -> str:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("stack", help="name of the CloudFormation stack to create")
-    parser.add_argument("bucket", help="existing S3 bucket for the handlers' code")
+    parser.add_argument("bucket", help="existing S3 bucket for the handlers' code, in the Region")
+    parser.add_argument(
+        "--peers",
+        metavar="REGION,...",
+        default="",
+        help="other Regions to exchange messages with: deploy a stack of the same name in each",
+    )
     arguments = parser.parse_args()
     try:
         chat = deploy(
             boto3.Session(),
             arguments.stack,
             arguments.bucket,
-            token_secret=secrets.token_urlsafe(24),
+            token_secret=os.environ.get("TOKEN_SECRET") or secrets.token_urlsafe(24),
+            peer_regions=[name for name in arguments.peers.split(",") if name],
         )
     except (ClientError, WaiterError) as error:
         print(f"deploy: {error}", file=sys.stderr)

@@ -50,6 +50,8 @@ def task_policy(
                 for name, value in values.items():
                     text = text.replace(f"${{{name}}}", value)
                 return text
+            if "Fn::GetAtt" in node:
+                return values[".".join(node["Fn::GetAtt"])]
             if "Fn::If" in node:
                 condition, if_so, if_not = node["Fn::If"]
                 return fill(if_so if condition in conditions else if_not)

@@ -107,14 +107,15 @@ class Cloud:
         )
         return name
 
-    def make_queue(self, visibility_seconds: int, max_receives: int = 2) -> Queue:
+    def make_queue(self, visibility_seconds: int, name: str = "") -> Queue:
+        """Whose messages may be taken twice."""
         sqs = self.session.client("sqs", endpoint_url=self.standin.url)
-        name, fifo = uuid.uuid4().hex[:8], {"FifoQueue": "true"}
+        name, fifo = name or uuid.uuid4().hex[:8], {"FifoQueue": "true"}
         dead = sqs.create_queue(QueueName=f"{name}-dead.fifo", Attributes=fifo)["QueueUrl"]
         asked = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
         policy = {
             "deadLetterTargetArn": asked["Attributes"]["QueueArn"],
-            "maxReceiveCount": max_receives,
+            "maxReceiveCount": 2,
         }
         attributes = fifo | {
             "VisibilityTimeout": str(visibility_seconds),

@@ -33,7 +33,9 @@ def task_policy(
 @pytest.fixture(scope="module")
 def strict(tmp_path_factory) -> Cloud:
     with StandIn(tmp_path_factory.mktemp("strict"), auth=True) as standin:
-        yield Cloud(standin, standin.session())
+        cloud = Cloud(standin, standin.session())
+        cloud.make_queue(visibility_seconds=30, name="strict")
+        yield cloud
 
 
 @pytest.fixture
@@ -98,9 +100,15 @@ def test_check_is_content_with_the_task_role(strict, api):
     assert "✗" not in done.stdout
 
 
+ARNS = {
+    f"{name}.Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}.fifo"
+    for name, queue in (("WorkQueue", "strict"), ("DeadLetterQueue", "strict-dead"))
+}
+
+
 def granted(conditions: set[str]) -> set[tuple[str, str]]:
     """Every action of the template's policy, those on connections by their method."""
-    policy = task_policy("t", "a", conditions, OnEvictLambdaArn="f", OnEvictEventBusArn="b")
+    policy = task_policy("t", "a", conditions, OnEvictLambdaArn="f", OnEvictEventBusArn="b", **ARNS)
     return {
         (action, f"/{resource.split('/')[2]}/" if "@connections" in resource else "")
         for statement in policy["Statement"]
@@ -133,6 +141,7 @@ PONGS = {"REAPER_PONG_TIMEOUT_SECONDS": "5"}
 CLEARS = {"REAPER_EVICT_ACTION": "clear", "REAPER_CONNECTION_ID_ATTRIBUTE": "ws"}
 PARTITION = {"REAPER_EVICT_SCOPE": "partition"}
 PUTS = {"REAPER_METRICS": "cloudwatch"}
+QUEUED = {"REAPER_QUEUE_URL": "{url}/000000000000/strict.fifo"}
 HOOKS = {"REAPER_ON_EVICT_LAMBDA": "cleaner", "REAPER_ON_EVICT_EVENT_BUS": "default"}
 
 
@@ -141,12 +150,14 @@ PARTITIONS = {"TakesPartitions", "Deletes"}
 PONGING = {"ExpectsPongs", "Updates", "Deletes"}
 HOOKED = {"Deletes", "HasLambda", "HasEventBus"}
 PUTTING = {"Deletes", "PutsMetrics"}
+SHARING = {"Deletes", "SweepsTogether"}
 FEATURES = (
     (PONGS, PONGING),
     (CLEARS, CLEARING),
     (PARTITION, PARTITIONS),
     (HOOKS, HOOKED),
     (PUTS, PUTTING),
+    (QUEUED, SHARING),
 )
 """What can be set that needs more, and the template's conditions that hold then."""
 
@@ -165,8 +176,11 @@ def test_what_is_set_needs_just_what_the_template_grants_for_it(
     table = strict.make_table(("connectionId", "S"))
     strict.put(table, zombie("c", ws={"S": "c"}, messageCount={"N": "1"}))
     arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
-    policy = task_policy(table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn)
+    policy = task_policy(
+        table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn, **ARNS
+    )
     make_up_for_ministack(policy, arn)
+    settings = {name: value.format(url=strict.standin.url) for name, value in settings.items()}
     enough = as_user(strict, policy, table, api, **settings)
     faults = [
         line
@@ -202,7 +216,9 @@ def test_a_sweep_needs_nothing_that_the_role_does_not_grant(
         table, *(zombie(f"z{n}", ws={"S": f"z{n}"}, messageCount={"N": "1"}) for n in range(5))
     )
     arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
-    policy = task_policy(table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn)
+    policy = task_policy(
+        table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn, **ARNS
+    )
     make_up_for_ministack(policy, arn)
     with TaskRole(strict.standin, policy) as role:
         environment = as_task(strict, role, table, api, **settings)
@@ -211,6 +227,21 @@ def test_a_sweep_needs_nothing_that_the_role_does_not_grant(
 
     assert (done.code, done.report["evicted"], done.report["denied"]) == (0, 5, 0)
     assert not [line for line in done.log if "AccessDenied" in str(line)]
+
+
+def test_workers_who_share_sweeps_need_nothing_that_the_role_does_not_grant(strict, api, tmp_path):
+    table, log = strict.make_table(("connectionId", "S")), tmp_path / "log"
+    strict.put(table, *(zombie(f"z{n}") for n in range(3)))
+    settings = {name: value.format(url=strict.standin.url) for name, value in QUEUED.items()}
+    with TaskRole(strict.standin, task_policy(table, api, SHARING, **ARNS)) as role:
+        environment = as_task(
+            strict, role, table, api, REAPER_SWEEP_INTERVAL_SECONDS="1", **settings
+        )
+        with daemon(environment, log) as process:
+            eventually(lambda: log.exists() and log.read_text().count("segments are done") >= 2)
+            process.terminate()
+            assert process.wait(10) == 0
+    assert "not granted" not in log.read_text()
 
 
 def test_credentials_that_end_are_replaced_in_time(strict, api, tmp_path):

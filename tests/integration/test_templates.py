@@ -56,6 +56,36 @@ def test_the_ecs_service_can_be_deployed_and_starts_in_dry_run(cloud):
     assert environment["REAPER_TABLE_NAME"] == "connections"
 
 
+def test_the_ecs_service_can_be_deployed_with_many_workers(cloud):
+    template = (DEPLOY / "ecs" / "template.yaml").read_text()
+    deploy(
+        cloud,
+        "ecs-together",
+        template,
+        Cluster="default",
+        Subnets="subnet-1",
+        SecurityGroups="sg-1",
+        Image="reaper:1",
+        TableName="connections",
+        ApiId="abc123",
+        StageName="prod",
+        Together="true",
+        Workers="3",
+    )
+    ecs = cloud.session.client("ecs", endpoint_url=cloud.standin.url)
+    definition = ecs.describe_task_definition(taskDefinition="ecs-together")["taskDefinition"]
+    (container,) = definition["containerDefinitions"]
+    environment = {one["name"]: one["value"] for one in container["environment"]}
+    sqs = cloud.session.client("sqs", endpoint_url=cloud.standin.url)
+    asked = sqs.get_queue_attributes(
+        QueueUrl=environment["REAPER_QUEUE_URL"], AttributeNames=["All"]
+    )
+    attributes = asked["Attributes"]
+    assert (attributes["FifoQueue"], attributes["VisibilityTimeout"]) == ("true", "60")
+    assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] in (5, "5")
+    assert environment["REAPER_SCAN_SEGMENTS"] == "16"
+
+
 def test_the_dashboard_can_be_deployed(cloud):
     """But for the alarms by metric math, which ministack does not know."""
     template = (DEPLOY / "cloudwatch" / "template.yaml").read_text()

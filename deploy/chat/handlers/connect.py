@@ -20,6 +20,8 @@ def handler(event, context):
             "connectionId": request["connectionId"],
             "userId": user,
             "room": room,
+            # Of use where the table is a global one: whose connection this is.
+            "endpoint": os.environ["MANAGEMENT_ENDPOINT"],
             "connectedAt": now,
             "lastSeenAt": now,
             "messageCount": 0,

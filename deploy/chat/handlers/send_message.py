@@ -1,4 +1,4 @@
-"""sendMessage: stores a message and fans it out to everybody in the room."""
+"""sendMessage: stores a message and tells it to all in the room, here and in other Regions."""
 
 import json
 import os
@@ -6,14 +6,14 @@ import uuid
 from datetime import datetime, timezone
 
 import boto3
-from boto3.dynamodb.conditions import Key
+from fan_out import tell_room
 from seen import note_client
 
 dynamodb = boto3.resource("dynamodb")
 connections = dynamodb.Table(os.environ["CONNECTIONS_TABLE"])
-members = dynamodb.Table(os.environ["MEMBERS_TABLE"])
 messages = dynamodb.Table(os.environ["MESSAGES_TABLE"])
-gateway = boto3.client("apigatewaymanagementapi", endpoint_url=os.environ["MANAGEMENT_ENDPOINT"])
+bus = os.environ["EVENT_BUS"]
+events = boto3.client("events")
 
 
 def handler(event, context):
@@ -23,30 +23,32 @@ def handler(event, context):
         return {"statusCode": 410}
     text = str(json.loads(event["body"]).get("text", ""))[:2000]
     sent_at = datetime.now(timezone.utc).isoformat()
+    message_id = str(uuid.uuid4())
     messages.put_item(
         Item={
             "room": row["room"],
-            "sentAt": f"{sent_at}#{uuid.uuid4()}",
+            "sentAt": f"{sent_at}#{message_id}",
             "from": sender,
             "text": text,
         }
     )
     note_client(connections, sender, messages=1)
-    data = json.dumps({"type": "message", "from": sender, "text": text}).encode()
-    for connection_id in members_of(row["room"]):
-        try:
-            gateway.post_to_connection(ConnectionId=connection_id, Data=data)
-        except gateway.exceptions.GoneException:
-            print("a member of the room is gone")  # the reaper's business
+    said = {"type": "message", "id": message_id, "from": sender, "text": text}
+    tell_room(row["room"], json.dumps(said).encode())
+    if bus:
+        tell_other_regions(row["room"], said)
     return {"statusCode": 200}
 
 
-def members_of(room):
-    """Every connection id in the room, page by page."""
-    page = {}
-    while True:
-        result = members.query(KeyConditionExpression=Key("room").eq(room), **page)
-        yield from (item["connectionId"] for item in result["Items"])
-        if "LastEvaluatedKey" not in result:
-            return
-        page = {"ExclusiveStartKey": result["LastEvaluatedKey"]}
+def tell_other_regions(room, said):
+    """By this Region's event bus, from which the forwarder takes it."""
+    detail = {"region": os.environ["AWS_REGION"], "room": room, "said": said}
+    entry = {
+        "EventBusName": bus,
+        "Source": "chat",
+        "DetailType": "message",
+        "Detail": json.dumps(detail),
+    }
+    answer = events.put_events(Entries=[entry])
+    if answer["FailedEntryCount"]:
+        print("other Regions do not hear of a message:", answer["Entries"][0]["ErrorCode"])
