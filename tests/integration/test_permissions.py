@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import uuid
@@ -145,6 +146,11 @@ QUEUED = {"REAPER_QUEUE_URL": "{url}/000000000000/strict.fifo"}
 HOOKS = {"REAPER_ON_EVICT_LAMBDA": "cleaner", "REAPER_ON_EVICT_EVENT_BUS": "default"}
 
 
+def filled(cloud: Cloud, settings: dict[str, str]) -> dict[str, str]:
+    """Settings with the stand-in's URL where they leave room for it."""
+    return {name: value.format(url=cloud.standin.url) for name, value in settings.items()}
+
+
 CLEARING = {"Updates", "Clears"}
 PARTITIONS = {"TakesPartitions", "Deletes"}
 PONGING = {"ExpectsPongs", "Updates", "Deletes"}
@@ -179,9 +185,8 @@ def test_what_is_set_needs_just_what_the_template_grants_for_it(
     policy = task_policy(
         table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn, **ARNS
     )
-    make_up_for_ministack(policy, arn)
-    settings = {name: value.format(url=strict.standin.url) for name, value in settings.items()}
-    enough = as_user(strict, policy, table, api, **settings)
+    settings = filled(strict, settings)
+    enough = as_user(strict, for_ministack(policy, arn), table, api, **settings)
     faults = [
         line
         for line in strict.reaper("check", environment=enough).stdout.splitlines()
@@ -189,7 +194,8 @@ def test_what_is_set_needs_just_what_the_template_grants_for_it(
     ]
     assert faults == []
 
-    less = as_user(strict, without(policy, action, resource), table, api, **settings)
+    lacking = for_ministack(without(policy, action, resource), arn)
+    less = as_user(strict, lacking, table, api, **settings)
     told = strict.reaper("check", environment=less).stdout
     (fault,) = [
         line for line in told.splitlines() if line.startswith("✗") and "are gone" not in line
@@ -219,9 +225,8 @@ def test_a_sweep_needs_nothing_that_the_role_does_not_grant(
     policy = task_policy(
         table, api, conditions, OnEvictLambdaArn=cleaner, OnEvictEventBusArn=arn, **ARNS
     )
-    make_up_for_ministack(policy, arn)
-    with TaskRole(strict.standin, policy) as role:
-        environment = as_task(strict, role, table, api, **settings)
+    with TaskRole(strict.standin, for_ministack(policy, arn)) as role:
+        environment = as_task(strict, role, table, api, **filled(strict, settings))
         environment |= {"REAPER_MESSAGE_SOURCE": "cloudwatch"}
         done = strict.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
 
@@ -232,11 +237,10 @@ def test_a_sweep_needs_nothing_that_the_role_does_not_grant(
 def test_workers_who_share_sweeps_need_nothing_that_the_role_does_not_grant(strict, api, tmp_path):
     table, log = strict.make_table(("connectionId", "S")), tmp_path / "log"
     strict.put(table, *(zombie(f"z{n}") for n in range(3)))
-    settings = {name: value.format(url=strict.standin.url) for name, value in QUEUED.items()}
-    with TaskRole(strict.standin, task_policy(table, api, SHARING, **ARNS)) as role:
-        environment = as_task(
-            strict, role, table, api, REAPER_SWEEP_INTERVAL_SECONDS="1", **settings
-        )
+    settings = filled(strict, QUEUED) | {"REAPER_SWEEP_INTERVAL_SECONDS": "1"}
+    policy = for_ministack(task_policy(table, api, SHARING, **ARNS))
+    with TaskRole(strict.standin, policy) as role:
+        environment = as_task(strict, role, table, api, **settings)
         with daemon(environment, log) as process:
             eventually(lambda: log.exists() and log.read_text().count("segments are done") >= 2)
             process.terminate()
@@ -268,12 +272,21 @@ def as_task(cloud: Cloud, role: TaskRole, table: str, api: str, **settings: str)
     }
 
 
-def make_up_for_ministack(policy: dict, arn: str) -> None:
-    """Of DescribeEventBus it takes the bus for a rule, and it knows no metric's namespace."""
-    for statement in policy["Statement"]:
+def for_ministack(policy: dict, bus: str = "") -> dict:
+    """The same policy, where ministack has other names for things than AWS.
+
+    Of DescribeEventBus it takes the bus for a rule, it knows no metric's namespace, and SQS's
+    batches are actions of their own.
+    """
+    made_up = copy.deepcopy(policy)
+    for statement in made_up["Statement"]:
         statement.pop("Condition", None)
-        if statement["Resource"] == arn:
-            statement["Resource"] = [arn, f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"]
+        if statement["Resource"] == bus:
+            statement["Resource"] = [bus, f"arn:aws:events:{REGION}:{ACCOUNT}:rule/*"]
+        queue_actions = [one for one in listed(statement["Action"]) if one.startswith("sqs:")]
+        if queue_actions:
+            statement["Action"] = [*queue_actions, *(f"{one}Batch" for one in queue_actions)]
+    return made_up
 
 
 @pytest.fixture(scope="module")
