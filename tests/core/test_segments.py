@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.core.portion import WholeTable, share_of
 from reaper.core.segments import (
     PLAN_WITHIN_SECONDS,
     NoSegment,
@@ -87,7 +86,3 @@ def test_a_sweep_is_planned_only_while_sqs_still_knows_who_else_planned_it():
     assert may_be_planned(10, 3000 + PLAN_WITHIN_SECONDS - 1, 300)
     assert not may_be_planned(10, 3000 + PLAN_WITHIN_SECONDS, 300)
     assert PLAN_WITHIN_SECONDS < 300
-
-
-def test_the_share_is_the_part_of_the_segments():
-    assert share_of(WholeTable(4, 0.0)) == 1.0

@@ -1,0 +1,138 @@
+"""A sweep of some segments, by the ordinary code path, on a real table API."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+import boto3
+import pytest
+
+from reaper.core.report import SweepResult
+from reaper.environment import load_settings
+from reaper.telemetry.audit import AuditLog
+from reaper.worker import Worker
+from tests import faulty_gateway as faults
+from tests.faulty_gateway import FaultyGateway
+from tests.integration.test_sweep import zombie
+
+OF = 4
+
+
+@dataclass(frozen=True)
+class Some:
+    segments: tuple[int, ...]
+    of: int = OF
+    started_at: float = 0.0
+    is_all_here: bool = True
+    is_lost: bool = False
+
+
+@pytest.fixture
+def worker(cloud, monkeypatch) -> Iterator[Callable[..., Worker]]:
+    with ExitStack() as stack:
+
+        def make(table: str, server: FaultyGateway, **settings: str) -> Worker:
+            environment = cloud.environment(
+                table, server.url, REAPER_FRESH_SECONDS="0", REAPER_HEARTBEAT_MODE="off", **settings
+            )
+            for name, value in environment.items():
+                monkeypatch.setenv(name, value)
+            worker = Worker(load_settings("us-east-1"), AuditLog("/dev/null"), boto3.Session())
+            return stack.enter_context(closing(worker))
+
+        yield make
+
+
+def each_segment(worker: Worker) -> list[SweepResult]:
+    return [worker.sweep(Some((number,)), spread=False) for number in range(OF)]
+
+
+def test_the_segments_together_come_to_what_a_sweep_of_the_table_does(cloud, worker):
+    table = cloud.make_table(("connectionId", "S"))
+    names = [f"c{n:03}" for n in range(400)]
+    gone = set(names[::4])
+    cloud.put(table, *(zombie(name) for name in names))
+    with FaultyGateway(dict.fromkeys(gone, faults.gone)) as server:
+        results = each_segment(worker(table, server))
+
+    reports = [result.report for result in results]
+    assert sum(report.scanned for report in reports) == 400
+    assert sum(report.evicted for report in reports) == 100
+    assert cloud.ids(table) == set(names) - gone
+    assert sum(result.details.share for result in results) == 1
+    assert all(20 < report.scanned < 180 for report in reports), "samples of a like size"
+
+
+def test_each_segment_holds_by_itself_what_the_wrong_api_says(cloud, worker):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:03}") for n in range(100)))
+    with FaultyGateway(default=faults.gone) as server:
+        results = each_segment(worker(table, server))
+
+    assert {result.report.hold_reason for result in results} == {"unproven-endpoint"}
+    assert len(cloud.ids(table)) == 100
+
+
+def test_rows_of_one_partition_key_are_all_in_one_segment_and_judged_by_each_other(cloud, worker):
+    """So a room that all have left is held, where a worker by itself would let it go."""
+    table = cloud.make_table(("room", "S"), ("connectionId", "S"))
+    cloud.put(table, *(zombie(f"left-{n}", room={"S": "left"}) for n in range(30)))
+    left = cloud.ids(table)
+    with FaultyGateway(dict.fromkeys(left, faults.gone)) as server:
+        one = worker(table, server)
+        (its_segment,) = [n for n in range(OF) if in_segment(cloud, table, n)]
+        for room in (f"room-{n}" for n in range(8)):
+            cloud.put(table, *(zombie(f"{room}-{n}", room={"S": room}) for n in range(10)))
+        strangers = in_segment(cloud, table, its_segment) - left
+        for name in strangers:
+            room = {"S": name.rpartition("-")[0]}
+            cloud.dynamodb.delete_item(
+                TableName=table, Key={"room": room, "connectionId": {"S": name}}
+            )
+        parts = [result.report for result in each_segment(one)]
+        after_parts = cloud.ids(table)
+        whole = one.sweep(spread=False).report
+
+    held = parts.pop(its_segment)
+    assert (held.hold_reason, held.held, held.evicted) == ("unproven-endpoint", 30, 0)
+    assert {report.hold_reason for report in parts} == {None}
+    assert left <= after_parts
+    assert (whole.hold_reason, whole.evicted) == (None, 30)
+
+
+def in_segment(cloud, table: str, number: int) -> set[str]:
+    page = cloud.dynamodb.scan(TableName=table, Segment=number, TotalSegments=OF)
+    return {item["connectionId"]["S"] for item in page["Items"]}
+
+
+def test_a_portion_keeps_to_its_share_of_the_budget_and_of_the_read_units(cloud, worker):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:03}") for n in range(400)))
+    with FaultyGateway() as server:
+        one = worker(
+            table, server, REAPER_QUOTA_RPS="200", REAPER_QUOTA_SHARE="1", REAPER_SCAN_MAX_RCU="400"
+        )
+        report = one.sweep(Some((0,)), spread=False).report
+
+    assert report.seconds >= report.scanned / (200 / OF) - 0.5
+
+
+def test_a_portion_that_is_lost_midway_asks_nobody_any_more(cloud, worker):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:03}") for n in range(200)))
+
+    class Lost:
+        of, segments, started_at, is_all_here = OF, (0, 1, 2, 3), 0.0, True
+
+        @property
+        def is_lost(self) -> bool:
+            return len(server.requests) > 20
+
+    with FaultyGateway(default=faults.gone) as server:
+        one = worker(table, server, REAPER_QUOTA_RPS="100", REAPER_QUOTA_SHARE="1")
+        report = one.sweep(Lost(), spread=False).report
+
+    assert report.api_calls < 40
+    assert len(cloud.ids(table)) == 200
