@@ -24,6 +24,7 @@ def check_queue(queue: WorkQueue) -> Iterator[Finding]:
     except QueueError as error:
         yield Finding(False, str(error))
         return
+    yield Finding(True, "sqs:GetQueueAttributes is granted")
     for permission, fault in queue.try_out():
         if isinstance(fault, AccessDenied):
             yield not_granted(permission, resource)
@@ -42,7 +43,9 @@ def _finding_of_visibility(facts: QueueFacts) -> Finding:
             " VisibilityTimeout to 60",
         )
     return Finding(
-        True, f"the segments of a worker that dies are swept by another {seconds:g} s later"
+        True,
+        f"the segments of a worker that dies are swept by another {seconds:g} s later (the queue's"
+        " visibility timeout)",
     )
 
 

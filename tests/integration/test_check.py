@@ -156,3 +156,54 @@ def test_a_throttled_account_is_not_mistaken_for_a_wrong_endpoint(cloud):
         done = cloud.reaper("check", environment=cloud.environment(table, server.url))
 
     assert "the account's throttle is exhausted" in done.stdout
+
+
+def findings_of_queue(cloud, lone_api, url: str) -> list[str]:
+    table = cloud.make_table(("connectionId", "S"))
+    done = cloud.reaper(
+        "check", environment=cloud.environment(table, lone_api, REAPER_QUEUE_URL=url)
+    )
+    words = ("queue", "sqs:", "given up")
+    return [line for line in done.stdout.splitlines() if any(word in line for word in words)]
+
+
+def test_a_work_queue_that_is_as_it_should_be(cloud, lone_api):
+    queue = cloud.make_queue(visibility_seconds=60)
+    assert findings_of_queue(cloud, lone_api, queue.url) == [
+        "✓ sqs:GetQueueAttributes is granted",
+        "✓ sqs:SendMessage is granted",
+        "✓ sqs:ReceiveMessage is granted",
+        "✓ sqs:ChangeMessageVisibility is granted",
+        "✓ sqs:DeleteMessage is granted",
+        "✓ the segments of a worker that dies are swept by another 60 s later (the queue's"
+        " visibility timeout)",
+        f"✓ no segment was given up: {queue.dead_letters_url} is empty",
+    ]
+
+
+def test_what_is_wrong_with_a_work_queue_is_told_with_its_cure(cloud, lone_api):
+    hasty = cloud.make_queue(visibility_seconds=2)
+    (fault,) = [line for line in findings_of_queue(cloud, lone_api, hasty.url) if line[0] == "✗"]
+    assert fault.startswith("✗ the queue's visibility timeout of 2 s is too short")
+
+    given_up = cloud.make_queue(visibility_seconds=60)
+    given_up.client.send_message(
+        QueueUrl=given_up.dead_letters_url,
+        MessageBody="x",
+        MessageGroupId="0",
+        MessageDeduplicationId="0",
+    )
+    (fault,) = [line for line in findings_of_queue(cloud, lone_api, given_up.url) if line[0] == "✗"]
+    assert fault == f"✗ 1 segments were given up: see {given_up.dead_letters_url}"
+
+    url = f"{hasty.url.removesuffix('.fifo')}-lonely.fifo"
+    hasty.client.create_queue(
+        QueueName=url.rsplit("/", 1)[1],
+        Attributes={"FifoQueue": "true", "VisibilityTimeout": "60"},
+    )
+    (fault,) = [line for line in findings_of_queue(cloud, lone_api, url) if line[0] == "✗"]
+    assert fault.startswith("✗ the queue has no dead-letter queue")
+
+    (fault,) = findings_of_queue(cloud, lone_api, hasty.url.replace(".fifo", "x.fifo"))
+    assert "there is no queue" in fault
+    assert fault.endswith("correct REAPER_QUEUE_URL")
