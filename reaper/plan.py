@@ -56,7 +56,7 @@ def show_plan(population: Population, schedule: Schedule, *, as_json: bool) -> l
     reasons = list(obstacles(population, schedule))
     if as_json:
         found = {
-            "reaper": ours._asdict() | {"dollars": ours.dollars},
+            "reaper": ours._asdict() | {"dollars": ours.dollars, "workers": ours.workers},
             "naive": naive._asdict() | {"dollars": naive.dollars},
             "obstacles": reasons,
         }
@@ -70,6 +70,13 @@ def show_plan(population: Population, schedule: Schedule, *, as_json: bool) -> l
         table.add_row(label, show(ours), show(naive))
     console = Console()
     console.print(table)
+    if ours.workers > 1:
+        console.print(
+            f"It takes {ours.workers} workers of one core each, who share sweeps through"
+            " REAPER_QUEUE_URL.",
+            soft_wrap=True,
+            highlight=False,
+        )
     minutes = population.connections * 30 * 24 * 60
     console.print(
         f"The connections themselves cost ${minutes * CONNECTION_MINUTE:,.2f} a month."

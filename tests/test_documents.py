@@ -6,8 +6,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from reaper.core.alerts import Kind
 from reaper.core.breaker import HoldReason
+from reaper.core.plan import NEW_CONNECTIONS_PER_SECOND, ONE_WORKER_RPS, plan
+from reaper.core.population import Population, Schedule
+from reaper.core.triage import HeartbeatMode, TriageRules
 from reaper.environment import load_settings
 from reaper.settings import variables
 from reaper.telemetry.sinks.metrics import UNITS
@@ -79,3 +84,45 @@ def test_readme_lists_every_metric_by_both_names():
     assert {name for name, _ in rows if name} == UNITS.keys()
     exposed = re.findall(r"^# TYPE (reaper_\w+)", sink.exposition().decode(), re.MULTILINE)
     assert {name for _, name in rows} == set(exposed)
+
+
+def numbers_of(line: str) -> list[float]:
+    """Those in the cells of a table's row."""
+    cells = (cell.strip().replace(",", "").removeprefix("$") for cell in line.split("|"))
+    return [float(cell) for cell in cells if re.fullmatch(r"[\d.]+", cell)]
+
+
+def test_the_numbers_about_scale_are_what_the_plan_says():
+    text = (ROOT / "docs" / "scale.md").read_text()
+    mix = {
+        "mean_life_seconds": 2400.0,
+        "messages_per_minute": 1.0,
+        "zombie_rate": 0.05,
+        "row_bytes": 200,
+    }
+    schedule = Schedule(TriageRules(60, 7500, 180, HeartbeatMode.IDLE, 480), 300, 5, 1_000_000, 1)
+    needs = [
+        (numbers_of(line), "| yes |" in line)
+        for line in text.splitlines()
+        if re.match(r"\| [\d,]+ \| (yes|no) \|", line)
+    ]
+    assert len(needs) == 6
+    for (connections, *told), has_seen in needs:
+        of = plan(Population(int(connections), **mix, notes_last_seen=has_seen), schedule)
+        read_units = of.read_units_per_month / (30 * 86_400 / 300) / 150
+        needed = [of.rps, of.workers, read_units, of.heartbeat_dollars, of.table_dollars]
+        assert told == [round(one) for one in needed]
+
+    walls = [
+        numbers_of(line)[:2] for line in text.splitlines() if re.match(r"\| [\d,]+ \| \d", line)
+    ]
+    of_a_million = [
+        plan(Population(1_000_000, **mix, notes_last_seen=has_seen), schedule)
+        for has_seen in (False, True)
+    ]
+    for told, of in zip(zip(*walls, strict=True), of_a_million, strict=True):
+        read_units = of.read_units_per_month / (30 * 86_400 / 300) / 150
+        rates = 1_000 / of.rps, ONE_WORKER_RPS / of.rps
+        then = 10_000 / of.rps, 100 * ONE_WORKER_RPS / of.rps, 40_000 / read_units
+        opened = NEW_CONNECTIONS_PER_SECOND * 2400 / 1e6
+        assert told == pytest.approx([1e6 * one for one in (*rates, opened, *then)], rel=1e-5)

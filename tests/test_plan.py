@@ -26,6 +26,16 @@ def test_as_json_it_is_one_object(capsys):
     assert found["reaper"]["dollars"] < found["naive"]["dollars"] / 20
 
 
+def test_it_says_how_many_workers_a_rate_takes(monkeypatch, capsys):
+    monkeypatch.setenv("REAPER_QUOTA_RPS", "100000")
+    monkeypatch.setenv("REAPER_QUOTA_SHARE", "1")
+    million = ["plan", "--connections", "1000000", "--mean-life-seconds", "7200"]
+    assert main(million) == 0
+    assert "It takes 2 workers of one core each" in capsys.readouterr().out
+    assert main([*million, "--json", "--last-seen"]) == 0
+    assert json.loads(capsys.readouterr().out)["reaper"]["workers"] == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "reason"),
     [

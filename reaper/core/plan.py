@@ -27,6 +27,10 @@ NEW_CONNECTIONS_PER_SECOND = 500.0
 NAIVE_INTERVAL_SECONDS = 60.0
 """The heartbeat that people write first: a POST to every row each minute."""
 
+ONE_WORKER_RPS = 5_000.0
+"""What one process on one core does in a slow hour of a shared machine (``make bench``, rows a
+second of a sweep). In a fast hour, or on a core of its own, it is up to twice that."""
+
 SCAN_BYTES_PER_UNIT = 8192
 READ_BYTES_PER_UNIT = 4096
 WRITE_BYTES_PER_UNIT = 1024
@@ -57,6 +61,11 @@ class Plan(NamedTuple):
     @property
     def dollars(self) -> float:
         return self.heartbeat_dollars + self.table_dollars
+
+    @property
+    def workers(self) -> int:
+        """Processes, of one core each, that such a rate takes."""
+        return ceil(self.rps / ONE_WORKER_RPS)
 
 
 def plan(population: Population, schedule: Schedule) -> Plan:
