@@ -28,6 +28,14 @@ RETRY_SECONDS = 1.0
 TICK_SECONDS = 0.2
 
 
+_SLEEPLESS_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def sleepless_clock() -> float:
+    """Seconds that never go back, and go by also while the machine sleeps (on Linux)."""
+    return time.clock_gettime(_SLEEPLESS_CLOCK)
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A segment with the message that it came as."""
@@ -35,7 +43,7 @@ class Taken:
     segment: Segment
     message: Message
     asked_at: float
-    """When SQS was asked for it, by the monotonic clock: it is ours from a later moment on."""
+    """When SQS was asked for it, by the sleepless clock: it is ours from a later moment on."""
 
 
 class Lease:
@@ -53,7 +61,7 @@ class Lease:
         visibility_seconds: float,
         started_at: float,
         is_stuck: Callable[[], bool],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = sleepless_clock,
     ) -> None:
         """``take_more`` waits so many seconds for another segment. A sweep that ``is_stuck``
         keeps its segments no longer than the visibility timeout.

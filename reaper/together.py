@@ -15,10 +15,10 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from reaper.aws.queue import QueueError, QueueFacts, WorkQueue
+from reaper.aws.queue import LONGEST_WAIT_SECONDS, Message, QueueError, QueueFacts, WorkQueue
 from reaper.core.segments import NoSegment, Segment, may_be_planned, plan_of, sweep_at
 from reaper.faults import publish_fault
-from reaper.lease import Lease, Taken
+from reaper.lease import Lease, Taken, sleepless_clock
 from reaper.rounds import RETRY_SECONDS, Sweeping, tell_of_overrun
 from reaper.telemetry.alerts import Alerts
 from reaper.telemetry.health import Health
@@ -27,9 +27,6 @@ from reaper.telemetry.publish import Publisher
 log = structlog.get_logger()
 
 EPOCH = datetime.fromtimestamp(0, UTC)
-
-WAIT_SECONDS = 2
-"""One request for a segment takes so long at most, and a signal waits for its end."""
 
 
 class SegmentGivenUp(Exception):
@@ -67,6 +64,7 @@ class Together:
         """The last sweep that this worker has put on the queue."""
         self._can_plan = True
         self._dead_letters = 0
+        self._planning = threading.Lock()
         self._stopping = threading.Event()
         self._scheduler = BackgroundScheduler(timezone=UTC)
         self._thread = threading.Thread(target=self._work, name="together", daemon=True)
@@ -85,15 +83,22 @@ class Together:
         self._thread.start()
 
     def stop(self, timeout_seconds: float) -> bool:
+        give_up_at = time.monotonic() + timeout_seconds
         self._stopping.set()
         self._scheduler.shutdown(wait=False)
         self._thread.join(timeout_seconds)
-        return not self._thread.is_alive()
+        has_planned = self._planning.acquire(timeout=max(0.0, give_up_at - time.monotonic()))
+        return has_planned and not self._thread.is_alive()
 
     # Planning
 
     def _plan(self) -> None:
         """Put the sweep that goes on by now on the queue. Others do the same; SQS keeps one."""
+        with self._planning:
+            if not self._stopping.is_set():
+                self._plan_sweep()
+
+    def _plan_sweep(self) -> None:
         now = self._wall_clock()
         sweep = sweep_at(now, self._interval_seconds)
         if self._planned == sweep:
@@ -149,7 +154,7 @@ class Together:
 
     def _take_and_sweep(self) -> None:
         facts = self._queue_facts()
-        first = self._take(WAIT_SECONDS)
+        first = self._take(LONGEST_WAIT_SECONDS)
         if first is None:
             if self._can_plan:
                 self._health.nothing_to_do()
@@ -175,10 +180,17 @@ class Together:
 
     def _take(self, wait_seconds: int) -> Taken | None:
         """A segment that is to be swept now; None if none comes within that time."""
-        asked_at = time.monotonic()
-        message = self._queue.take(wait_seconds)
-        if message is None:
-            return None
+        while True:
+            asked_at = sleepless_clock()
+            message = self._queue.take(wait_seconds)
+            if message is None:
+                return None
+            segment = self._read(message)
+            if segment is not None:
+                return Taken(segment, message, asked_at)
+
+    def _read(self, message: Message) -> Segment | None:
+        """The segment that it is about, or None if there is nothing to be swept."""
         try:
             segment = Segment.of_table(message.text, self._table)
         except NoSegment as error:
@@ -197,7 +209,7 @@ class Together:
                 segment=segment.number,
                 times_taken=message.times_taken,
             )
-        return Taken(segment, message, asked_at)
+        return segment
 
     def _queue_facts(self) -> QueueFacts:
         if self._facts is None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 from botocore import xform_name
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reaper.aws.errors import AccessDenied, error_response, is_denied
@@ -17,6 +18,9 @@ from reaper.core.segments import Segment
 
 BATCH = 10
 """The most messages that SQS takes in one request."""
+
+LONGEST_WAIT_SECONDS = 2
+"""One request for a message takes so long at most, and a signal waits for its end."""
 
 
 class QueueError(Exception):
@@ -57,7 +61,8 @@ class WorkQueue:
     def __init__(self, session: boto3.Session, region: str, url: str) -> None:
         self.url = url
         self.region = region
-        self._client = session.client("sqs", region_name=region, config=API_CONFIG)
+        config = API_CONFIG.merge(Config(connect_timeout=3, read_timeout=LONGEST_WAIT_SECONDS + 3))
+        self._client = session.client("sqs", region_name=region, config=config)
 
     def facts(self) -> QueueFacts:
         """Ask how the queue was set up."""
@@ -89,7 +94,10 @@ class WorkQueue:
         )
 
     def take(self, wait_seconds: int) -> Message | None:
-        """Take a message of a group of which nobody has one; None if none comes in that time."""
+        """Take a message of a group of which nobody has one; None if none comes in that time.
+
+        At most ``LONGEST_WAIT_SECONDS`` long.
+        """
         answer = self._call(
             "ReceiveMessage",
             QueueUrl=self.url,
