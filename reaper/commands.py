@@ -65,7 +65,7 @@ def run(settings: Settings, worker: Worker) -> int:
         dry_run=settings.dry_run,
     )
     publisher = make_publisher(settings, alerts, history, sinks)
-    rounds = make_rounds(settings, worker, publisher, alerts, health)
+    rounds = _make_rounds(settings, worker, publisher, alerts, health)
     Daemon(worker, publisher, alerts, health, rounds).run()
     if server is not None:
         server.close()
@@ -73,25 +73,14 @@ def run(settings: Settings, worker: Worker) -> int:
     return DONE
 
 
-def make_rounds(
-    settings: Settings, worker: Worker, publisher: Publisher, alerts: Alerts, health: Health
-) -> Rounds:
-    """Alone, or with others through REAPER_QUEUE_URL; only then that is imported."""
-    interval_seconds = settings.sweep_interval_seconds
-    if settings.queue_url is None:
-        return Alone(interval_seconds, alerts)
-    from reaper.aws.queue import WorkQueue
-    from reaper.together import Together
-
-    queue = WorkQueue(worker.session, worker.region, settings.queue_url)
-    segments = settings.scan_segments
-    about = queue, settings.table_name, segments, interval_seconds
-    return Together(*about, publisher, alerts, health)
-
-
 def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: bool) -> int:
     configure_sentry()
     garbage.settle_in()
+    if settings.queue_url is not None:
+        log.warning(
+            "this sweep is of the whole table, at the whole budget, beside the workers who share"
+            " theirs through REAPER_QUEUE_URL"
+        )
     if trust_endpoint:
         log.warning(
             "the endpoint is trusted by --trust-endpoint: rows that answer 410 twice count as"
@@ -184,6 +173,23 @@ def show_variables(*, markdown: bool, example: bool) -> int:
 def fail(why: str) -> int:
     print(f"reaper: {why}", file=sys.stderr)
     return FAILED
+
+
+def _make_rounds(
+    settings: Settings, worker: Worker, publisher: Publisher, alerts: Alerts, health: Health
+) -> Rounds:
+    """Alone, or with others through REAPER_QUEUE_URL; only then that is imported."""
+    interval_seconds = settings.sweep_interval_seconds
+    if settings.queue_url is None:
+        return Alone(interval_seconds, alerts)
+    from reaper.aws.queue import WorkQueue
+    from reaper.together import Together
+
+    queue = WorkQueue(worker.session, worker.region, settings.queue_url)
+    segments = settings.scan_segments
+    log.info("sweeps are shared through a queue", queue=settings.queue_url, segments=segments)
+    about = queue, settings.table_name, segments, interval_seconds
+    return Together(*about, publisher, alerts, health)
 
 
 def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:

@@ -12,7 +12,7 @@ from tests import faulty_gateway as faults
 from tests.browser import browser_tab
 from tests.faulty_gateway import FaultyGateway
 from tests.integration.conftest import daemon, eventually
-from tests.integration.test_daemon import sweeps
+from tests.integration.test_daemon import log_of, sweeps
 from tests.integration.test_sweep import zombie
 
 
@@ -93,6 +93,22 @@ def test_what_went_wrong_is_on_the_page_as_text(cloud, tab, shown):
         shown(table, server.url)
         cloud.dynamodb.delete_table(TableName=table)
         eventually(lambda: table in tab.text("#notices"))
+
+
+def test_a_worker_who_shares_sweeps_shows_which_segments_it_did(cloud, tab, shown, tmp_path):
+    table, queue = cloud.make_table(("connectionId", "S")), cloud.make_queue(30)
+    cloud.put(table, *(zombie(f"l{n}") for n in range(40)))
+    shared = {"REAPER_QUEUE_URL": queue.url, "REAPER_SCAN_SEGMENTS": "8"}
+    with FaultyGateway() as server:
+        others = cloud.environment(table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="1", **shared)
+        with daemon(others, tmp_path / "other"):
+            log, _ = shown(table, server.url, **shared)
+            eventually(lambda: "segments" in tab.text("#live-note"))
+            note = tab.text("#live-note")
+    done = [entry["segments"] for entry in log_of(log) if entry["event"] == "segments are done"]
+    assert note.partition(" in segments ")[2] in {
+        f"{', '.join(map(str, segments))} of 0 to 7" for segments in done
+    }
 
 
 @pytest.mark.parametrize("dark", [False, True])
