@@ -212,6 +212,7 @@ def test_metrics_are_put_to_cloudwatch(cloud, chat, tmp_path):
         "Messages": 1,
         "HeartbeatMessageRatio": 2,
         "LiveConnections": 2,
+        "SweepShare": 1,
         "ZombiesEvicted": 0,
         "ZombiesHeld": 0,
         "UnknownProbes": 0,

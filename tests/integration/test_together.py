@@ -80,7 +80,7 @@ def crew(tmp_path) -> Iterator[type]:
 
 def wait_for_tick(interval_seconds: float) -> int:
     """Until just before the next sweep begins. Returns its number."""
-    time.sleep(interval_seconds - time.time() % interval_seconds - 0.2)
+    time.sleep((interval_seconds - 0.2 - time.time()) % interval_seconds)
     return round((time.time() + 0.2) / interval_seconds)
 
 
@@ -97,7 +97,7 @@ def busiest_second(server: FaultyGateway) -> int:
 
 def test_workers_share_a_sweep_whoever_dies_sleeps_or_joins(cloud, queue, crew, tmp_path):
     """One is killed, one is stopped for longer than the visibility timeout, one joins."""
-    interval, budget_rps, rows = 24, 160, 1500
+    interval, budget_rps, rows = 16, 160, 1000
     table = cloud.make_table(("connectionId", "S"))
     zombies = {f"c{n:04}" for n in range(0, rows, 10)}
     cloud.put(table, *(zombie(f"c{n:04}") for n in range(rows)))
@@ -129,7 +129,7 @@ def test_workers_share_a_sweep_whoever_dies_sleeps_or_joins(cloud, queue, crew, 
 
 
 def test_without_mishap_every_row_is_asked_once_and_every_worker_has_its_part(cloud, queue, crew):
-    interval, rows = 8, 600
+    interval, rows = 6, 600
     table = cloud.make_table(("connectionId", "S"))
     cloud.put(table, *(zombie(f"c{n:04}") for n in range(rows)))
     with FaultyGateway() as server:
@@ -239,7 +239,7 @@ def test_pongs_need_all_rows_of_a_connection_in_one_segment(cloud, queue, crew):
         environment = cloud.environment(
             table,
             server.url,
-            **(settings(queue, 600, 400) | {"REAPER_HEARTBEAT_MODE": "idle"}),
+            **(settings(queue, 60, 400) | {"REAPER_HEARTBEAT_MODE": "idle"}),
             REAPER_PONG_TIMEOUT_SECONDS="5",
         )
         team = crew(environment)

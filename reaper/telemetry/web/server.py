@@ -16,6 +16,9 @@ LONGEST_CONNECTION_SECONDS = 15.0
 """From its opening to its end, whatever the client does; a request takes milliseconds."""
 
 
+LONGEST_CLOSE_SECONDS = 1.0
+
+
 class Page(NamedTuple):
     """What is answered to a GET."""
 
@@ -56,7 +59,15 @@ class HttpServer:
         return int(self._server.effective_port)
 
     def close(self) -> None:
-        self._server.close()
+        """Listen no more. Done by the server's own thread, which may be waiting on the socket."""
+        closed = threading.Event()
+
+        def close() -> None:
+            self._server.close()
+            closed.set()
+
+        self._server.trigger.pull_trigger(close)
+        closed.wait(LONGEST_CLOSE_SECONDS)
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
