@@ -54,7 +54,7 @@ def _finding_of_dead_letters(queue: WorkQueue, facts: QueueFacts) -> Finding:
         return Finding(
             False,
             "the queue has no dead-letter queue, so that a segment which cannot be swept is tried"
-            " for ever and nobody is told: give it a RedrivePolicy with a maxReceiveCount of 5",
+            " for ever and nobody is told: give it a RedrivePolicy with a maxReceiveCount of 10",
         )
     try:
         count = queue.count_dead_letters(facts.dead_letter_queue)

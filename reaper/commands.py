@@ -188,8 +188,15 @@ def _make_rounds(
     queue = WorkQueue(worker.session, worker.region, settings.queue_url)
     segments = settings.scan_segments
     log.info("sweeps are shared through a queue", queue=settings.queue_url, segments=segments)
-    about = queue, settings.table_name, segments, interval_seconds
-    return Together(*about, publisher, alerts, health)
+    return Together(
+        queue=queue,
+        table=settings.table_name,
+        segments=segments,
+        interval_seconds=interval_seconds,
+        publisher=publisher,
+        alerts=alerts,
+        health=health,
+    )
 
 
 def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:

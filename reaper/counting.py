@@ -9,6 +9,7 @@ import structlog
 
 from reaper.aws.messages import MessagesUnknown
 from reaper.core.model import Endpoint
+from reaper.core.portion import Extrapolation, Portion, share_of
 from reaper.core.report import Tally
 
 log = structlog.get_logger()
@@ -31,28 +32,29 @@ class MessageCounter:
     def __init__(self, source: Source | None, *, by_rows: bool) -> None:
         self._source = source
         self._by_rows = by_rows
-        self._heartbeats = 0.0
-        """Of sweeps that are over, for the whole table."""
+        self._heartbeats = Extrapolation()
 
-    def note(self, tally: Tally, share: float, now: float) -> None:
-        """A sweep of that share of the table has come so far."""
+    def note(self, tally: Tally, portion: Portion, now: float) -> None:
+        """A running sweep has come so far."""
         if self._source is not None:
-            self._source.note_heartbeats(self._heartbeats + tally.heartbeats / share, now)
+            sweep, share = portion.started_at, share_of(portion)
+            total = self._heartbeats.total_with(sweep, tally.heartbeats, share)
+            self._source.note_heartbeats(total, now)
 
-    def sweep_over(self, tally: Tally, share: float) -> None:
-        self._heartbeats += tally.heartbeats / share
+    def sweep_over(self, tally: Tally, portion: Portion) -> None:
+        self._heartbeats.add(portion.started_at, tally.heartbeats, share_of(portion))
 
     def count(
-        self, endpoints: list[Endpoint], tally: Tally, share: float, now: float
+        self, endpoints: list[Endpoint], tally: Tally, portion: Portion, now: float
     ) -> int | None:
         """The messages of a sweep that is over; None where nobody counts them."""
         if self._by_rows:
             return round(tally.counted_messages)
         if self._source is None:
             return None
-        self._source.note_heartbeats(self._heartbeats, now)
+        self._source.note_heartbeats(self._heartbeats.total, now)
         try:
-            return round(self._source.count(endpoints, now) * share)
+            return round(self._source.count(endpoints, now) * share_of(portion))
         except MessagesUnknown as error:
             log.warning("messages are not counted", why=str(error))
             return None

@@ -11,9 +11,9 @@ import structlog
 
 from reaper.aws.errors import TableError
 from reaper.core.portion import Portion
-from reaper.core.report import Progress
+from reaper.core.report import Progress, SweepResult
 from reaper.faults import publish, publish_fault
-from reaper.rounds import Ended, Rounds
+from reaper.rounds import Ended, Outcome, Rounds
 from reaper.signals import wait_for_stop_signal
 from reaper.telemetry import systemd
 from reaper.telemetry.alerts import Alerts
@@ -79,7 +79,7 @@ class Daemon:
     def _sweep(self, portion: Portion | None) -> Ended:
         """One sweep. Whatever happens, the rounds go on."""
         self._health.sweep_moves()
-        checkin, started, finished = None, time.monotonic(), False
+        checkin, started, outcome = None, time.monotonic(), Outcome.FAILED
         try:
             if portion is None:
                 checkin = self._alerts.sweep_started()
@@ -89,8 +89,7 @@ class Daemon:
                 is_stopping=self._stopping.is_set,
                 on_progress=self._on_progress,
             )
-            is_lost = portion is not None and portion.is_lost
-            finished = not is_lost and not self._stopping.is_set()
+            outcome = self._outcome(portion, result)
             publish(self._publisher, result)
         except TableError as error:
             log.error("sweep failed", why=str(error))
@@ -100,9 +99,16 @@ class Daemon:
             publish_fault(self._publisher, error)
         finally:
             took_seconds = time.monotonic() - started
-            self._health.sweep_over(finished=finished)
-            self._check_in(checkin, portion, took_seconds, ok=finished)
-        return Ended(took_seconds, finished)
+            self._health.sweep_over(finished=outcome.is_end)
+            self._check_in(checkin, portion, took_seconds, ok=outcome.is_end)
+        return Ended(outcome, took_seconds)
+
+    def _outcome(self, portion: Portion | None, result: SweepResult) -> Outcome:
+        if self._stopping.is_set():
+            return Outcome.STOPPED
+        if portion is not None and portion.is_lost:
+            return Outcome.LOST
+        return Outcome.DONE if result.is_complete else Outcome.CUT_SHORT
 
     def _check_in(
         self, checkin: str | None, portion: Portion | None, took_seconds: float, *, ok: bool

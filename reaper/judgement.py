@@ -6,12 +6,14 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from itertools import groupby, islice
+from math import ceil
 from operator import attrgetter
 
 import structlog
 
 from reaper.context import SweepContext
 from reaper.core.breaker import (
+    BreakerLimits,
     Evidence,
     HoldReason,
     explain,
@@ -66,7 +68,7 @@ class Judgement:
     """Evicts or holds what waits: every endpoint by its own evidence."""
 
     def __init__(self, context: SweepContext, evictor: Evictor) -> None:
-        self._limits = context.rules.breaker
+        self._context = context
         self._tally = context.tally
         self._is_stopping = context.is_stopping
         self._evictor = evictor
@@ -75,6 +77,12 @@ class Judgement:
 
     def site(self, endpoint: Endpoint) -> Site:
         return self._sites[endpoint]
+
+    @property
+    def _limits(self) -> BreakerLimits:
+        """The floor in rows is the table's, so a portion has its part of it."""
+        limits = self._context.rules.breaker
+        return replace(limits, min_gone_rows=ceil(limits.min_gone_rows * self._context.share()))
 
     @property
     def endpoints(self) -> list[Endpoint]:

@@ -15,11 +15,14 @@ from reaper.core.segments import Segment
 log = structlog.get_logger()
 
 TAKE_ALL_SECONDS = 2.0
-"""Whoever is alone takes all segments in about this time, one by one. Workers who begin together
-take turns at that, and come to have equally many, without knowing of each other."""
+"""Whoever is alone takes all segments in about this time, or a tenth of the interval, one by one.
+Workers who begin together take turns, and come to have equally many, unknown to each other."""
 
 LAST_WAIT_SECONDS = 1
 """For a segment that may be the last: SQS asks all its servers only when it is given time."""
+
+LOOK_AGAIN_SECONDS = 5.0
+"""While the sweep goes on, the queue is asked so often for what another worker has lost."""
 
 KEEPS_PER_TIMEOUT = 3
 """The visibility timeout is begun anew so often within itself."""
@@ -47,7 +50,7 @@ class Taken:
 
 
 class Lease:
-    """A portion that grows at first, while there are segments that nobody has.
+    """A portion that grows while there are segments that nobody has, until it is closed.
 
     It may get lost: when the process was stopped, or the queue out of reach, for longer than the
     visibility timeout, another worker may have the segments. The clock here tells that first.
@@ -60,11 +63,13 @@ class Lease:
         take_more: Callable[[int], Taken | None],
         visibility_seconds: float,
         started_at: float,
+        grow_seconds: float,
         is_stuck: Callable[[], bool],
         clock: Callable[[], float] = sleepless_clock,
     ) -> None:
-        """``take_more`` waits so many seconds for another segment. A sweep that ``is_stuck``
-        keeps its segments no longer than the visibility timeout.
+        """``take_more`` waits so many seconds for another segment, of which there may be some for
+        ``grow_seconds`` yet. A sweep that ``is_stuck`` keeps its segments no longer than the
+        visibility timeout.
         """
         self._queue = queue
         self._taken = [first]
@@ -73,13 +78,17 @@ class Lease:
         self._is_stuck = is_stuck
         self._clock = clock
         self._ours_until = first.asked_at + visibility_seconds
+        self._look_at = first.asked_at
+        self._grows_until = clock() + grow_seconds
         self._keep_at = first.asked_at + visibility_seconds / KEEPS_PER_TIMEOUT
         self._is_lost = False
+        self._growing = threading.Lock()
+        self._is_closed = False
         self._is_over = threading.Event()
         self.of = first.segment.of
         self.segments: tuple[int, ...] = (first.segment.number,)
         self.started_at = started_at
-        self.is_all_here = self.of == 1
+        self.is_all_here = self._is_closed = self.of == 1 or grow_seconds <= 0
         self._thread = threading.Thread(target=self._run, name="lease", daemon=True)
         self._thread.start()
 
@@ -95,6 +104,11 @@ class Lease:
                 visibility_seconds=self._visibility_seconds,
             )
         return self._is_lost
+
+    def close(self) -> None:
+        """From now on none is added."""
+        with self._growing:
+            self._is_closed = True
 
     def finish(self) -> None:
         """The sweep has seen them to their end."""
@@ -143,10 +157,12 @@ class Lease:
     def _run(self) -> None:
         try:
             while not self._is_over.wait(self._pause_seconds) and not self.is_lost:
-                if not self.is_all_here:
-                    self._grow()
                 if self._clock() >= self._keep_at:
                     self._keep()
+                if self._clock() >= self._grows_until:
+                    self.is_all_here = True
+                elif self._clock() >= self._look_at and not self._is_closed:
+                    self._grow()
         except Exception as error:
             log.exception("the lease is not kept any longer", why=repr(error))
         finally:
@@ -154,28 +170,35 @@ class Lease:
 
     @property
     def _pause_seconds(self) -> float:
-        return TICK_SECONDS if self.is_all_here else TAKE_ALL_SECONDS / self.of
+        take_all_seconds = min(TAKE_ALL_SECONDS, self._taken[0].segment.every / 10)
+        return TICK_SECONDS if self.is_all_here else take_all_seconds / self.of
 
     def _grow(self) -> None:
+        another, was_all_here = None, self.is_all_here
         try:
-            another = self._take_more(LAST_WAIT_SECONDS)
+            another = self._take_more(0 if was_all_here else LAST_WAIT_SECONDS)
+            if another is not None and not self._takes(another):
+                self._queue.keep([another.message], 0)
+                another = None
         except QueueError as error:
             log.warning("no more segments can be taken", why=str(error))
-            another = None
-        if another is not None and not self._belongs(another.segment):
-            self._queue.keep([another.message], 0)
-            another = None
-        if another is not None:
-            self._taken.append(another)
-            self.segments = tuple(sorted(taken.segment.number for taken in self._taken))
         self.is_all_here = another is None or len(self._taken) == self.of
         if self.is_all_here:
+            self._look_at = self._clock() + LOOK_AGAIN_SECONDS
+        if self.is_all_here and not was_all_here:
             log.info("segments are taken", **self._names)
 
-    def _belongs(self, segment: Segment) -> bool:
-        first = self._taken[0].segment
-        is_same_sweep = (segment.sweep, segment.of) == (first.sweep, first.of)
-        return is_same_sweep and segment.number not in self.segments
+    def _takes(self, another: Taken) -> bool:
+        """Add one to the portion, if it belongs there and the sweep is not just over."""
+        with self._growing:
+            segment = another.segment
+            is_same_sweep = segment.is_of_sweep(self._taken[0].segment)
+            if self._is_closed or not is_same_sweep or segment.number in self.segments:
+                return False
+            self._taken.append(another)
+            self.segments = tuple(sorted(taken.segment.number for taken in self._taken))
+            self.is_all_here = False
+            return True
 
     def _keep(self) -> None:
         """Begin the visibility timeout anew."""

@@ -173,7 +173,7 @@ class Prober:
         now = self._clock()
         while self._later and self._later[0][0] <= now:
             self.ask_next(heapq.heappop(self._later)[2])
-        self._bucket.rate = self._rate.rate(now) * self._share()
+        self._bucket.set_rate(self._rate.rate(now) * self._share(), now)
         for lane in self._turns:
             lane.room.adjust(self._bucket.rate, now)
         while (free := self._next_lane()) is not None and self._bucket.take(now):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Protocol
 
 import structlog
@@ -28,13 +29,30 @@ BREATH_SECONDS = 1.0
 """After a sweep that was too long, the next one waits this long, so that its job has ended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Outcome(Enum):
     """How a sweep ended."""
 
+    DONE = "done"
+    """Every row got its turn, whatever came of it."""
+    CUT_SHORT = "cut short"
+    """No answer told anything."""
+    FAILED = "failed"
+    """It broke off."""
+    STOPPED = "stopped"
+    """A signal came."""
+    LOST = "lost"
+    """Its portion may be another worker's by now."""
+
+    @property
+    def is_end(self) -> bool:
+        """Whether it reached its end."""
+        return self in (Outcome.DONE, Outcome.CUT_SHORT)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    outcome: Outcome
     took_seconds: float
-    finished: bool
-    """It saw its portion to the end, whatever it found there."""
 
 
 Sweeping = Callable[[Portion | None], Ended]
@@ -98,7 +116,7 @@ class Alone:
             return
         if ended.took_seconds > self._interval_seconds:
             wait_seconds = BREATH_SECONDS
-        elif not ended.finished:
+        elif not ended.outcome.is_end:
             wait_seconds = min(RETRY_SECONDS, self._interval_seconds)
         else:
             return

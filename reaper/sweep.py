@@ -71,8 +71,7 @@ class Sweep:
         audit: Audit,
         hooks: Sequence[Step],
     ) -> None:
-        rules = context.rules
-        self._rules = rules
+        self._rules = rules = context.rules
         self._tally = context.tally
         self._clock = context.clock
         self._wall_clock = context.wall_clock
@@ -120,10 +119,14 @@ class Sweep:
 
     @property
     def details(self) -> Details:
-        interval = self._rules.triage.heartbeat_interval_seconds
-        reasons, prober, portion = self._tally.evicted_by_reason, self._prober, self._portion
-        sent = prober.latencies, prober.slowdowns
-        return Details(reasons, *sent, interval, portion.segments, portion.of)
+        return Details(
+            evicted_by_reason=self._tally.evicted_by_reason,
+            latencies=self._prober.latencies,
+            slowdowns=self._prober.slowdowns,
+            heartbeat_interval_seconds=self._rules.triage.heartbeat_interval_seconds,
+            segments=self._portion.segments,
+            of=self._portion.of,
+        )
 
     def run(self) -> None:
         """Sweep until every row has its verdict, or until told to stop.
@@ -162,7 +165,10 @@ class Sweep:
 
     def _is_over(self) -> bool:
         is_answered = self._prober.idle and not self._pongs.awaited
-        return self._scan.exhausted and is_answered and not self._call_witnesses()
+        if not self._scan.exhausted or not is_answered or self._call_witnesses():
+            return False
+        self._portion.close()
+        return self._scan.exhausted  # unless another segment came just before
 
     def _give_up_the_blind(self) -> None:
         """An endpoint that tells nothing is asked no more, so that it does not hold up others."""
@@ -179,10 +185,9 @@ class Sweep:
 
     @property
     def _is_full(self) -> bool:
-        """Whether so many rows wait that no more are taken in.
+        """Whether so many rows wait that all open questions get their answers first.
 
-        Then all questions that are open get their answers first: the breaker judges on whole
-        evidence, never on the answers that happened to come soonest.
+        The breaker judges on whole evidence, never on the answers that happened to come soonest.
         """
         waiting = self._judgement.waiting + self._prober.postponed + self._pongs.awaited
         return waiting >= MOST_WAITING
@@ -207,15 +212,13 @@ class Sweep:
         for row in rows:
             sorted_rows[triage(row, cutoffs)].append(row)
         self._tally.count_triage(sorted_rows)
-        self._leave_alone([*sorted_rows[Triage.NEWBORN], *sorted_rows[Triage.FRESH]], now)
+        left_alone = [*sorted_rows[Triage.NEWBORN], *sorted_rows[Triage.FRESH]]
+        self._tally.count_messages(left_alone, now)
+        self._pongs.hear_of(left_alone)
+        self._judgement.remember_witnesses(left_alone)
         for row in sorted_rows[Triage.EXPIRED]:
             self._take_expired(row)
         self._ask(sorted_rows[Triage.DUE])
-
-    def _leave_alone(self, rows: Sequence[Row], now: float) -> None:
-        self._tally.count_messages(rows, now)
-        self._pongs.hear_of(rows)
-        self._judgement.remember_witnesses(rows)
 
     def _ask(self, rows: Iterable[Row]) -> None:
         """Once for all rows of a page that hold the same id."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import boto3
 import structlog
@@ -22,7 +23,7 @@ from reaper.aws.signing import Signer
 from reaper.context import SweepContext
 from reaper.core.breaker import HoldReason
 from reaper.core.pacing import spread_rate
-from reaper.core.portion import Portion, WholeTable, share_of
+from reaper.core.portion import Extrapolation, Portion, WholeTable, share_of
 from reaper.core.ratio import HeartbeatPace
 from reaper.core.report import Progress, Report, SweepResult, Tally
 from reaper.core.rows import RowReader
@@ -70,8 +71,7 @@ class Worker:
         self._pace = HeartbeatPace(ratio_limit(settings), time.monotonic())
         by_rows = settings.message_source == "attribute"
         self.counter = MessageCounter(self.messages, by_rows=by_rows)
-        self._calls_last_time: float | None = None
-        """Of the whole table."""
+        self._calls = Extrapolation()
         self._held_last_time: HoldReason | None = None
 
     @property
@@ -108,21 +108,23 @@ class Worker:
             self._set_pace(None)
             raise
         finally:
-            share = share_of(portion)
-            self.counter.sweep_over(tally, share)
+            self.counter.sweep_over(tally, portion)
         messages = (
-            None if is_over() else self.counter.count(sweep.endpoints, tally, share, time.time())
+            None if is_over() else self.counter.count(sweep.endpoints, tally, portion, time.time())
         )
         report = sweep.report(seconds=time.monotonic() - started, messages=messages)
         if sweep.is_complete:
-            self._calls_last_time = report.api_calls / share
+            self._calls.add(portion.started_at, report.api_calls, share_of(portion))
             if spread:
-                self._warn_of_budget(self._calls_last_time)
+                self._warn_of_budget(self._calls.of_sweep or 0.0)
         if spread and not is_over():
             self._set_pace(report if sweep.is_complete else None)
         self._warn_of_shape(tally)
         self._tell_of_the_end_of_a_hold(report.hold_reason)
-        return SweepResult(report, sweep.details, sweep.fault)
+        details = sweep.details
+        if not sweep.is_complete and details.share < 1:
+            details = replace(details, segments=())  # another sweep will count them
+        return SweepResult(report, details, sweep.fault, sweep.is_complete)
 
     def close(self) -> None:
         self.gateway.close()
@@ -142,7 +144,7 @@ class Worker:
         shape = row_shape(self._settings, self.table)
         window_seconds = self._settings.spread_window_seconds if spread else 0.0
         window_ends_at = portion.started_at + window_seconds
-        spread_seconds = max(0.0, window_ends_at - time.time())
+        spread_seconds = min(window_seconds, max(0.0, window_ends_at - time.time()))
         rules = sweep_rules(
             self._settings,
             heartbeat_interval_seconds=self._pace.interval_seconds,
@@ -159,7 +161,7 @@ class Worker:
                 time.monotonic,
                 time.time,
                 is_stopping,
-                lambda: self._move(sweep, tally, share_of(portion), on_progress),
+                lambda: self._move(sweep, tally, portion, on_progress),
                 portion,
             ),
             shape,
@@ -173,11 +175,11 @@ class Worker:
         return sweep
 
     def _move(
-        self, sweep: Sweep, tally: Tally, share: float, tell: Callable[[Progress], None]
+        self, sweep: Sweep, tally: Tally, portion: Portion, tell: Callable[[Progress], None]
     ) -> None:
         """The sweep has come a step further."""
-        self.counter.note(tally, share, time.time())
-        tell(sweep.progress(round(self.table.row_estimate * share)))
+        self.counter.note(tally, portion, time.time())
+        tell(sweep.progress(round(self.table.row_estimate * share_of(portion))))
 
     def _set_pace(self, report: Report | None) -> None:
         """Heartbeats become less frequent where there are too many for the messages.
@@ -201,9 +203,10 @@ class Worker:
 
     def _first_rate(self, spread_seconds: float) -> float:
         """A steady rate for as many calls as last time; the budget while that is not known."""
-        if not spread_seconds or self._calls_last_time is None:
+        calls = self._calls.of_sweep
+        if not spread_seconds or calls is None:
             return self.budget_rps
-        return spread_rate(self._calls_last_time, spread_seconds, self.budget_rps)
+        return spread_rate(calls, spread_seconds, self.budget_rps)
 
     def _tell_of_the_end_of_a_hold(self, hold_reason: HoldReason | None) -> None:
         if self._held_last_time is not None and hold_reason is None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from reaper.aws.messages import MessagesUnknown
+from reaper.core.portion import WholeTable
 from reaper.core.report import Tally
 from reaper.counting import MessageCounter
+from tests.portions import Some
 
 
 class CloudWatch:
@@ -23,31 +25,44 @@ class CloudWatch:
         return max(0, round(self.counted - self.known))
 
 
+def sweep(counter: MessageCounter, portion, heartbeats: int) -> int | None:
+    tally = Tally(heartbeats=heartbeats)
+    counter.note(tally, portion, now=0.0)
+    counter.sweep_over(tally, portion)
+    return counter.count([], tally, portion, now=0.0)
+
+
 def test_the_messages_of_workers_who_share_a_sweep_add_up():
     """400 heartbeats and 1,000 messages; each worker knows its own heartbeats only."""
-    shares = {0.25: 100, 0.5: 200, 0.125: 50, 0.125001: 50}
+    parts = {(0, 1, 2, 3): 100, (4, 5, 6, 7, 8, 9, 10, 11): 200, (12, 13): 50, (14, 15): 50}
     counts = []
-    for share, heartbeats in shares.items():
+    for segments, heartbeats in parts.items():
         counter = MessageCounter(CloudWatch(1_400), by_rows=False)
-        tally = Tally(heartbeats=heartbeats)
-        counter.note(tally, share, now=0.0)
-        counter.sweep_over(tally, share)
-        counts.append(counter.count([], tally, share, now=0.0))
+        counts.append(sweep(counter, Some(segments), heartbeats))
     assert sum(counts) == pytest.approx(1_000, abs=4)
+
+
+def test_two_portions_of_one_sweep_are_one_estimate():
+    """Of 400 heartbeats in all: 200 of the first half, 25 of one more sixteenth."""
+    source = CloudWatch(1_400)
+    counter = MessageCounter(source, by_rows=False)
+    sweep(counter, Some(tuple(range(8))), 200)
+    sweep(counter, Some((8,)), 25)
+    assert source.known == pytest.approx(400)
+    sweep(counter, Some((3,), started_at=300.0), 25)
+    assert source.known == pytest.approx(800)
 
 
 def test_a_worker_by_itself_takes_off_just_what_it_sent():
     counter = MessageCounter(CloudWatch(1_400), by_rows=False)
-    for heartbeats in (100, 150):
-        tally = Tally(heartbeats=heartbeats)
-        counter.note(tally, 1.0, now=0.0)
-        counter.sweep_over(tally, 1.0)
-    assert counter.count([], tally, 1.0, now=0.0) == 1_150
+    for started_at, heartbeats in ((0.0, 100), (300.0, 150)):
+        left = sweep(counter, WholeTable(4, started_at), heartbeats)
+    assert left == 1_150
 
 
 def test_rows_are_counted_where_they_are_swept_so_nothing_is_shared_out():
     counter = MessageCounter(None, by_rows=True)
-    assert counter.count([], Tally(counted_messages=12.4), 0.25, now=0.0) == 12
+    assert counter.count([], Tally(counted_messages=12.4), Some((0,)), now=0.0) == 12
 
 
 def test_what_nobody_counts_or_cannot_be_told_is_unknown():
@@ -55,5 +70,6 @@ def test_what_nobody_counts_or_cannot_be_told_is_unknown():
         def count(self, endpoints, now: float) -> int:
             raise MessagesUnknown("CloudWatch is away")
 
-    assert MessageCounter(None, by_rows=False).count([], Tally(), 1.0, 0.0) is None
-    assert MessageCounter(Silent(0), by_rows=False).count([], Tally(), 1.0, 0.0) is None
+    whole = WholeTable(4, 0.0)
+    assert MessageCounter(None, by_rows=False).count([], Tally(), whole, 0.0) is None
+    assert MessageCounter(Silent(0), by_rows=False).count([], Tally(), whole, 0.0) is None

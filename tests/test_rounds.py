@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reaper.rounds import BREATH_SECONDS, RETRY_SECONDS, Alone, Ended
+from reaper.rounds import BREATH_SECONDS, RETRY_SECONDS, Alone, Ended, Outcome
 
 
 class Job:
@@ -18,22 +18,23 @@ class Job:
 
 
 @pytest.mark.parametrize(
-    ("interval", "took", "finished", "again_in"),
+    ("interval", "took", "outcome", "again_in"),
     [
-        (300, 100, True, None),
-        (300, 301, True, BREATH_SECONDS),
-        (300, 301, False, BREATH_SECONDS),
-        (300, 1, False, RETRY_SECONDS),
-        (5, 1, False, 5),
+        (300, 100, Outcome.DONE, None),
+        (300, 100, Outcome.CUT_SHORT, None),
+        (300, 301, Outcome.DONE, BREATH_SECONDS),
+        (300, 301, Outcome.FAILED, BREATH_SECONDS),
+        (300, 1, Outcome.FAILED, RETRY_SECONDS),
+        (5, 1, Outcome.FAILED, 5),
     ],
 )
 def test_a_sweep_that_failed_or_was_too_long_costs_no_whole_interval(
-    interval, took, finished, again_in
+    interval, took, outcome, again_in
 ):
     rounds = Alone(interval, SimpleNamespace())
     rounds._job = Job()
     now = datetime.now(UTC)
-    rounds._sweep(lambda portion: Ended(took, finished))
+    rounds._sweep(lambda portion: Ended(outcome, took))
 
     if again_in is None:
         assert rounds._job.next_run_time is None
@@ -47,7 +48,7 @@ def test_told_to_stop_it_does_not_sweep_again():
 
     def sweep(portion) -> Ended:
         rounds._is_stopping = True
-        return Ended(1000, finished=False)
+        return Ended(Outcome.FAILED, 1000)
 
     rounds._sweep(sweep)
     rounds._sweep(lambda portion: pytest.fail("it swept again"))

@@ -105,7 +105,7 @@ def main() -> int:
         "--peers",
         metavar="REGION,...",
         default="",
-        help="other Regions to exchange messages with: deploy a stack of the same name in each",
+        help="Regions to exchange messages with: deploy a stack of the same name in each",
     )
     arguments = parser.parse_args()
     try:

@@ -28,7 +28,7 @@ class QueueError(Exception):
 
 
 class QueueRefusal(QueueError):
-    """The queue is there and may be used, but not for what was asked."""
+    """The queue may be used, but not for what was asked."""
 
 
 class QueueAccessDenied(QueueError, AccessDenied):
@@ -93,16 +93,18 @@ class WorkQueue:
             ],
         )
 
-    def take(self, wait_seconds: int) -> Message | None:
+    def take(self, wait_seconds: int, visibility_seconds: float) -> Message | None:
         """Take a message of a group of which nobody has one; None if none comes in that time.
 
-        At most ``LONGEST_WAIT_SECONDS`` long.
+        At most ``LONGEST_WAIT_SECONDS`` long. The message is the taker's for so many seconds,
+        whatever the queue's own timeout has become.
         """
         answer = self._call(
             "ReceiveMessage",
             QueueUrl=self.url,
             MaxNumberOfMessages=1,
             WaitTimeSeconds=wait_seconds,
+            VisibilityTimeout=round(visibility_seconds),
             AttributeNames=["ApproximateReceiveCount"],
         )
         for one in answer.get("Messages", ()):
@@ -175,7 +177,17 @@ class WorkQueue:
                 raise QueueError(
                     f"there is no queue {arguments['QueueUrl']}: correct REAPER_QUEUE_URL"
                 ) from None
-            raise QueueRefusal(f"{what} failed: {error}") from None
+            kind = QueueRefusal if code.rpartition(".")[2] in _REFUSALS else QueueError
+            raise kind(f"{what} failed: {error}") from None
+
+
+_REFUSALS = (
+    "EmptyBatchRequest",
+    "InvalidParameterValue",
+    "ReadCountOutOfRange",
+    "ReceiptHandleIsInvalid",
+)
+"""What SQS says of requests that it would have granted (Amazon SQS API Reference)."""
 
 
 def _permission(operation: str) -> str:

@@ -84,7 +84,7 @@ class ParallelScan:
             Thread(target=self._run, args=(segment,), name=f"scan-{segment}", daemon=True).start()
         if self._bucket is not None:
             with self._lock:
-                self._bucket.rate = self._max_rcu * share_of(self._portion)
+                self._bucket.set_rate(self._max_rcu * share_of(self._portion), time.monotonic())
 
     def _run(self, segment: int) -> None:
         try:

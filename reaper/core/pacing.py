@@ -45,8 +45,10 @@ class TokenBucket:
         """Tokens a second."""
         return self._rate
 
-    @rate.setter
-    def rate(self, rate: float) -> None:
+    def set_rate(self, rate: float, now: float) -> None:
+        """From now on: what is left to wait for the next token becomes shorter or longer too."""
+        if self._ready_at > now:
+            self._ready_at = now + (self._ready_at - now) * self._rate / rate
         self._rate = rate
 
     def take(self, now: float) -> bool:

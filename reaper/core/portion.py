@@ -33,11 +33,14 @@ class Portion(Protocol):
 
     @property
     def is_all_here(self) -> bool:
-        """Whether no more will come."""
+        """Whether none is about to come."""
 
     @property
     def is_lost(self) -> bool:
         """Whether it may belong to somebody else by now."""
+
+    def close(self) -> None:
+        """From now on none is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,42 @@ class WholeTable:
     def segments(self) -> tuple[int, ...]:
         return tuple(range(self.of))
 
+    def close(self) -> None:
+        """Nothing is ever added."""
+
 
 def share_of(portion: Portion) -> float:
     """The part of the table, and of everything that is rationed by the table, from 0 to 1."""
     return len(portion.segments) / portion.of
+
+
+class Extrapolation:
+    """What a worker's own portions of a sweep let it expect of the whole table."""
+
+    def __init__(self) -> None:
+        self._sweep: float | None = None
+        self._amount = self._share = 0.0
+        self._before = 0.0
+
+    def add(self, sweep: float, amount: float, share: float) -> None:
+        """So much came of that share of the sweep which began then."""
+        if sweep != self._sweep:
+            self._before += self.of_sweep or 0.0
+            self._sweep, self._amount, self._share = sweep, 0.0, 0.0
+        self._amount += amount
+        self._share += share
+
+    @property
+    def of_sweep(self) -> float | None:
+        """Of the whole table, in the last sweep that there was something of."""
+        return self._amount / self._share if self._share else None
+
+    def total_with(self, sweep: float, amount: float, share: float) -> float:
+        """Of the whole table, in all sweeps, if so much more came of that share of this one."""
+        if sweep != self._sweep:
+            return self._before + (self.of_sweep or 0.0) + amount / share
+        return self._before + (self._amount + amount) / (self._share + share)
+
+    @property
+    def total(self) -> float:
+        return self._before + (self.of_sweep or 0.0)

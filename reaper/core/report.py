@@ -157,6 +157,8 @@ class SweepResult:
     details: Details
     fault: Exception | None
     """What made evictions, heartbeats or pongs fail, if anything did."""
+    is_complete: bool = True
+    """Whether every row got its turn: it was neither stopped nor cut short."""
 
 
 def make_report(

@@ -31,7 +31,9 @@ class Segment:
 
     table: str
     sweep: int
-    """Sweeps are numbered by the interval, from the beginning of the epoch on."""
+    """Sweeps are numbered by their interval, from the beginning of the epoch on."""
+    every: float
+    """That interval, in seconds."""
     number: int
     of: int
 
@@ -41,7 +43,19 @@ class Segment:
 
     @property
     def identity(self) -> str:
-        return f"{self.sweep}-{self.number}-{self.of}"
+        return f"{self.sweep}-{self.every:g}-{self.number}-{self.of}"
+
+    @property
+    def begins_at(self) -> float:
+        """Epoch seconds."""
+        return self.sweep * self.every
+
+    @property
+    def ends_at(self) -> float:
+        return self.begins_at + self.every
+
+    def is_of_sweep(self, other: Segment) -> bool:
+        return (self.sweep, self.every, self.of) == (other.sweep, other.every, other.of)
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))
@@ -51,8 +65,8 @@ class Segment:
         """Read a message that should be about a segment of this table. Raises NoSegment."""
         try:
             found = cls(**json.loads(text))
-            is_sound = isinstance(found.table, str) and 0 <= found.number < found.of
-            is_sound = is_sound and found.sweep >= 0
+            is_sound = isinstance(found.table, str) and found.ends_at > found.begins_at >= 0
+            is_sound = is_sound and 0 <= found.number < found.of
         except (ValueError, TypeError):
             is_sound = False
         if not is_sound:
@@ -72,6 +86,6 @@ def may_be_planned(sweep: int, now: float, interval_seconds: float) -> bool:
     return now - sweep * interval_seconds < PLAN_WITHIN_SECONDS
 
 
-def plan_of(table: str, sweep: int, of: int) -> list[Segment]:
+def plan_of(table: str, sweep: int, every: float, of: int) -> list[Segment]:
     """All that has to be done in a sweep."""
-    return [Segment(table, sweep, number, of) for number in range(of)]
+    return [Segment(table, sweep, every, number, of) for number in range(of)]

@@ -57,8 +57,8 @@ class History:
         with self._lock:
             return self._fault
 
-    def last_hour(self, now: float) -> list[Report]:
-        return [past.report for past in self.sweeps if past.ended_at > now - HOUR_SECONDS]
+    def last_hour(self, now: float) -> list[PastSweep]:
+        return [past for past in self.sweeps if past.ended_at > now - HOUR_SECONDS]
 
     def ratio_of_last_hour(self, now: float) -> float | None:
-        return ratio_over(self.last_hour(now))
+        return ratio_over(past.report for past in self.last_hour(now))

@@ -18,9 +18,10 @@ from reaper.core.segments import (
 )
 
 segments = st.builds(
-    lambda table, sweep, of, number: Segment(table, sweep, number % of, of),
+    lambda table, sweep, every, of, number: Segment(table, sweep, every, number % of, of),
     st.text(min_size=1),
     st.integers(0, 10**10),
+    st.floats(0.1, 86_400),
     st.integers(1, 100),
     st.integers(0, 99),
 )
@@ -33,7 +34,7 @@ def test_a_segment_comes_back_from_its_message(segment):
 
 @given(segments, segments)
 def test_only_the_same_work_has_the_same_identity(one, other):
-    same = (one.sweep, one.number, one.of) == (other.sweep, other.number, other.of)
+    same = one.is_of_sweep(other) and one.number == other.number
     assert (one.identity == other.identity) is same
 
 
@@ -52,11 +53,14 @@ def test_whatever_else_is_on_the_queue_is_no_segment(text):
         {"of": 0},
         {"of": "4"},
         {"sweep": None},
+        {"every": 0},
+        {"every": "300"},
+        {"sweep": -1},
         {"more": 1},
     ],
 )
 def test_a_message_that_is_nearly_a_segment_is_none(fields):
-    sound = {"table": "t", "sweep": 1, "number": 0, "of": 4}
+    sound = {"table": "t", "sweep": 1, "every": 300, "number": 0, "of": 4}
     assert Segment.of_table(json.dumps(sound), "t")
     with pytest.raises(NoSegment):
         Segment.of_table(json.dumps(sound | (fields or {"table": 5})), "t")
@@ -64,14 +68,14 @@ def test_a_message_that_is_nearly_a_segment_is_none(fields):
 
 def test_a_segment_of_another_table_says_so():
     with pytest.raises(NoSegment, match="about table theirs, which needs a queue of its own"):
-        Segment.of_table(Segment("theirs", 1, 0, 4).to_text(), "ours")
+        Segment.of_table(Segment("theirs", 1, 300, 0, 4).to_text(), "ours")
 
 
 def test_a_plan_is_the_whole_table_each_segment_in_a_group_of_its_own():
-    plan = plan_of("t", 7, 16)
+    plan = plan_of("t", 7, 300, 16)
     assert [segment.number for segment in plan] == list(range(16))
     assert len({segment.group for segment in plan}) == 16
-    assert {segment.group for segment in plan} == {one.group for one in plan_of("t", 8, 16)}
+    assert {segment.group for segment in plan} == {one.group for one in plan_of("t", 8, 300, 16)}
 
 
 @given(st.floats(1, 10**10), st.floats(0.1, 86_400))
@@ -86,3 +90,10 @@ def test_a_sweep_is_planned_only_while_sqs_still_knows_who_else_planned_it():
     assert may_be_planned(10, 3000 + PLAN_WITHIN_SECONDS - 1, 300)
     assert not may_be_planned(10, 3000 + PLAN_WITHIN_SECONDS, 300)
     assert PLAN_WITHIN_SECONDS < 300
+
+
+def test_a_segment_tells_when_its_sweep_is_whatever_the_readers_interval():
+    segment = Segment("t", 7, 300, 0, 4)
+    assert (segment.begins_at, segment.ends_at) == (2100, 2400)
+    assert not segment.is_of_sweep(Segment("t", 7, 60, 0, 4))
+    assert segment.is_of_sweep(Segment("t", 7, 300, 3, 4))

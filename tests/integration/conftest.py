@@ -107,15 +107,14 @@ class Cloud:
         )
         return name
 
-    def make_queue(self, visibility_seconds: int, name: str = "") -> Queue:
-        """Whose messages may be taken twice."""
+    def make_queue(self, visibility_seconds: int, name: str = "", most_receives: int = 2) -> Queue:
         sqs = self.session.client("sqs", endpoint_url=self.standin.url)
         name, fifo = name or uuid.uuid4().hex[:8], {"FifoQueue": "true"}
         dead = sqs.create_queue(QueueName=f"{name}-dead.fifo", Attributes=fifo)["QueueUrl"]
         asked = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])
         policy = {
             "deadLetterTargetArn": asked["Attributes"]["QueueArn"],
-            "maxReceiveCount": 2,
+            "maxReceiveCount": most_receives,
         }
         attributes = fifo | {
             "VisibilityTimeout": str(visibility_seconds),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 
 import boto3
 import pytest
@@ -16,17 +15,9 @@ from reaper.worker import Worker
 from tests import faulty_gateway as faults
 from tests.faulty_gateway import FaultyGateway
 from tests.integration.test_sweep import zombie
+from tests.portions import Some
 
 OF = 4
-
-
-@dataclass(frozen=True)
-class Some:
-    segments: tuple[int, ...]
-    of: int = OF
-    started_at: float = 0.0
-    is_all_here: bool = True
-    is_lost: bool = False
 
 
 @pytest.fixture
@@ -46,7 +37,7 @@ def worker(cloud, monkeypatch) -> Iterator[Callable[..., Worker]]:
 
 
 def each_segment(worker: Worker) -> list[SweepResult]:
-    return [worker.sweep(Some((number,)), spread=False) for number in range(OF)]
+    return [worker.sweep(Some((number,), OF), spread=False) for number in range(OF)]
 
 
 def test_the_segments_together_come_to_what_a_sweep_of_the_table_does(cloud, worker):
@@ -114,7 +105,7 @@ def test_a_portion_keeps_to_its_share_of_the_budget_and_of_the_read_units(cloud,
         one = worker(
             table, server, REAPER_QUOTA_RPS="200", REAPER_QUOTA_SHARE="1", REAPER_SCAN_MAX_RCU="400"
         )
-        report = one.sweep(Some((0,)), spread=False).report
+        report = one.sweep(Some((0,), OF), spread=False).report
 
     assert report.seconds >= report.scanned / (200 / OF) - 0.5
 
@@ -125,6 +116,9 @@ def test_a_portion_that_is_lost_midway_asks_nobody_any_more(cloud, worker):
 
     class Lost:
         of, segments, started_at, is_all_here = OF, (0, 1, 2, 3), 0.0, True
+
+        def close(self) -> None:
+            """Nothing is ever added."""
 
         @property
         def is_lost(self) -> bool:

@@ -10,9 +10,10 @@ import pytest
 
 from reaper.aws.queue import Message, QueueError, WorkQueue
 from reaper.core.segments import Segment, plan_of
-from reaper.lease import Lease, Taken
+from reaper.lease import Lease, Taken, sleepless_clock
 from tests.integration.conftest import Queue, eventually
 
+VISIBILITY_SECONDS = 2
 NEVER_STUCK = lambda: False  # noqa: E731
 
 
@@ -20,7 +21,7 @@ NEVER_STUCK = lambda: False  # noqa: E731
 def queues(cloud, monkeypatch) -> Queue:
     for name, value in cloud.standin.environment.items():
         monkeypatch.setenv(name, value)
-    return cloud.make_queue(visibility_seconds=2)
+    return cloud.make_queue(VISIBILITY_SECONDS)
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def worker(cloud, queues) -> Callable[[], WorkQueue]:
 
 
 def take(queue: WorkQueue) -> Taken | None:
-    asked_at = time.monotonic()
-    message = queue.take(0)
+    asked_at = sleepless_clock()
+    message = queue.take(0, VISIBILITY_SECONDS)
     return message and Taken(Segment.of_table(message.text, "t"), message, asked_at)
 
 
@@ -41,19 +42,19 @@ def take_all(queue: WorkQueue) -> list[Taken]:
 def test_however_many_plan_a_sweep_each_segment_is_handed_out_once(queues, worker):
     workers = [worker() for _ in range(3)]
     for one in workers:
-        one.put(plan_of("t", 7, 12))
+        one.put(plan_of("t", 7, 300, 12))
     taken = [take_all(one) for one in workers]
     assert sorted(one.segment.number for some in taken for one in some) == list(range(12))
 
     workers[0].delete([one.message for some in taken for one in some])
-    workers[1].put(plan_of("t", 7, 12))
+    workers[1].put(plan_of("t", 7, 300, 12))
     assert take(workers[2]) is None
 
 
 def test_a_segment_is_never_with_two_workers_not_even_of_two_sweeps(queues, worker):
     one, other = worker(), worker()
-    one.put(plan_of("t", 1, 1))
-    one.put(plan_of("t", 2, 1))
+    one.put(plan_of("t", 1, 300, 1))
+    one.put(plan_of("t", 2, 300, 1))
     first = take(one)
     assert first.segment.sweep == 1
     assert take(other) is None
@@ -69,19 +70,19 @@ def test_a_queue_tells_how_it_was_set_up(queues, worker):
 
 def test_what_is_taken_too_often_ends_in_the_dead_letter_queue(queues, worker):
     queue = worker()
-    queue.put(plan_of("t", 1, 1))
+    queue.put(plan_of("t", 1, 300, 1))
     for times in (1, 2):
-        message = queue.take(0)
+        message = queue.take(0, VISIBILITY_SECONDS)
         assert message.times_taken == times
         queue.keep([message], 0)
-    assert queue.take(0) is None
+    assert queue.take(0, VISIBILITY_SECONDS) is None
     assert queue.count_dead_letters(queues.dead_letters_url) == 1
 
 
 def test_each_fault_of_the_queue_is_worded_for_an_operator(queues, worker, monkeypatch):
     missing = worker(f"{queues.url[:-5]}x.fifo")
     with pytest.raises(QueueError, match=r"there is no queue .*correct REAPER_QUEUE_URL"):
-        missing.take(0)
+        missing.take(0, VISIBILITY_SECONDS)
     with pytest.raises(QueueError, match=r"sqs:DeleteMessage .* failed for 1 of 1 messages"):
         worker().delete([Message("", "not a receipt", 1)])
     monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "http://127.0.0.1:9")
@@ -91,7 +92,7 @@ def test_each_fault_of_the_queue_is_worded_for_an_operator(queues, worker, monke
 
 def test_permissions_are_tried_out_without_touching_a_message(queues, worker):
     queue = worker()
-    queue.put(plan_of("t", 1, 2))
+    queue.put(plan_of("t", 1, 300, 2))
     assert [fault for _, fault in queue.try_out()] == [None] * 4
     assert [permission for permission, _ in queue.try_out()] == [
         "sqs:SendMessage",
@@ -110,16 +111,25 @@ class Clock:
         self.ahead = 0.0
 
     def __call__(self) -> float:
-        return time.monotonic() + self.ahead
+        return sleepless_clock() + self.ahead
 
 
-def lease_of(queue: WorkQueue, clock=time.monotonic, is_stuck=NEVER_STUCK) -> Lease:
-    return Lease(queue, take(queue), lambda _: take(queue), 2.0, 0.0, is_stuck, clock)
+def lease_of(queue: WorkQueue, clock=sleepless_clock, is_stuck=NEVER_STUCK) -> Lease:
+    return Lease(
+        queue,
+        take(queue),
+        lambda _: take(queue),
+        VISIBILITY_SECONDS,
+        started_at=0.0,
+        grow_seconds=60.0,
+        is_stuck=is_stuck,
+        clock=clock,
+    )
 
 
 def test_a_lease_grows_until_nothing_is_left_and_all_of_it_is_done_at_once(queues, worker):
     queue = worker()
-    queue.put(plan_of("t", 1, 8))
+    queue.put(plan_of("t", 1, 300, 8))
     lease = lease_of(queue)
     assert len(lease.segments) < 8
     eventually(lambda: lease.is_all_here)
@@ -130,7 +140,7 @@ def test_a_lease_grows_until_nothing_is_left_and_all_of_it_is_done_at_once(queue
 
 def test_workers_who_begin_together_come_to_have_equally_many(queues, worker):
     workers = [worker() for _ in range(4)]
-    workers[0].put(plan_of("t", 1, 16))
+    workers[0].put(plan_of("t", 1, 300, 16))
     leases = [lease_of(one) for one in workers]
     eventually(lambda: all(lease.is_all_here for lease in leases))
     shares = sorted(len(lease.segments) for lease in leases)
@@ -142,7 +152,7 @@ def test_workers_who_begin_together_come_to_have_equally_many(queues, worker):
 
 def test_a_lease_keeps_its_segments_for_as_long_as_the_sweep_moves(queues, worker):
     queue, other = worker(), worker()
-    queue.put(plan_of("t", 1, 2))
+    queue.put(plan_of("t", 1, 300, 2))
     lease = lease_of(queue)
     time.sleep(3.5)
     assert not lease.is_lost
@@ -153,7 +163,7 @@ def test_a_lease_keeps_its_segments_for_as_long_as_the_sweep_moves(queues, worke
 
 def test_a_sweep_that_is_stuck_loses_its_segments_to_another_worker(queues, worker):
     queue, other = worker(), worker()
-    queue.put(plan_of("t", 1, 1))
+    queue.put(plan_of("t", 1, 300, 1))
     lease = lease_of(queue, is_stuck=lambda: True)
     eventually(lambda: lease.is_lost, seconds=3)
     eventually(lambda: take(other), seconds=3)
@@ -164,7 +174,7 @@ def test_a_sweep_that_is_stuck_loses_its_segments_to_another_worker(queues, work
 def test_who_was_away_for_too_long_knows_it_before_anybody_else_has_the_segments(queues, worker):
     """A stopped process goes on as if nothing had happened, but for the clock."""
     queue, clock = worker(), Clock()
-    queue.put(plan_of("t", 1, 1))
+    queue.put(plan_of("t", 1, 300, 1))
     lease = lease_of(queue, clock)
     assert not lease.is_lost
     clock.ahead = 2.0
@@ -175,26 +185,82 @@ def test_who_was_away_for_too_long_knows_it_before_anybody_else_has_the_segments
 
 def test_what_is_given_back_can_be_taken_at_once(queues, worker):
     queue, other = worker(), worker()
-    queue.put(plan_of("t", 1, 3))
+    queue.put(plan_of("t", 1, 300, 3))
     lease = lease_of(queue)
     eventually(lambda: lease.is_all_here)
     lease.give_back(0)
     assert [one.message.times_taken for one in take_all(other)] == [2, 2, 2]
 
 
+def test_what_another_worker_has_lost_is_taken_while_the_sweep_goes_on(queues, worker, monkeypatch):
+    monkeypatch.setattr("reaper.lease.LOOK_AGAIN_SECONDS", 0.3)
+    queue, dead = worker(), worker()
+    queue.put(plan_of("t", 1, 300, 2))
+    take(dead)
+    lease = lease_of(queue)
+    eventually(lambda: lease.is_all_here)
+    assert len(lease.segments) == 1
+    eventually(lambda: lease.segments == (0, 1), seconds=5)
+    lease.finish()
+    assert queues.count() == queues.count("NotVisible") == 0
+
+
+def test_nothing_is_added_once_the_sweep_is_over(queues, worker, monkeypatch):
+    monkeypatch.setattr("reaper.lease.LOOK_AGAIN_SECONDS", 0.3)
+    queue, dead = worker(), worker()
+    queue.put(plan_of("t", 1, 300, 2))
+    lost = take(dead)
+    lease = lease_of(queue)
+    eventually(lambda: lease.is_all_here)
+    lease.close()
+    dead.keep([lost.message], 0)
+    time.sleep(1)
+    assert len(lease.segments) == 1
+    lease.finish()
+    assert take(queue).segment == lost.segment
+
+
+def test_the_queues_own_timeout_may_change_while_a_segment_is_being_swept(queues, worker):
+    queue = worker()
+    queue.put(plan_of("t", 1, 300, 1))
+    lease = lease_of(queue)
+    queues.client.set_queue_attributes(QueueUrl=queues.url, Attributes={"VisibilityTimeout": "0"})
+    assert take(worker()) is None
+    time.sleep(1)
+    assert take(worker()) is None
+    lease.finish()
+
+
+def test_what_cannot_be_taken_before_the_sweep_is_over_is_not_waited_for(queues, worker):
+    queue = worker()
+    queue.put(plan_of("t", 1, 300, 8))
+    lease = Lease(
+        queue,
+        take(queue),
+        lambda _: take(queue),
+        VISIBILITY_SECONDS,
+        started_at=0.0,
+        grow_seconds=0.5,
+        is_stuck=NEVER_STUCK,
+    )
+    eventually(lambda: lease.is_all_here, seconds=2)
+    assert len(lease.segments) < 8
+    lease.finish()
+
+
 def test_a_segment_of_the_next_sweep_is_left_to_the_next_lease(queues, worker):
     queue = worker()
-    queue.put([*plan_of("t", 1, 2)[:1], *plan_of("t", 2, 2)[1:]])
+    queue.put([*plan_of("t", 1, 300, 2)[:1], *plan_of("t", 2, 300, 2)[1:]])
     lease = lease_of(queue)
     eventually(lambda: lease.is_all_here)
     assert lease.segments == (0,)
-    assert take(queue).segment == Segment("t", 2, 1, 2)
+    assert take(queue).segment == Segment("t", 2, 300, 1, 2)
     lease.finish()
 
 
 def test_a_queue_out_of_reach_costs_the_lease_but_harms_nothing(queues, worker):
     queue, other = worker(), worker()
-    queue.put(plan_of("t", 1, 2))
+    queue.put(plan_of("t", 1, 300, 2))
     first, failures = take(queue), itertools.count()
 
     def fail(*_: object) -> None:
@@ -203,7 +269,15 @@ def test_a_queue_out_of_reach_costs_the_lease_but_harms_nothing(queues, worker):
 
     broken = worker()
     broken.keep = broken.delete = fail
-    lease = Lease(broken, first, fail, 2.0, 0.0, NEVER_STUCK)
+    lease = Lease(
+        broken,
+        first,
+        fail,
+        VISIBILITY_SECONDS,
+        started_at=0.0,
+        grow_seconds=60.0,
+        is_stuck=NEVER_STUCK,
+    )
     eventually(lambda: lease.is_lost, seconds=3)
     assert next(failures) >= 2
     lease.give_back(0)

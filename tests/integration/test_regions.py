@@ -132,7 +132,7 @@ def regions(standin) -> Iterator[list[Region]]:
                 "regional-chat",
                 bucket,
                 token_secret=TOKEN_SECRET,
-                peer_regions=[other for other in REGIONS if other != name],
+                peer_regions=REGIONS,
                 management_endpoint_base=f"http://127.0.0.1:{relay.port}/_aws/execute-api",
             )
             made.append(Region(name, Cloud(standin, session), chat, relay, loop))

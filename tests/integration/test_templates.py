@@ -85,7 +85,7 @@ def test_the_ecs_service_can_be_deployed_with_many_workers(cloud):
     )
     attributes = asked["Attributes"]
     assert (attributes["FifoQueue"], attributes["VisibilityTimeout"]) == ("true", "60")
-    assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] in (5, "5")
+    assert json.loads(attributes["RedrivePolicy"])["maxReceiveCount"] in (10, "10")
     assert environment["REAPER_SCAN_SEGMENTS"] == "16"
 
 

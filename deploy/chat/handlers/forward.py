@@ -1,18 +1,21 @@
 """Carries a message that was sent in this Region to the event buses of the others.
 
-At least once: where one of them cannot be reached, EventBridge has it tried again, and clients know
-a message by its id.
+Where one of them cannot be reached, Lambda has it tried twice more, so a message may come twice:
+clients know it by its id.
 """
 
 import json
 import os
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+quickly = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 1})
 peers = {
-    region: boto3.client("events", region_name=region)
+    region: boto3.client("events", region_name=region, config=quickly)
     for region in os.environ["PEER_REGIONS"].split(",")
+    if region != os.environ["AWS_REGION"]  # what comes back to its own bus goes round for ever
 }
 
 

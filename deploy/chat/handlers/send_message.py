@@ -34,9 +34,9 @@ def handler(event, context):
     )
     note_client(connections, sender, messages=1)
     said = {"type": "message", "id": message_id, "from": sender, "text": text}
-    tell_room(row["room"], json.dumps(said).encode())
     if bus:
         tell_other_regions(row["room"], said)
+    tell_room(row["room"], json.dumps(said).encode())
     return {"statusCode": 200}
 
 

@@ -29,19 +29,19 @@ def metrics(result: SweepResult, quota_rps: float) -> dict[str, float]:
     sweeps of any time. By ``SweepShare``, which adds up to the number of sweeps of the whole table,
     sums become what one such sweep came to.
     """
-    report = result.report
+    report, share = result.report, result.details.share
     values = {
         "HeartbeatsSent": report.heartbeats,
         "ChecksSent": report.checks,
         "Messages": report.messages,
         "HeartbeatMessageRatio": report.heartbeat_message_ratio,
-        "LiveConnections": report.live,
-        "SweepShare": result.details.share,
+        "LiveConnections": report.live if share else None,
+        "SweepShare": share,
         "ZombiesEvicted": 0 if report.dry_run else report.evicted,
-        "ZombiesHeld": report.held,
+        "ZombiesHeld": report.held if share else None,
         "UnknownProbes": report.unknown,
         "SweepSeconds": report.seconds,
-        "QuotaUtilization": 100 * report.probe_rps / quota_rps,
+        "QuotaUtilization": 100 * report.probe_rps / quota_rps if share else None,
         "BreakerOpen": int(report.hold_reason is not None),
         "HeartbeatDollars": report.heartbeats * prices.MESSAGE,
     }

@@ -44,7 +44,8 @@ class PrometheusSink(Collector):
     def publish(self, result: SweepResult) -> None:
         report, details = result.report, result.details
         with self._lock:
-            self._last = result
+            if details.share:
+                self._last = result
             self._heartbeats += report.heartbeats
             self._checks += report.checks
             self._messages += report.messages or 0

@@ -75,7 +75,7 @@ function showTiles(status) {
     + (last.slowdowns ? `; throttled ${last.slowdowns} times` : ""));
   const dollars = status.heartbeat_dollars_per_month;
   show("dollars", dollars === null ? "–" : `$${dollars.toFixed(2)}`);
-  show("dollars-note", "at the last hour's rate" + (isPart ? ", by this worker" : ""));
+  show("dollars-note", "at the last hour's rate");
 }
 
 function draw(name, attributes, text) {

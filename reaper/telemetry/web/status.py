@@ -83,10 +83,11 @@ class Status:
 
     def _heartbeat_dollars(self, now: float) -> float | None:
         """At the rate of the last hour."""
-        reports = self._history.last_hour(now)
-        if not reports:
+        sweeps = self._history.last_hour(now)
+        shares = sum(past.details.share for past in sweeps)
+        if not shares:
             return None
-        per_sweep = sum(report.heartbeats for report in reports) / len(reports)
+        per_sweep = sum(past.report.heartbeats for past in sweeps) / shares
         return per_sweep * MONTH_SECONDS / self._setup.interval_seconds * prices.MESSAGE
 
 
