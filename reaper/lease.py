@@ -122,13 +122,13 @@ class Lease:
                 "segments are done but stay on the queue, and will be swept again", why=str(error)
             )
 
-    def give_back(self, after_seconds: float) -> None:
-        """The sweep has not seen them to their end: others may take them after that time."""
+    def give_back(self) -> None:
+        """The sweep has not seen them to their end: whoever is there may take them at once."""
         if self._end():
             return
         try:
-            self._queue.keep(self._messages, after_seconds)
-            log.info("segments are given back", **self._names, after_seconds=after_seconds)
+            self._queue.keep(self._messages, 0)
+            log.info("segments are given back", **self._names)
         except QueueError as error:
             log.warning(
                 "segments cannot be given back: others get them when the visibility timeout ends",

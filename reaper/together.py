@@ -112,21 +112,19 @@ class Together:
         try:
             ended = self._sweep(lease)
         except BaseException:
-            lease.give_back(RETRY_SECONDS)
+            lease.give_back()
             raise
         self._settle(lease, ended)
 
     def _settle(self, lease: Lease, ended: Ended) -> None:
-        """See to what becomes of its segments."""
+        """See to what becomes of its segments. Who could not sweep them lets others try first."""
         self._can_sweep = ended.outcome.is_end
-        match ended.outcome:
-            case Outcome.DONE:
-                lease.finish()
-            case Outcome.STOPPED | Outcome.LOST:
-                lease.give_back(0)
-            case Outcome.FAILED | Outcome.CUT_SHORT:
-                lease.give_back(RETRY_SECONDS)
-                self._stopping.wait(min(RETRY_SECONDS, self._interval_seconds))
+        if ended.outcome is Outcome.DONE:
+            lease.finish()
+        else:
+            lease.give_back()
+        if ended.outcome in (Outcome.FAILED, Outcome.CUT_SHORT):
+            self._stopping.wait(min(RETRY_SECONDS, self._interval_seconds))
         if ended.took_seconds > self._interval_seconds:
             self._tell_of_overrun()
 

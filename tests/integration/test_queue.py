@@ -188,7 +188,7 @@ def test_what_is_given_back_can_be_taken_at_once(queues, worker):
     queue.put(plan_of("t", 1, 300, 3))
     lease = lease_of(queue)
     eventually(lambda: lease.is_all_here)
-    lease.give_back(0)
+    lease.give_back()
     assert [one.message.times_taken for one in take_all(other)] == [2, 2, 2]
 
 
@@ -280,5 +280,5 @@ def test_a_queue_out_of_reach_costs_the_lease_but_harms_nothing(queues, worker):
     )
     eventually(lambda: lease.is_lost, seconds=3)
     assert next(failures) >= 2
-    lease.give_back(0)
+    lease.give_back()
     eventually(lambda: len(take_all(other)) > 0, seconds=3)

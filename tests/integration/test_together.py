@@ -230,7 +230,7 @@ def test_a_table_that_fails_gives_the_segments_back_for_another_try(cloud, queue
         eventually(lambda: team.events("segments are given back"))
 
     (back,) = team.events("segments are given back")
-    assert back["after_seconds"] == 15
+    assert 0 in back["segments"]
     assert {entry["kind"] for entry in team.events("alert")} == {"table-unreachable"}
 
 
@@ -277,5 +277,3 @@ def test_a_worker_whose_gateway_tells_nothing_gives_way(cloud, crew):
         eventually(lambda: len(set(good.asked())) == 400, seconds=60)
 
     assert lame.done() == {}
-    (back, *_) = lame.events("segments are given back")
-    assert back["after_seconds"] == 15
