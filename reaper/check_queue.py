@@ -9,7 +9,7 @@ from reaper.aws.queue import QueueError, QueueFacts, WorkQueue
 from reaper.core.policy import partition
 from reaper.findings import Finding, not_granted
 
-SHORTEST_VISIBILITY_SECONDS = 15.0
+SAFE_VISIBILITY_SECONDS = 15.0
 """A lease is kept three times within it, and has to outlive a slow answer of SQS."""
 
 
@@ -36,7 +36,7 @@ def check_queue(queue: WorkQueue) -> Iterator[Finding]:
 
 def _finding_of_visibility(facts: QueueFacts) -> Finding:
     seconds = facts.visibility_seconds
-    if seconds < SHORTEST_VISIBILITY_SECONDS:
+    if seconds < SAFE_VISIBILITY_SECONDS:
         return Finding(
             False,
             f"the queue's visibility timeout of {seconds:g} s is too short to keep a segment: set"

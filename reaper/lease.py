@@ -197,7 +197,6 @@ class Lease:
                 return False
             self._taken.append(another)
             self.segments = tuple(sorted(taken.segment.number for taken in self._taken))
-            self.is_all_here = False
             return True
 
     def _keep(self) -> None:

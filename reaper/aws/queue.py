@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import boto3
 from botocore import xform_name
@@ -106,6 +108,8 @@ class WorkQueue:
             WaitTimeSeconds=wait_seconds,
             VisibilityTimeout=round(visibility_seconds),
             AttributeNames=["ApproximateReceiveCount"],
+            # Should the answer get lost, botocore asks again and SQS gives the same message.
+            ReceiveRequestAttemptId=str(uuid4()),
         )
         for one in answer.get("Messages", ()):
             times_taken = int(one["Attributes"]["ApproximateReceiveCount"])
@@ -145,22 +149,23 @@ class WorkQueue:
         for operation, arguments in in_vain.items():
             fault: QueueError | None = None
             try:
-                self._call(operation, QueueUrl=self.url, **arguments)
-            except QueueRefusal:
-                pass  # of what was asked for, as it should be
+                with suppress(QueueRefusal):
+                    self._call(operation, QueueUrl=self.url, **arguments)
             except QueueError as error:
                 fault = error
             yield _permission(operation), fault
 
     def _in_batches(self, operation: str, entries: Sequence[dict[str, Any]]) -> None:
+        """All of them, also where some fail."""
+        failed: list[dict[str, Any]] = []
         for start in range(0, len(entries), BATCH):
             batch = [{"Id": str(n), **one} for n, one in enumerate(entries[start : start + BATCH])]
-            answer = self._call(operation, QueueUrl=self.url, Entries=batch)
-            for failed in answer.get("Failed", ()):
-                raise QueueError(
-                    f"{_permission(operation)} on {self.url} failed for {len(answer['Failed'])} of"
-                    f" {len(batch)} messages: {failed['Code']}: {failed.get('Message', '')}"
-                )
+            failed += self._call(operation, QueueUrl=self.url, Entries=batch).get("Failed", ())
+        if failed:
+            raise QueueError(
+                f"{_permission(operation)} on {self.url} failed for {len(failed)} of"
+                f" {len(entries)} messages: {failed[0]['Code']}: {failed[0].get('Message', '')}"
+            )
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         method = getattr(self._client, xform_name(operation))

@@ -90,6 +90,15 @@ def test_each_fault_of_the_queue_is_worded_for_an_operator(queues, worker, monke
         worker().facts()
 
 
+def test_one_message_that_fails_keeps_no_other_from_being_deleted(queues, worker):
+    queue = worker()
+    queue.put(plan_of("t", 1, 300, 12))
+    messages = [one.message for one in take_all(queue)]
+    with pytest.raises(QueueError, match="failed for 1 of 13 messages"):
+        queue.delete([Message("", "not a receipt", 1), *messages])
+    assert queues.count() == queues.count("NotVisible") == 0
+
+
 def test_permissions_are_tried_out_without_touching_a_message(queues, worker):
     queue = worker()
     queue.put(plan_of("t", 1, 300, 2))
@@ -114,14 +123,21 @@ class Clock:
         return sleepless_clock() + self.ahead
 
 
-def lease_of(queue: WorkQueue, clock=sleepless_clock, is_stuck=NEVER_STUCK) -> Lease:
+def lease_of(
+    queue: WorkQueue,
+    clock=sleepless_clock,
+    is_stuck=NEVER_STUCK,
+    grow_seconds=60.0,
+    first: Taken | None = None,
+    take_more=None,
+) -> Lease:
     return Lease(
         queue,
-        take(queue),
-        lambda _: take(queue),
+        first or take(queue),
+        take_more or (lambda _: take(queue)),
         VISIBILITY_SECONDS,
         started_at=0.0,
-        grow_seconds=60.0,
+        grow_seconds=grow_seconds,
         is_stuck=is_stuck,
         clock=clock,
     )
@@ -234,15 +250,7 @@ def test_the_queues_own_timeout_may_change_while_a_segment_is_being_swept(queues
 def test_what_cannot_be_taken_before_the_sweep_is_over_is_not_waited_for(queues, worker):
     queue = worker()
     queue.put(plan_of("t", 1, 300, 8))
-    lease = Lease(
-        queue,
-        take(queue),
-        lambda _: take(queue),
-        VISIBILITY_SECONDS,
-        started_at=0.0,
-        grow_seconds=0.5,
-        is_stuck=NEVER_STUCK,
-    )
+    lease = lease_of(queue, grow_seconds=0.5)
     eventually(lambda: lease.is_all_here, seconds=2)
     assert len(lease.segments) < 8
     lease.finish()
@@ -269,15 +277,7 @@ def test_a_queue_out_of_reach_costs_the_lease_but_harms_nothing(queues, worker):
 
     broken = worker()
     broken.keep = broken.delete = fail
-    lease = Lease(
-        broken,
-        first,
-        fail,
-        VISIBILITY_SECONDS,
-        started_at=0.0,
-        grow_seconds=60.0,
-        is_stuck=NEVER_STUCK,
-    )
+    lease = lease_of(broken, first=first, take_more=fail)
     eventually(lambda: lease.is_lost, seconds=3)
     assert next(failures) >= 2
     lease.give_back()

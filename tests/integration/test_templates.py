@@ -11,6 +11,18 @@ from tests.integration.conftest import eventually
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
+ECS = {
+    "Cluster": "default",
+    "Subnets": "subnet-1",
+    "SecurityGroups": "sg-1",
+    "Image": "reaper:1",
+    "TableName": "connections",
+    "ApiId": "abc123",
+    "StageName": "prod",
+}
+"""What the ECS template has no defaults for."""
+
+
 def deploy(cloud, name: str, template: str, **parameters: str) -> None:
     """Raises AssertionError with the reason of whatever could not be made."""
     formation = cloud.session.client("cloudformation", endpoint_url=cloud.standin.url)
@@ -34,24 +46,23 @@ def deploy(cloud, name: str, template: str, **parameters: str) -> None:
     assert status() == "CREATE_COMPLETE", failed
 
 
+def environment_of(cloud, stack: str) -> dict[str, str]:
+    """Of the task's one container."""
+    ecs = cloud.session.client("ecs", endpoint_url=cloud.standin.url)
+    definition = ecs.describe_task_definition(taskDefinition=stack)["taskDefinition"]
+    (container,) = definition["containerDefinitions"]
+    return {one["name"]: one["value"] for one in container["environment"]}
+
+
 def test_the_ecs_service_can_be_deployed_and_starts_in_dry_run(cloud):
     template = (DEPLOY / "ecs" / "template.yaml").read_text()
     deploy(
         cloud,
         "ecs-reaper",
         template,
-        Cluster="default",
-        Subnets="subnet-1",
-        SecurityGroups="sg-1",
-        Image="reaper:1",
-        TableName="connections",
-        ApiId="abc123",
-        StageName="prod",
+        **ECS,
     )
-    ecs = cloud.session.client("ecs", endpoint_url=cloud.standin.url)
-    definition = ecs.describe_task_definition(taskDefinition="ecs-reaper")["taskDefinition"]
-    (container,) = definition["containerDefinitions"]
-    environment = {one["name"]: one["value"] for one in container["environment"]}
+    environment = environment_of(cloud, "ecs-reaper")
     assert environment["REAPER_DRY_RUN"] == "true"
     assert environment["REAPER_TABLE_NAME"] == "connections"
 
@@ -66,19 +77,10 @@ def test_the_ecs_service_can_be_deployed_with_many_workers(cloud):
         cloud,
         "ecs-together",
         in_numbers,
-        Cluster="default",
-        Subnets="subnet-1",
-        SecurityGroups="sg-1",
-        Image="reaper:1",
-        TableName="connections",
-        ApiId="abc123",
-        StageName="prod",
+        **ECS,
         Together="true",
     )
-    ecs = cloud.session.client("ecs", endpoint_url=cloud.standin.url)
-    definition = ecs.describe_task_definition(taskDefinition="ecs-together")["taskDefinition"]
-    (container,) = definition["containerDefinitions"]
-    environment = {one["name"]: one["value"] for one in container["environment"]}
+    environment = environment_of(cloud, "ecs-together")
     sqs = cloud.session.client("sqs", endpoint_url=cloud.standin.url)
     asked = sqs.get_queue_attributes(
         QueueUrl=environment["REAPER_QUEUE_URL"], AttributeNames=["All"]
