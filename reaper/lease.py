@@ -160,7 +160,7 @@ class Lease:
                 if self._clock() >= self._keep_at:
                     self._keep()
                 if self._clock() >= self._grows_until:
-                    self.is_all_here = True
+                    self._has_all()
                 elif self._clock() >= self._look_at and not self._is_closed:
                     self._grow()
         except Exception as error:
@@ -174,19 +174,25 @@ class Lease:
         return TICK_SECONDS if self.is_all_here else take_all_seconds / self.of
 
     def _grow(self) -> None:
-        another, was_all_here = None, self.is_all_here
+        another = None
         try:
-            another = self._take_more(0 if was_all_here else LAST_WAIT_SECONDS)
+            another = self._take_more(0 if self.is_all_here else LAST_WAIT_SECONDS)
             if another is not None and not self._takes(another):
                 self._queue.keep([another.message], 0)
                 another = None
         except QueueError as error:
             log.warning("no more segments can be taken", why=str(error))
-        self.is_all_here = another is None or len(self._taken) == self.of
-        if self.is_all_here:
-            self._look_at = self._clock() + LOOK_AGAIN_SECONDS
-        if self.is_all_here and not was_all_here:
+        if another is None or len(self._taken) == self.of:
+            self._has_all()
+        else:
+            self.is_all_here = False
+
+    def _has_all(self) -> None:
+        """Nothing is left for the moment."""
+        self._look_at = self._clock() + LOOK_AGAIN_SECONDS
+        if not self.is_all_here:
             log.info("segments are taken", **self._names)
+        self.is_all_here = True
 
     def _takes(self, another: Taken) -> bool:
         """Add one to the portion, if it belongs there and the sweep is not just over."""

@@ -82,6 +82,8 @@ class Planner:
                 self._put(sweep)
             else:
                 log.info("the next sweep is the first that is planned here: this one is too old")
+            if self.is_able:
+                self._look_for_dead_letters()
 
     def _put(self, sweep: int) -> None:
         try:
@@ -93,9 +95,8 @@ class Planner:
             self._scheduler.add_job(
                 self.plan, "date", run_date=retry_at, id="retry", replace_existing=True
             )
-            return
-        self._planned, self.is_able = sweep, True
-        self._look_for_dead_letters()
+        else:
+            self._planned, self.is_able = sweep, True
 
     def _look_for_dead_letters(self) -> None:
         """Say so when there are more of them than when last looked at."""

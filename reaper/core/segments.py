@@ -16,9 +16,12 @@ import json
 from dataclasses import asdict, dataclass
 
 PLAN_WITHIN_SECONDS = 240.0
-"""After its beginning a sweep may be planned for so long: surely within the five minutes in which
-SQS knows a message again (Amazon SQS Developer Guide, "Exactly-once processing"), counted from the
-first worker's plan, whatever the clocks of the others say."""
+"""After its beginning a sweep may be planned for so long at most: surely within the five minutes in
+which SQS knows a message again (Amazon SQS Developer Guide, "Exactly-once processing"), counted
+from the first worker's plan, whatever the clocks of the others say."""
+
+PLAN_WITHIN_FRACTION = 0.5
+"""And in this part of the interval. Later the next one is near, and the time too short for this."""
 
 
 class NoSegment(Exception):
@@ -83,7 +86,8 @@ def sweep_at(now: float, interval_seconds: float) -> int:
 
 def may_be_planned(sweep: int, now: float, interval_seconds: float) -> bool:
     """Whether it is early enough to put it on the queue."""
-    return now - sweep * interval_seconds < PLAN_WITHIN_SECONDS
+    age_seconds = now - sweep * interval_seconds
+    return age_seconds < min(PLAN_WITHIN_SECONDS, PLAN_WITHIN_FRACTION * interval_seconds)
 
 
 def plan_of(table: str, sweep: int, every: float, of: int) -> list[Segment]:

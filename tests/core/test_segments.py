@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.core.segments import (
-    PLAN_WITHIN_SECONDS,
     NoSegment,
     Segment,
     may_be_planned,
@@ -85,11 +84,14 @@ def test_sweeps_follow_each_other_by_the_interval(now, interval):
     assert now < (sweep + 1) * interval * (1 + 1e-12)
 
 
-def test_a_sweep_is_planned_only_while_sqs_still_knows_who_else_planned_it():
-    assert may_be_planned(10, 3000.0, 300)
-    assert may_be_planned(10, 3000 + PLAN_WITHIN_SECONDS - 1, 300)
-    assert not may_be_planned(10, 3000 + PLAN_WITHIN_SECONDS, 300)
-    assert PLAN_WITHIN_SECONDS < 300
+@pytest.mark.parametrize(("interval", "within"), [(60, 30), (300, 150), (3600, 240)])
+def test_a_sweep_is_planned_early_on_and_while_sqs_still_knows_who_else_planned_it(
+    interval, within
+):
+    begins_at = 10 * interval
+    assert may_be_planned(10, begins_at, interval)
+    assert may_be_planned(10, begins_at + within - 1, interval)
+    assert not may_be_planned(10, begins_at + within, interval)
 
 
 def test_a_segment_tells_when_its_sweep_is_whatever_the_readers_interval():

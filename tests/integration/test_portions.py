@@ -66,6 +66,20 @@ def test_each_segment_holds_by_itself_what_the_wrong_api_says(cloud, worker):
     assert len(cloud.ids(table)) == 100
 
 
+def test_the_floor_of_the_breaker_is_the_tables_and_not_each_segments(cloud, worker):
+    """Else sixteen segments would let go nineteen rows each of what the table would hold."""
+    table = cloud.make_table(("connectionId", "S"))
+    names = [f"c{n:03}" for n in range(80)]
+    gone = {name for n, name in enumerate(names) if n % 4}
+    cloud.put(table, *(zombie(name) for name in names))
+    with FaultyGateway(dict.fromkeys(gone, faults.gone)) as server:
+        results = each_segment(worker(table, server, REAPER_MIN_GONE_ROWS="20"))
+
+    assert sum(result.report.confirmed for result in results) == 60
+    assert {result.report.hold_reason for result in results} == {"too-many-gone"}
+    assert cloud.ids(table) == set(names)
+
+
 def test_rows_of_one_partition_key_are_all_in_one_segment_and_judged_by_each_other(cloud, worker):
     """So a room that all have left is held, where a worker by itself would let it go."""
     table = cloud.make_table(("room", "S"), ("connectionId", "S"))

@@ -1,0 +1,187 @@
+"""What a worker takes from a real queue by a clock that stands still, and what it does then."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from reaper.aws.queue import WorkQueue
+from reaper.core.alerts import Kind
+from reaper.core.segments import Segment, plan_of
+from reaper.rounds import Ended, Outcome
+from reaper.telemetry.alerts import Alerts
+from reaper.telemetry.health import Health
+from reaper.telemetry.history import History
+from reaper.telemetry.publish import Publisher
+from reaper.together import Together
+from tests.integration.conftest import Queue, eventually
+
+INTERVAL = 300.0
+NOW = 6_000_010.0
+"""Ten seconds after a tick."""
+
+SWEEP = 20_000
+
+
+class Recorder(Alerts):
+    def __init__(self) -> None:
+        super().__init__("t", cooldown_seconds=0, interval_seconds=INTERVAL)
+        self.kinds: list[Kind] = []
+
+    def alert(self, kind, message, report=None) -> None:
+        self.kinds.append(kind)
+
+
+class Sweeps:
+    """Instead of sweeping: waits for all segments, and ends as it is told to."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[float, tuple[int, ...]]] = []
+        self.outcome = Outcome.DONE
+        self.took_seconds = 0.1
+
+    def __call__(self, portion) -> Ended:
+        eventually(lambda: portion.is_all_here)
+        portion.close()
+        self.seen.append((portion.started_at, portion.segments))
+        return Ended(self.outcome, self.took_seconds)
+
+
+class Rounds:
+    def __init__(self, together: Together, sweeps: Sweeps, alerts: Recorder, health: Health):
+        self.together, self.sweeps, self.alerts, self.health = together, sweeps, alerts, health
+
+
+@pytest.fixture
+def queue(cloud) -> Queue:
+    return cloud.make_queue(visibility_seconds=10, most_receives=10)
+
+
+@pytest.fixture
+def rounds(cloud, queue, monkeypatch) -> Iterator[Callable[..., Rounds]]:
+    for name, value in cloud.standin.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("reaper.lease.TAKE_ALL_SECONDS", 0.2)
+    with ExitStack() as stack:
+
+        def start(now: float = NOW, sweeps: Sweeps | None = None) -> Rounds:
+            alerts, sweeps = Recorder(), sweeps or Sweeps()
+            health = Health(INTERVAL)
+            together = Together(
+                queue=WorkQueue(cloud.session, "us-east-1", queue.url),
+                table="t",
+                segments=4,
+                interval_seconds=INTERVAL,
+                publisher=Publisher([], alerts, History(), 0),
+                alerts=alerts,
+                health=health,
+                wall_clock=lambda: now,
+            )
+            together.start(sweeps)
+            stack.callback(together.stop, 5)
+            return Rounds(together, sweeps, alerts, health)
+
+        yield start
+
+
+def put(cloud, queue: Queue, *segments: Segment) -> None:
+    WorkQueue(cloud.session, "us-east-1", queue.url).put(segments)
+
+
+def test_it_plans_the_sweep_that_goes_on_and_takes_all_of_it(rounds):
+    one = rounds()
+    eventually(lambda: one.sweeps.seen)
+    assert one.sweeps.seen == [(SWEEP * INTERVAL, (0, 1, 2, 3))]
+
+
+def test_a_sweep_that_is_half_over_is_not_planned_any_more(rounds, queue):
+    one = rounds(now=NOW + 150)
+    time.sleep(0.5)
+    assert (one.sweeps.seen, queue.count()) == ([], 0)
+
+
+def test_a_segment_whose_sweep_is_over_is_passed_over_for_the_one_that_follows(
+    cloud, queue, rounds
+):
+    """Nothing piles up: who comes back after an hour sweeps once."""
+    put(cloud, queue, Segment("t", SWEEP - 12, INTERVAL, 0, 4))
+    one = rounds()
+    eventually(lambda: one.sweeps.seen)
+    assert one.sweeps.seen == [(SWEEP * INTERVAL, (0, 1, 2, 3))]
+    assert one.alerts.kinds == [], "too long ago to tell of too few workers"
+
+
+def test_a_segment_that_has_waited_since_the_sweep_before_tells_of_too_few_workers(
+    cloud, queue, rounds
+):
+    put(cloud, queue, *plan_of("t", SWEEP - 1, INTERVAL, 4)[:1])
+    one = rounds()
+    eventually(lambda: one.sweeps.seen)
+    assert one.sweeps.seen == [(SWEEP * INTERVAL, (0, 1, 2, 3))]
+    assert one.alerts.kinds == [Kind.SWEEP_OVERRUN]
+
+
+def test_late_is_better_than_never_where_the_sweep_that_goes_on_is_not_planned(
+    cloud, queue, rounds
+):
+    put(cloud, queue, *plan_of("t", SWEEP - 1, INTERVAL, 2))
+    one = rounds(now=NOW + 200)
+    eventually(lambda: len(one.sweeps.seen) == 2)
+    assert {started_at for started_at, _ in one.sweeps.seen} == {(SWEEP - 1) * INTERVAL}
+
+
+def test_workers_of_another_interval_or_with_a_clock_ahead_stop_nobody(cloud, queue, rounds):
+    """What is planned by them begins now at the latest, whatever they call it."""
+    put(cloud, queue, Segment("t", 100_000, 60.0, 9, 10), Segment("t", SWEEP + 12, INTERVAL, 8, 10))
+    one = rounds()
+    eventually(lambda: len(one.sweeps.seen) == 3)
+    assert set(one.sweeps.seen) == {
+        (100_000 * 60.0, (9,)),
+        (SWEEP * INTERVAL, (0, 1, 2, 3)),
+        (NOW, (8,)),
+    }
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.CUT_SHORT])
+def test_what_could_not_be_swept_is_there_for_others_at_once(cloud, queue, rounds, outcome):
+    sweeps = Sweeps()
+    sweeps.outcome = outcome
+    one = rounds(sweeps=sweeps)
+    eventually(lambda: sweeps.seen)
+    eventually(lambda: queue.count() == 4)
+    assert len(one.sweeps.seen) == 1, "it lets others try first"
+
+
+def test_who_has_failed_is_not_healthy_because_others_do_its_work(cloud, queue, rounds):
+    sweeps = Sweeps()
+    sweeps.outcome = Outcome.FAILED
+    one = rounds(sweeps=sweeps)
+    eventually(lambda: sweeps.seen)
+    eventually(lambda: queue.count() == 4)
+    before = one.health.to_dict()["seconds_since_last_sweep"]
+    other = rounds()
+    eventually(lambda: other.sweeps.seen)
+    eventually(lambda: other.health.to_dict()["seconds_since_last_sweep"] < 3)
+    assert one.health.to_dict()["seconds_since_last_sweep"] >= before
+
+
+def test_a_sweep_that_is_longer_than_its_interval_is_told(rounds):
+    sweeps = Sweeps()
+    sweeps.took_seconds = INTERVAL + 1
+    one = rounds(sweeps=sweeps)
+    eventually(lambda: one.alerts.kinds == [Kind.SWEEP_OVERRUN])
+
+
+def test_a_fault_of_ours_gives_the_segments_back(queue, rounds):
+    class Broken(Sweeps):
+        def __call__(self, portion) -> Ended:
+            eventually(lambda: portion.is_all_here)
+            self.seen.append((portion.started_at, portion.segments))
+            raise RuntimeError("a fault of ours")
+
+    one = rounds(sweeps=Broken())
+    eventually(lambda: one.alerts.kinds == [Kind.SWEEP_FAILED])
+    assert queue.count() == 4
