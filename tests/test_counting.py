@@ -17,9 +17,11 @@ class CloudWatch:
     def __init__(self, counted: int) -> None:
         self.counted = counted
         self.known = 0.0
+        self.noted: list[float] = []
 
     def note_heartbeats(self, total: float, at: float) -> None:
         self.known = total
+        self.noted.append(round(total))
 
     def count(self, endpoints, now: float) -> int:
         return max(0, round(self.counted - self.known))
@@ -51,6 +53,7 @@ def test_two_portions_of_one_sweep_are_one_estimate():
     assert source.known == pytest.approx(400)
     sweep(counter, Some((3,), started_at=300.0), 25)
     assert source.known == pytest.approx(800)
+    assert source.noted == [400, 400, 400, 400, 800, 800], "while they go on, and after"
 
 
 def test_a_worker_by_itself_takes_off_just_what_it_sent():

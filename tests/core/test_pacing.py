@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.core.pacing import (
+    CATCH_UP_SECONDS,
     FEWEST_IN_FLIGHT,
     LOWEST_RATE_RPS,
     MOST_IN_FLIGHT,
@@ -164,3 +165,26 @@ def test_the_operators_own_limit_stands():
     in_flight = InFlight(0.0, fixed=3)
     Server(in_flight, 1000).serve(10, 0.05)
     assert in_flight.limit == 3
+
+
+def test_a_new_rate_is_for_what_is_left_of_the_wait_too():
+    bucket = TokenBucket(0.01, now=0.0)
+    assert bucket.take(0.0)
+    assert bucket.seconds_to_next(10.0) == pytest.approx(90)
+    bucket.set_rate(1.0, 10.0)
+    assert bucket.seconds_to_next(10.0) == pytest.approx(0.9)
+    bucket.set_rate(0.1, 10.5)
+    assert bucket.seconds_to_next(10.5) == pytest.approx(4)
+
+
+@given(st.lists(st.tuples(st.floats(0.001, 1), st.floats(1, 100)), min_size=1, max_size=50))
+def test_however_the_rate_changes_no_more_is_granted_than_the_highest(changes):
+    bucket, now, taken = TokenBucket(1.0, 0.0), 0.0, 0
+    for seconds, rate in changes:
+        bucket.set_rate(rate, now)
+        end = now + seconds
+        while now <= end:
+            taken += bucket.take(now)
+            now += 0.001
+    highest = max([1.0, *(rate for _, rate in changes)])
+    assert taken <= highest * (now + CATCH_UP_SECONDS) + 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 
@@ -124,12 +125,25 @@ def test_a_portion_keeps_to_its_share_of_the_budget_and_of_the_read_units(cloud,
     assert report.seconds >= report.scanned / (200 / OF) - 0.5
 
 
+def test_a_sweep_that_begins_later_by_another_clock_is_spread_no_further_than_any(cloud, worker):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:03}") for n in range(100)))
+    with FaultyGateway() as server:
+        one = worker(table, server, REAPER_SWEEP_INTERVAL_SECONDS="2")
+        one.sweep(Some((0, 1), 2), spread=True)
+        ahead = Some((0, 1), 2, started_at=time.time() + 1000)
+        report = one.sweep(ahead, spread=True).report
+
+    assert (report.scanned, report.alive) == (100, 100)
+    assert report.seconds < 10
+
+
 def test_a_portion_that_is_lost_midway_asks_nobody_any_more(cloud, worker):
     table = cloud.make_table(("connectionId", "S"))
     cloud.put(table, *(zombie(f"c{n:03}") for n in range(200)))
 
     class Lost:
-        of, segments, started_at, is_all_here = OF, (0, 1, 2, 3), 0.0, True
+        of, segments, started_at, is_all_here = OF, (0, 1, 2), 0.0, True
 
         def close(self) -> None:
             """Nothing is ever added."""
@@ -140,7 +154,9 @@ def test_a_portion_that_is_lost_midway_asks_nobody_any_more(cloud, worker):
 
     with FaultyGateway(default=faults.gone) as server:
         one = worker(table, server, REAPER_QUOTA_RPS="100", REAPER_QUOTA_SHARE="1")
-        report = one.sweep(Lost(), spread=False).report
+        result = one.sweep(Lost(), spread=False)
 
-    assert report.api_calls < 40
+    assert result.report.api_calls < 40
+    assert not result.is_complete
+    assert result.details.share == 0, "whoever has it next counts it"
     assert len(cloud.ids(table)) == 200

@@ -236,11 +236,30 @@ def test_nothing_is_added_once_the_sweep_is_over(queues, worker, monkeypatch):
     assert take(queue).segment == lost.segment
 
 
+def test_nothing_is_added_that_was_asked_for_before_the_sweep_was_over(queues, worker):
+    queue, closing = worker(), []
+    queue.put(plan_of("t", 1, 300, 2))
+
+    def take_too_late(_: int) -> Taken | None:
+        eventually(lambda: closing)
+        taken = take(queue)
+        closing[0].close()
+        return taken
+
+    first = take(queue)
+    lease = lease_of(queue, first=first, take_more=take_too_late)
+    closing.append(lease)
+    eventually(lambda: lease.is_all_here)
+    assert queues.count() == 1
+    assert lease.segments == (first.segment.number,)
+    lease.finish()
+
+
 def test_the_queues_own_timeout_may_change_while_a_segment_is_being_swept(queues, worker):
     queue = worker()
     queue.put(plan_of("t", 1, 300, 1))
-    lease = lease_of(queue)
     queues.client.set_queue_attributes(QueueUrl=queues.url, Attributes={"VisibilityTimeout": "0"})
+    lease = lease_of(queue)
     assert take(worker()) is None
     time.sleep(1)
     assert take(worker()) is None

@@ -136,3 +136,17 @@ def test_a_dry_run_counts_no_evictions():
     sink = PrometheusSink(10_000)
     sink.publish(a_sweep(a_report(dry_run=True), evicted_by_reason={Reason.GONE: 7}))
     assert families(sink)["reaper_evictions_total reason=gone"] == 0
+
+
+def test_a_portion_that_another_worker_has_to_finish_is_not_counted_twice():
+    """What it did is told; what the table looks like is told by who finishes it."""
+    whole = a_sweep(a_report(fresh=800, heartbeats=10))
+    broken_off = a_sweep(a_report(fresh=90, heartbeats=5), segments=(), of=8)
+    known = metrics(broken_off, 10_000)
+    assert known["SweepShare"] == 0
+    assert {"LiveConnections", "ZombiesHeld", "QuotaUtilization"}.isdisjoint(known)
+    sink = PrometheusSink(quota_rps=10_000)
+    sink.publish(whole)
+    sink.publish(broken_off)
+    assert families(sink)["reaper_live_connections"] == 800
+    assert families(sink)["reaper_heartbeats_total"] == 15

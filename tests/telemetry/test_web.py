@@ -266,3 +266,14 @@ def _has_ipv6() -> bool:
     except OSError:
         return False
     return True
+
+
+def test_what_heartbeats_cost_is_told_of_the_whole_table_also_by_who_shares_its_sweeps():
+    costs = []
+    for parts in ([(range(4), 400)] * 2, [(range(1), 100), (range(1, 2), 100), (range(2), 200)]):
+        history = History()
+        for segments, heartbeats in parts:
+            result = a_sweep(a_report(heartbeats=heartbeats), segments=tuple(segments))
+            history.add(PastSweep(NOW - 60, result.report, result.details))
+        costs.append(status_of(history)["heartbeat_dollars_per_month"])
+    assert costs[0] == pytest.approx(costs[1])
