@@ -92,9 +92,7 @@ class Planner:
             self.is_able = False
             self._tell(error, "the sweep is not planned")
             retry_at = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS)
-            self._scheduler.add_job(
-                self.plan, "date", run_date=retry_at, id="retry", replace_existing=True
-            )
+            self._scheduler.add_job(self.plan, "date", run_date=retry_at)
         else:
             self._planned, self.is_able = sweep, True
 
