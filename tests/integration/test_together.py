@@ -116,7 +116,7 @@ def test_workers_share_a_sweep_whoever_dies_sleeps_or_joins(cloud, queue, crew, 
 
     assert team.done()[sweep] == team.done()[sweep + 1] == list(range(SEGMENTS))
     assert cloud.ids(table) == {f"c{n:04}" for n in range(rows)} - zombies
-    assert busiest(server, seconds=2) <= 1.25 * 2 * budget_rps, "on a busy machine; see make bench"
+    assert busiest(server, seconds=3) <= 1.5 * 3 * budget_rps, "on a busy machine; see make bench"
     live = [requests[name] for name in cloud.ids(table)]
     assert min(live) >= 2, "every row was asked in each of two sweeps"
     again = sum(count - 2 for count in live)
