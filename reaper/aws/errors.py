@@ -47,5 +47,5 @@ def error_response(error: BaseException) -> dict[str, Any]:
 
 
 def is_denied(error: BaseException) -> bool:
-    """Whether CloudWatch refused for want of a permission; it has two names for that."""
+    """Whether a permission is missing, for which CloudWatch and SQS have two names each."""
     return error_response(error).get("Code") in ("AccessDenied", "AccessDeniedException")

@@ -13,6 +13,7 @@ table as a whole would not be, or the other way round, as its rows deserve by th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 
@@ -43,7 +44,7 @@ class Portion(Protocol):
         """From now on none is added."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WholeTable:
     """All segments, from the beginning to the end."""
 
@@ -52,7 +53,7 @@ class WholeTable:
     is_all_here: bool = True
     is_lost: bool = False
 
-    @property
+    @cached_property
     def segments(self) -> tuple[int, ...]:
         return tuple(range(self.of))
 

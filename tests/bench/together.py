@@ -18,6 +18,8 @@ from deploy.chat.standin import StandIn
 from tests.bench.gateway import GONE_PREFIX
 from tests.bench.lab import Lab
 from tests.bench.table_api import TABLE, connection_id
+from tests.integration.conftest import eventually
+from tests.moments import most_within
 
 SEGMENTS = 16
 WORKERS_ROWS = 200_000
@@ -140,18 +142,8 @@ def crew(lab: Lab) -> dict[str, float]:
         "segments_lost_or_taken_over": len(
             team.events("a segment is swept again: another worker died, lost it or failed")
         ),
-        "fullest_second_of_budget": fullest_second(lab.arrivals()) / budget_rps,
+        "fullest_second_of_budget": most_within(1, lab.arrivals()) / budget_rps,
     }
-
-
-def fullest_second(arrivals: list[float]) -> int:
-    """The most of these moments within any second."""
-    fullest = start = 0
-    for end, moment in enumerate(arrivals):
-        while arrivals[start] <= moment - 1:
-            start += 1
-        fullest = max(fullest, end - start + 1)
-    return fullest
 
 
 @contextmanager
@@ -198,9 +190,5 @@ def _at(entry: dict[str, Any]) -> float:
     return datetime.fromisoformat(entry["timestamp"]).timestamp()
 
 
-def _eventually(condition: Callable[[], bool], seconds: float = 300) -> None:
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > give_up_at:
-            raise SystemExit(f"{condition} never came true")
-        time.sleep(0.2)
+def _eventually(condition: Callable[[], bool]) -> None:
+    eventually(condition, seconds=300, every=0.2)
