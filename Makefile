@@ -12,8 +12,8 @@ help: ## list the targets
 demo: $(READY) ## watch zombies being found and evicted behind a real WebSocket API, on this machine
 	@$(BIN)/python -m deploy.chat.demo
 
-test: $(READY) ## run all tests; they start the servers that they need
-	@$(BIN)/pytest
+test: $(READY) ## run all tests, four at a time; they start the servers that they need
+	@$(BIN)/pytest -n 4 --dist worksteal
 
 lint: $(READY) ## ruff, mypy, import-linter, cfn-lint
 	@$(BIN)/ruff check .
@@ -25,7 +25,7 @@ lint: $(READY) ## ruff, mypy, import-linter, cfn-lint
 bench: $(READY) ## measure speed, memory and pacing, beside what one would otherwise write; needs nginx
 	@$(BIN)/python -m tests.bench $(PARTS)
 
-install: ## as root, for systemd: /opt/reaper, the unit, and /etc/reaper/reaper.env if there is none
+install: ## as root, for systemd: /opt/reaper, the unit, its logrotate file, /etc/reaper/reaper.env
 	@case "$$(readlink -f "$$(command -v $(PYTHON))")" in /root/*|/home/*) \
 		echo 'the unit runs without /root and /home, and this Python is there:' \
 			'make install PYTHON=/usr/bin/python3' >&2; exit 1;; esac
@@ -34,6 +34,7 @@ install: ## as root, for systemd: /opt/reaper, the unit, and /etc/reaper/reaper.
 	@test -e $(DESTDIR)/etc/reaper/reaper.env || \
 		install -D -m 600 deploy/systemd/reaper.env.example $(DESTDIR)/etc/reaper/reaper.env
 	@install -D -m 644 deploy/systemd/reaper.service $(DESTDIR)/etc/systemd/system/reaper.service
+	@install -D -m 644 deploy/systemd/reaper.logrotate $(DESTDIR)/etc/logrotate.d/reaper
 	@install -d -m 700 $(DESTDIR)/var/log/reaper
 	@echo 'installed. Now, in this order:'
 	@echo '  edit $(DESTDIR)/etc/reaper/reaper.env: the table, the endpoint, the Region'

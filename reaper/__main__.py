@@ -1,13 +1,13 @@
-"""Entry point. It holds stop signals back before the slow imports, so that none is lost."""
+"""Entry point. It holds signals back before the slow imports, so that none is lost."""
 
 import sys
 
-from reaper.signals import block_stop_signals
+from reaper.signals import block_signals
 
 
 def main() -> int:
     if {"run", "sweep"} & set(sys.argv[1:]):
-        block_stop_signals()
+        block_signals()
     from reaper import cli
 
     return cli.main()

@@ -14,6 +14,8 @@ from reaper.aws.hooks import Hook
 from reaper.aws.messages import CloudWatchMessages, MessagesUnknown
 from reaper.aws.metrics import MetricsUnsent, try_put_metrics
 from reaper.aws.session import tls_fault
+from reaper.core.births import Births
+from reaper.core.calibration import Calibration, cure_of
 from reaper.core.items import Item
 from reaper.core.model import Answer, Ask, Endpoint, Outcome, Probe, Purpose, Row
 from reaper.core.policy import connections_arn, partition, statement
@@ -44,7 +46,10 @@ def check(settings: Settings, worker: Worker) -> Iterator[Finding]:
         yield from findings
         if all(finding.ok for finding in findings):
             own = [row for row in rows if row.endpoint == endpoint and row.connection_id]
-            yield from _check_sample(_youngest(own, settings), settings, worker.gateway)
+            sampled = list(_check_sample(_youngest(own, settings), settings, worker))
+            yield from sampled
+            if all(finding.ok for finding in sampled):
+                yield from _check_sharing(endpoint, own, worker.messages)
     if len(endpoints) > MOST_ENDPOINTS:
         yield Finding(
             True, f"{len(endpoints)} endpoints in all, of which {MOST_ENDPOINTS} were tried"
@@ -206,15 +211,15 @@ def _youngest(rows: list[Row], settings: Settings) -> list[Row]:
     """Those who are likeliest to be connected, apart from newborns, who answer 410 meanwhile."""
     grown = time.time() - settings.newborn_grace_seconds
     known = [row for row in rows if row.connected_at is None or row.connected_at < grown]
-    known.sort(key=lambda row: row.last_activity_at or row.connected_at or 0, reverse=True)
+    known.sort(key=lambda row: row.last_seen_at or row.connected_at or 0, reverse=True)
     return known[:SAMPLE_PROBES]
 
 
-def _check_sample(rows: list[Row], settings: Settings, gateway: Gateway) -> Iterator[Finding]:
+def _check_sample(rows: list[Row], settings: Settings, worker: Worker) -> Iterator[Finding]:
     if not rows:
         return
     answers = _ask(
-        gateway,
+        worker.gateway,
         [
             Probe(row.endpoint, row.connection_id, Ask.CHECK, Purpose.DUE, [row])
             for row in rows
@@ -225,7 +230,7 @@ def _check_sample(rows: list[Row], settings: Settings, gateway: Gateway) -> Iter
     gone = sum(answer.outcome is Outcome.GONE for answer in answers)
     text = f"of {len(rows)} sampled connections {len(alive)} are alive and {gone} are gone"
     if untold := len(rows) - len(alive) - gone:
-        text += f"; {untold} answers told nothing"
+        text += f"; {untold} answers were inconclusive"
     if alive or not gone:
         yield Finding(not untold, text)
     else:
@@ -233,19 +238,53 @@ def _check_sample(rows: list[Row], settings: Settings, gateway: Gateway) -> Iter
             False,
             f"{text}: if clients are connected now, REAPER_API_ENDPOINT is another API's",
         )
-    yield from _check_ages([row for answer in alive for row in answer.probe.rows], settings)
+    yield from _check_times(alive, settings, worker)
 
 
-def _check_ages(alive: list[Row], settings: Settings) -> Iterator[Finding]:
-    """The age of a living connection cannot be more than the platform lets it live."""
-    limit = settings.max_connection_age_seconds
-    ages = [time.time() - row.connected_at for row in alive if row.connected_at is not None]
-    if limit and (too_old := [age for age in ages if age > limit]):
+def _check_times(alive: list[Answer], settings: Settings, worker: Worker) -> Iterator[Finding]:
+    """What living rows say of when they connected, against the gateway's own account."""
+    reader = RowReader(row_shape(settings, worker.table), worker.resolver)
+    calibration = Calibration()
+    for answer in alive:
+        for row in answer.probe.rows:
+            time_on_row = reader.connection_time(row.item)
+            if answer.connected_at is not None and time_on_row is not None:
+                calibration.learn(row.connection_id, time_on_row, answer.connected_at)
+    name = ".".join(settings.connected_at_attribute)
+    if offset := calibration.offset:
+        cure = cure_of(
+            offset, settings.connected_at_offset_seconds, settings.time_zone, time.time()
+        )
         yield Finding(
             False,
-            f"{len(too_old)} living connections are up to {max(too_old) / 3600:,.1f} h old by"
-            " REAPER_CONNECTED_AT_ATTRIBUTE, though none lives longer than 2 h: it holds some other"
-            " time",
+            f"{name}: {offset.rows} living rows are all off by {offset.seconds:,.0f} s from when"
+            f" the gateway saw them connect: set {cure}",
+        )
+    elif calibration.refuted_by_seconds:
+        yield Finding(
+            False,
+            f"{name}: a living row's is {calibration.refuted_by_seconds:,.0f} s earlier than the"
+            " gateway saw it connect, so it holds some other time: correct"
+            " REAPER_CONNECTED_AT_ATTRIBUTE. Until then age says nothing, which is safe but slow",
+        )
+    elif calibration.is_calibrated:
+        yield Finding(True, f"{name}: living rows agree with the gateway on when they connected")
+
+
+def _check_sharing(
+    endpoint: Endpoint, rows: list[Row], messages: CloudWatchMessages | None
+) -> Iterator[Finding]:
+    """Whether more rows were born than clients connected, by CloudWatch's account."""
+    births = Births(time.time())
+    births.note(rows)
+    connects = messages.connects(endpoint, births.window) if messages is not None else None
+    if connects is not None and connects < births.of(endpoint):
+        yield Finding(
+            False,
+            f"{births.of(endpoint):,} sampled rows were born in two hours in which {connects:,}"
+            " clients connected to this API (CloudWatch's ConnectCount), so another API writes into"
+            " the table too: give rows their endpoint (REAPER_ENDPOINT_ATTRIBUTE), or each API its"
+            " own table",
         )
 
 

@@ -18,7 +18,7 @@ class CloseFailed(Exception):
 class SocketCloser:
     """A step of eviction: only the deaf have a socket to be closed.
 
-    It has the prober to itself, for zombies are only evicted when every question has its answer.
+    Those are judged when every probe has its answer, so it has the prober to itself.
     """
 
     def __init__(self, prober: Prober, budget_rps: float) -> None:
@@ -26,10 +26,12 @@ class SocketCloser:
         self._budget_rps = budget_rps
 
     def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        deaf = [zombie for zombie in zombies if zombie.reason is Reason.DEAF]
+        if not deaf:
+            return [None] * len(zombies)
         self._prober.set_rate(self._budget_rps)
-        for zombie in zombies:
-            if zombie.reason is Reason.DEAF:
-                self._prober.ask(_order_to_close(zombie))
+        for zombie in deaf:
+            self._prober.ask(_order_to_close(zombie))
         answers: dict[str, Answer] = {}
         while not self._prober.idle:
             for answer in self._prober.poll(POLL_SECONDS):

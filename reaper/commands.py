@@ -27,7 +27,7 @@ from reaper.reporting import make_alerts, make_publisher, make_sinks, serve
 from reaper.restore import Fate, restore
 from reaper.rounds import Alone, Rounds
 from reaper.settings import Settings
-from reaper.signals import wait_for_stop_signal
+from reaper.signals import is_stop, wait_for_signal
 from reaper.telemetry.alerts import Alerts, configure_sentry
 from reaper.telemetry.audit import audit_log_fault
 from reaper.telemetry.health import Health
@@ -83,8 +83,8 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
         )
     if trust_endpoint:
         log.warning(
-            "the endpoint is trusted by --trust-endpoint: rows that answer 410 twice count as"
-            " zombies although nothing may prove that they belong to it",
+            "the endpoint is trusted by --trust-endpoint: rows that answer 410 three times go, even"
+            " where nobody lives who proves that they belong to it",
             endpoint=settings.api_endpoint,
             dry_run=settings.dry_run,
         )
@@ -105,6 +105,8 @@ def sweep(settings: Settings, worker: Worker, *, as_json: bool, trust_endpoint: 
         _show_report(result.report)
     if result.report.hold_reason is not None:
         return HELD
+    if result.not_understood is not None:
+        return fail(result.not_understood)
     return FAILED if result.fault is not None else DONE
 
 
@@ -214,7 +216,7 @@ def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:
             on_progress=bar.show,
         )
         while not sweeping.done():
-            if wait_for_stop_signal(SIGNAL_TICK_SECONDS) and not stopping.is_set():
+            if is_stop(wait_for_signal(SIGNAL_TICK_SECONDS)) and not stopping.is_set():
                 stopping.set()
                 stopped_at = time.monotonic()
             if stopping.is_set() and time.monotonic() - stopped_at > STOP_SECONDS:

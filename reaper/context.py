@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from math import ceil
 
+from reaper.core.breaker import BreakerLimits
+from reaper.core.memory import Memory
 from reaper.core.portion import Portion, WholeTable, share_of
 from reaper.core.report import Tally
 from reaper.core.rules import SweepRules
+from reaper.core.triage import Cutoffs
 
 IN_ONE_SEGMENT = WholeTable(of=1, started_at=0.0)
 
@@ -19,12 +23,25 @@ class SweepContext:
     clock: Callable[[], float]
     """Seconds that never go back."""
     wall_clock: Callable[[], float]
-    """Epoch seconds."""
+    """Epoch seconds, by this host."""
     is_stopping: Callable[[], bool] = lambda: False
     on_progress: Callable[[], None] = lambda: None
     """Called often, as a sign of life."""
     portion: Portion = IN_ONE_SEGMENT
+    memory: Memory = field(default_factory=Memory)
 
     def share(self) -> float:
         """The part of the table that is being swept, and so of the budget that may be used."""
         return share_of(self.portion)
+
+    def limits(self) -> BreakerLimits:
+        """The breaker's. The floor in rows is the table's, so a portion has its part of it."""
+        limits = self.rules.breaker
+        return replace(limits, min_gone_rows=ceil(limits.min_gone_rows * self.share()))
+
+    def cutoffs(self) -> Cutoffs:
+        """How rows are told apart now, by the gateway's clock, which is the application's too."""
+        behind = self.memory.calibration.host_is_behind_seconds
+        return Cutoffs.at(
+            self.wall_clock() + behind, self.rules.next_turn_at + behind, self.rules.triage
+        )

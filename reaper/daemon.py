@@ -14,7 +14,7 @@ from reaper.core.portion import Portion
 from reaper.core.report import Progress, SweepResult
 from reaper.faults import publish, publish_fault
 from reaper.rounds import Ended, Outcome, Rounds
-from reaper.signals import wait_for_stop_signal
+from reaper.signals import is_stop, wait_for_signal
 from reaper.telemetry import systemd
 from reaper.telemetry.alerts import Alerts
 from reaper.telemetry.health import Health
@@ -69,11 +69,14 @@ class Daemon:
 
     def _wait_for_signal(self) -> str:
         tick = systemd.watchdog_seconds() or TICK_SECONDS
-        while (received := wait_for_stop_signal(tick)) is None:
+        while not is_stop(received := wait_for_signal(tick)):
+            if received is not None:
+                log.info("SIGHUP: files that were moved are opened anew before the next line")
             if self._health.is_stuck:
                 log.error("the sweep is stuck: systemd's watchdog hears no more of it")
             else:
                 systemd.notify("WATCHDOG=1")
+        assert received is not None, "it is one that stops"
         return received
 
     def _sweep(self, portion: Portion | None) -> Ended:
@@ -108,7 +111,7 @@ class Daemon:
             return Outcome.STOPPED
         if portion is not None and portion.is_lost:
             return Outcome.LOST
-        return Outcome.DONE if result.is_complete else Outcome.CUT_SHORT
+        return Outcome.DONE if result.report.complete else Outcome.CUT_SHORT
 
     def _check_in(
         self, checkin: str | None, portion: Portion | None, took_seconds: float, *, ok: bool

@@ -13,10 +13,10 @@ from typing import Any, cast
 from environs import Env, EnvValidationError, ValidationError
 
 from reaper.core.endpoint import parse_endpoint
+from reaper.core.evidence import CONNECT_MAY_TAKE_SECONDS
 from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
-from reaper.core.verdict import CONNECT_MAY_TAKE_SECONDS
 from reaper.settings import PREFIX, Settings, variables
 from reaper.values import Variable
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import reprlib
+import shlex
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
-from reaper.core.items import AttributePath, Item, attribute
+from reaper.core.ids import is_of_one_case, looks_like_id
+from reaper.core.items import AttributePath, Item, attribute, text_of
 from reaper.core.model import Row
 from reaper.core.policy import statement
 from reaper.core.recognition import (
+    CONNECTION_ID,
     collections,
     collections_of_ids,
     is_nonsense,
@@ -44,7 +50,11 @@ def findings_of_rows(
             f"{len(items) - len(rows):,} of {len(items):,} sampled rows are of other kinds, by"
             " REAPER_CONNECTION_ID_PATTERN or REAPER_ROW_FILTER",
         )
-    yield _finding_of_ids(items, rows, shape, settings)
+    yield _finding_of_ids([row.item for row in rows] or items, rows, shape, settings)
+    yield from _findings_of_one_case(rows)
+    items = [row.item for row in rows if row.connection_id]
+    if not items:
+        return
     if shape.endpoint:
         yield _finding_of_endpoints(items, rows, shape)
     for path, variable in (
@@ -78,13 +88,25 @@ def _finding_of_ids(
             " apart by a condition on it. Store a row per connection, beside the collection if need"
             " be, and point the reaper at those",
         )
+    odd = [text for row in rows if not row.connection_id and (text := _text(row, shape))]
     if usable:
         rest = len(rows) - usable
         is_fine = not rest or settings.evict_action is EvictAction.CLEAR
+        such_as = f", such as {_quoted(odd)}" if odd else ""
         return Finding(
             True,
             f"{name}: a connection id in {usable:,} of {len(rows):,} rows"
-            + ("" if is_fine else f"; the other {rest:,} count as malformed and are left alone"),
+            + (
+                ""
+                if is_fine
+                else f"; the other {rest:,} count as malformed and are left alone{such_as}"
+            ),
+        )
+    if odd and len(odd) == len(rows):
+        return Finding(
+            False,
+            f"{name}: 0 of {len(rows):,} look like connection ids of API Gateway, such as"
+            f" R0oXAdfD0kwCH6w=, but like {_quoted(odd)}: {_cure_of_odd(odd)}",
         )
     likely = likely_id_attributes(items)
     held = ", ".join(sorted({attribute for item in items for attribute in item}))
@@ -94,6 +116,42 @@ def _finding_of_ids(
         f"{name}: no connection id in any of {len(items):,} rows, {hint}: correct"
         " REAPER_CONNECTION_ID_ATTRIBUTE, _PATTERN or REAPER_ROW_FILTER",
     )
+
+
+def _text(row: Row, shape: RowShape) -> str:
+    return text_of(attribute(row.item, shape.connection_id)) or ""
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    """Some of them, shortened."""
+    return " and ".join(f"`{reprlib.repr(text)[1:-1]}`" for text in sorted(set(texts))[:3])
+
+
+def _cure_of_odd(texts: Sequence[str]) -> str:
+    """The pattern that takes a common prefix off, if that leaves ids."""
+    pairs = zip(min(texts), max(texts), strict=False)
+    shared = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    prefix = shared[: max(shared.rfind(mark) for mark in "#|:/") + 1]
+    if prefix and all(looks_like_id(text.removeprefix(prefix)) for text in texts):
+        pattern = shlex.quote(re.escape(prefix).replace(r"\#", "#") + "(.+)")
+        return f"set REAPER_CONNECTION_ID_PATTERN={pattern}"
+    if any(CONNECTION_ID.search(text) for text in texts):
+        return "set REAPER_CONNECTION_ID_PATTERN, whose first group is the id"
+    return "name the attribute with the id in REAPER_CONNECTION_ID_ATTRIBUTE"
+
+
+def _findings_of_one_case(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Some libraries lower-case what they index: such ids answer 410 whoever lives."""
+    own = [row for row in rows if row.connection_id and row.endpoint is not None]
+    ids = [row.connection_id for row in own if row.endpoint and row.endpoint.is_execute_api]
+    of_one_case = [one for one in ids if is_of_one_case(one)]
+    if len(of_one_case) * 2 > len(ids):
+        yield Finding(
+            False,
+            f"{len(of_one_case):,} of {len(ids):,} ids have letters of one case only, such as"
+            f" {_quoted(of_one_case)}, and API Gateway's have both, so something has changed them:"
+            " name the attribute with the true id in REAPER_CONNECTION_ID_ATTRIBUTE",
+        )
 
 
 def _finding_of_endpoints(items: Sequence[Item], rows: Sequence[Row], shape: RowShape) -> Finding:

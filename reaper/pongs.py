@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
@@ -14,11 +14,9 @@ from reaper.aws.dynamodb import READ_BATCH
 from reaper.aws.errors import TableError
 from reaper.context import SweepContext
 from reaper.core.items import Item, attribute
-from reaper.core.model import MissedPongs, Probe, Reason, Row, Zombie
+from reaper.core.model import Endpoint, MissedPongs, Probe, Reason, Row, Zombie
 from reaper.core.pong import HeardOf, missed_again
 from reaper.core.shape import RowShape
-from reaper.core.triage import is_expired
-from reaper.judgement import Judgement
 
 log = structlog.get_logger()
 
@@ -41,16 +39,13 @@ class Pongs:
     with the row to whichever worker sweeps it next.
     """
 
-    def __init__(
-        self, context: SweepContext, table: Table, shape: RowShape, judgement: Judgement
-    ) -> None:
+    def __init__(self, context: SweepContext, table: Table, shape: RowShape) -> None:
         self._rules = context.rules.pong
-        self._sweep_rules = context.rules
         self._clock = context.clock
         self._wall_clock = context.wall_clock
         self._table = table
         self._shape = shape
-        self._judgement = judgement
+        self._memory = context.memory
         self._expected: deque[tuple[float, float, Probe]] = deque()
         self._silent: list[Zombie] = []
         self._heard_of = HeardOf(context.wall_clock())
@@ -63,16 +58,10 @@ class Pongs:
         return len(self._expected)
 
     def expect(self, heartbeat: Probe) -> None:
-        """A client has taken a heartbeat just now.
-
-        Not where a row is expired: its answer contradicts it, and nothing is decided about it.
-        """
-        now = self._wall_clock()
-        cutoffs = self._sweep_rules.cutoffs(now)
-        if self._rules.expects_pongs and not any(
-            is_expired(row, cutoffs) for row in heartbeat.rows
-        ):
-            self._expected.append((self._clock() + self._rules.timeout_seconds, now, heartbeat))
+        """A client has taken a heartbeat just now."""
+        if self._rules.expects_pongs:
+            due_at = self._clock() + self._rules.timeout_seconds
+            self._expected.append((due_at, self._wall_clock(), heartbeat))
 
     def hear_of(self, rows: Iterable[Row]) -> None:
         """Rows show by themselves that their connections were heard of a short while ago."""
@@ -80,17 +69,17 @@ class Pongs:
             for row in rows:
                 self._heard_of.add(row.connection_id)
 
-    def convict(self) -> None:
-        """Bring those to judgement of whose connection no row at all shows a sign of life.
+    def take_silent(self) -> dict[Endpoint, list[Zombie]]:
+        """Those of whose connection no row at all shows a sign of life.
 
         Only when all rows have been seen, since a connection may stand in several.
         """
         silent, self._silent = self._silent, []
+        found: defaultdict[Endpoint, list[Zombie]] = defaultdict(list)
         for zombie in silent:
             if zombie.row.connection_id not in self._heard_of and zombie.row.endpoint is not None:
-                site = self._judgement.site(zombie.row.endpoint)
-                site.evidence.deaf += 1
-                site.deaf.append(zombie)
+                found[zombie.row.endpoint].append(zombie)
+        return found
 
     def collect(self) -> None:
         """Decide about the clients whose time is over. A table that fails convicts nobody."""
@@ -115,7 +104,7 @@ class Pongs:
             touched = [item for row, item in present if not row.is_untouched(item)]
             if any(self._still_holds(probe.connection_id, item) for item in touched):
                 self._heard_of.add(probe.connection_id)
-                self._judgement.site(probe.endpoint).evidence.pongs += len(probe.rows)
+                self._memory.endpoints[probe.endpoint].counts.pongs += len(probe.rows)
             elif not touched and len(present) == len(probe.rows):
                 missed += [(row, missed_again(row, sent_at, self._rules)) for row in probe.rows]
         to_be_noted = []

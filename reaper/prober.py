@@ -19,8 +19,8 @@ log = structlog.get_logger()
 MOST_ATTEMPTS = 3
 """How often a probe is sent that the account's throttle refuses."""
 
-MOST_ATTEMPTS_UNTOLD = 2
-"""An answer that told nothing is asked for once more: a live socket may need its heartbeat."""
+MAX_ATTEMPTS_INCONCLUSIVE = 2
+"""Where an answer was inconclusive: a live socket may need its heartbeat."""
 
 TICK_SECONDS = 0.002
 """It wakes no more often to send, since the token bucket makes good some lateness."""
@@ -181,7 +181,7 @@ class Prober:
             probe.attempts += 1
             self.calls += 1
             self.checks += probe.ask is Ask.CHECK
-            self._sent_at[id(probe)] = now
+            self._sent_at[id(probe)] = probe.sent_at = now
             self._gateway.start(probe)
         if self._bucket.seconds_to_next(now) == 0:
             for lane in self._turns:
@@ -218,7 +218,7 @@ class Prober:
             return False  # it answers to an earlier prober, whose sweep broke off
         self._lane(probe).came_back(now - sent_at)
         self.latencies.observe(now - sent_at)
-        if answer.outcome is Outcome.UNKNOWN and probe.attempts < MOST_ATTEMPTS_UNTOLD:
+        if answer.outcome is Outcome.UNKNOWN and probe.attempts < MAX_ATTEMPTS_INCONCLUSIVE:
             self.ask_later(probe, RETRY_AFTER_SECONDS)
             return False
         if answer.outcome is not Outcome.THROTTLED:

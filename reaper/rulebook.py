@@ -36,6 +36,8 @@ def row_shape(settings: Settings, table: DynamoTable) -> RowShape:
         id_pattern=settings.connection_id_pattern,
         row_filter=settings.row_filter,
         counts_pongs=settings.expects_pongs,
+        time_zone=settings.time_zone,
+        connected_at_offset_seconds=settings.connected_at_offset_seconds,
     )
     if shape.missing:
         names = ", ".join(".".join(path) for path in shape.missing)
@@ -93,6 +95,7 @@ def sweep_rules(
     budget_rps: float,
     first_rate_rps: float,
     spread_seconds: float,
+    question_seconds: float,
     trust_endpoint: bool,
 ) -> SweepRules:
     """The rules of a sweep. Its heartbeat interval may be longer than the one that is set."""
@@ -119,6 +122,7 @@ def sweep_rules(
         budget_rps=budget_rps,
         first_rate_rps=first_rate_rps,
         spread_seconds=spread_seconds,
+        question_seconds=question_seconds,
         max_in_flight=settings.max_in_flight,
         dry_run=settings.dry_run,
     )

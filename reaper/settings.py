@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
+from datetime import tzinfo
 
 from reaper import values as read
 from reaper.core.endpoint import EndpointResolver, parse_endpoint
@@ -53,10 +54,18 @@ class Settings:
         read.row_filter,
     )
     connected_at_attribute: AttributePath = variable(
-        "when the client connected: seconds, milliseconds, ISO 8601 or a JavaScript date;"
-        " rows may lack it",
+        "when the client connected: seconds to nanoseconds, ISO 8601, a JavaScript or HTTP date; a"
+        " date alone is no time; rows may lack it",
         attribute_path,
         "connectedAt",
+    )
+    connected_at_offset_seconds: float = variable(
+        "added to that time: -10800 where it is the end of a TTL of three hours", read.offset, "0"
+    )
+    time_zone: tzinfo = variable(
+        "of times that do not name theirs: an IANA name, or an offset such as -05:00",
+        read.time_zone,
+        "UTC",
     )
     last_seen_attribute: AttributePath = variable(
         "when the client was last heard of; rows may lack it", attribute_path, "lastSeenAt"
@@ -122,13 +131,15 @@ class Settings:
         "a row younger than this is left alone", read.seconds(), "60"
     )
     max_connection_age_seconds: float = variable(
-        "a row older than this is dead by age, because no socket lives longer than 2 h;"
-        " 0 switches the rule off",
+        "who still answers 410 this long after it was first seen goes, whatever holds others, for"
+        " no socket lives longer than 2 h; 0: age says nothing",
         read.connection_age,
         "7500",
     )
     confirm_delay_seconds: float = variable(
-        "after a first 410, wait this long before asking again", read.seconds(), "5"
+        "between two of the three 410s that convict, so a zombie goes after two of them",
+        read.seconds(),
+        "60",
     )
     quota_rps: float | None = variable(
         "API Gateway's throttle of this account and Region, shared by all its APIs",
@@ -153,13 +164,19 @@ class Settings:
         "read units a second that the scan may use; 0 is no limit", read.count(0), "0"
     )
     max_gone_fraction: float = variable(
-        "hold all evictions when zombies are a larger part of the answering rows",
+        "hold all evictions when zombies are this part of the answering rows, or a larger one",
         read.fraction(),
         "0.5",
     )
-    min_gone_rows: int = variable("fewer zombies than this are never too many", read.count(0), "20")
+    min_gone_rows: int = variable(
+        "fewer zombies than this are never too many, but are questioned for five delays, not two",
+        read.count(0),
+        "20",
+    )
     max_unknown_fraction: float = variable(
-        "hold all evictions when a larger part of the answers tells nothing", read.fraction(), "0.2"
+        "hold all evictions when this part of the answers is inconclusive, or a larger one",
+        read.fraction(),
+        "0.2",
     )
     evict_action: EvictAction = variable(
         "delete the row; clear the id and keep the row; or leave it to the on-evict hook",

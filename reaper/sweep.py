@@ -1,43 +1,46 @@
-"""One sweep: rows in, verdicts out. The only place where the core meets the outside.
+"""One sweep: rows in, a report out. The only place where the core meets the outside.
 
-scan ── rows ─▶ triage ── due ─▶ questions ─▶ prober ── answers ─▶ verdicts ─▶ judgement ─▶ eviction
-                                                           heartbeats ─▶ pongs ─┘
+scan ── rows ─▶ triage ── due ─▶ probes ─▶ prober ── answers ─▶ questioning ─▶ eviction
+                                   ▲                   │            │
+                                   └─ heartbeats ──────┴─ looks ◀───┘
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from math import inf
 from typing import Protocol
 
 import structlog
 
 from reaper import pongs, removal
+from reaper.answers import Answers
 from reaper.aws.wire import Page
+from reaper.breaker import Breaker
 from reaper.closing import SocketCloser
 from reaper.context import SweepContext
-from reaper.core.model import Endpoint, Reason, Row, Zombie
+from reaper.core.model import Endpoint, Row
 from reaper.core.report import Details, Progress, Report, make_report
 from reaper.core.rows import RowReader
 from reaper.core.shape import RowShape
 from reaper.core.triage import Triage, triage
 from reaper.eviction import Audit, Evictor, Step
-from reaper.judgement import Judgement
 from reaper.pongs import Pongs
 from reaper.prober import Gateway, Prober
-from reaper.questions import Questions
-from reaper.verdicts import Verdicts, evidence_of_age
+from reaper.probes import Probes
+from reaper.questioning import Questioning
+from reaper.sharing import Connects, Sharing
 
 log = structlog.get_logger()
 
-MOST_BACKLOG = 500
+MAX_BACKLOG = 500
 """Due rows that may wait for the pace before another page is taken from the scan."""
 
-MOST_WAITING = 10_000
-"""Zombies, suspects that wait for their second question, and clients whose pong is awaited, that
-may be held in memory."""
+MAX_PONGS_AWAITED = 10_000
+"""Clients whose pong is awaited, held in memory."""
 
-LONGEST_NAP_SECONDS = 0.1
+MAX_NAP_SECONDS = 0.1
 """The loop looks at least this often whether it should stop."""
 
 LAST_ANSWERS_SECONDS = 6.0
@@ -58,7 +61,7 @@ class Table(removal.Table, pongs.Table, Protocol):
 
 
 class Sweep:
-    """Sees to it that every row of a table gets its verdict."""
+    """Sees to it that every row of a table gets its turn."""
 
     def __init__(
         self,
@@ -70,9 +73,13 @@ class Sweep:
         table: Table,
         audit: Audit,
         hooks: Sequence[Step],
+        connects: Connects | None = None,
     ) -> None:
+        """``connects`` counts those of an API; None where nobody does."""
+        self._context = context
         self._rules = rules = context.rules
         self._tally = context.tally
+        self._memory = context.memory
         self._clock = context.clock
         self._wall_clock = context.wall_clock
         self._portion = context.portion
@@ -80,37 +87,50 @@ class Sweep:
         self._on_progress = context.on_progress
         self._reader = reader
         self._scan = scan
+        self._table = table
         self._prober = Prober(
             gateway, rules.first_rate_rps, rules.max_in_flight, context.clock, context.share
         )
         steps: list[Step] = [SocketCloser(self._prober, rules.budget_rps), *hooks]
         self._evictor = Evictor(context, table, shape, reader, audit, steps)
-        self._judgement = Judgement(context, self._evictor)
-        self._pongs = Pongs(context, table, shape, self._judgement)
-        self._questions = Questions(context, self._prober)
-        self._verdicts = Verdicts(context, self._questions, self._judgement, self._pongs)
+        self._probes = Probes(context, self._prober)
+        self._sharing = Sharing(context, connects)
+        self._questioning = Questioning(context, self._probes, self._sharing, self._still_held)
+        self._pongs = Pongs(context, table, shape)
+        self._breaker = Breaker(context, self._questioning, self._pongs, self._evictor)
+        self._answers = Answers(context, reader, self._probes, self._questioning, self._pongs)
+        self.turn_calls = 0
+        """Requests until every row had its turn; what came later was about suspects."""
         self.is_complete = False
         """Whether every row got its turn: the sweep was neither stopped nor cut short."""
 
     @property
     def fault(self) -> Exception | None:
         """What made evictions, heartbeats or pongs fail, if anything did."""
-        return self._evictor.fault or self._pongs.fault or self._verdicts.fault
+        return self._evictor.fault or self._pongs.fault or self._answers.fault
 
     @property
     def endpoints(self) -> list[Endpoint]:
-        return self._judgement.endpoints
+        return list(self._memory.in_sweep)
 
     def progress(self, row_estimate: int) -> Progress:
-        gone = sum(evidence.gone for evidence in self._judgement.evidence)
-        return Progress(self._tally.scanned, row_estimate, self._prober.open, gone)
+        counts = [self._memory.endpoints[endpoint].counts for endpoint in self._memory.in_sweep]
+        return Progress(
+            self._tally.scanned,
+            row_estimate,
+            self._prober.open,
+            sum(one.gone for one in counts),
+            self._questioning.open,
+        )
 
     def report(self, *, seconds: float, messages: int | None) -> Report:
         return make_report(
             self._tally,
-            self._judgement.evidence,
-            hold_reason=self._judgement.hold_reason,
+            [self._memory.endpoints[endpoint].counts for endpoint in self._memory.in_sweep],
+            hold_reason=self._breaker.hold_reason,
             dry_run=self._rules.dry_run,
+            is_complete=self.is_complete,
+            pending=self._questioning.open + self._questioning.overflow,
             checks=self._prober.checks,
             api_calls=self._prober.calls,
             seconds=seconds,
@@ -123,78 +143,105 @@ class Sweep:
             evicted_by_reason=self._tally.evicted_by_reason,
             latencies=self._prober.latencies,
             slowdowns=self._prober.slowdowns,
+            turn_calls=self.turn_calls,
             heartbeat_interval_seconds=self._rules.triage.heartbeat_interval_seconds,
             segments=self._portion.segments,
             of=self._portion.of,
         )
 
     def run(self) -> None:
-        """Sweep until every row has its verdict, or until told to stop.
+        """Sweep until every row had its turn, or until told to stop.
 
         Raises TableError when the table cannot be scanned.
         """
+        self._started_at = self._clock()
+        self._memory.begin_sweep()
         try:
             self._ask_all()
         finally:
             self._scan.stop()
             self._drain()
-        self._verdicts.log_untold()
-        if self.is_complete:
-            self._pongs.convict()
-        self._judgement.settle()
+            is_of_table = self._context.share() == 1
+            self._memory.end_sweep(is_complete=self.is_complete, is_of_table=is_of_table)
+        self._answers.log_inconclusive()
+        self._breaker.settle(is_complete=self.is_complete)
 
     def _ask_all(self) -> None:
-        paced_until = self._clock() + self._rules.spread_seconds
-        while not self._is_over():
+        paced_until = self._started_at + self._rules.spread_seconds
+        while not self._end():
             if self._is_stopping():
-                log.info("stopping: the sweep ends with what is in flight")
+                log.info("stopping: in-flight requests complete, and the sweep ends")
                 return
-            if self._judgement.is_blind:
-                log.error("the sweep is cut short: no answer told anything")
+            if self._is_blind:
+                log.error("the sweep is cut short: all answers were inconclusive")
                 return
             if self._clock() >= paced_until:
                 self._prober.set_rate(self._rules.budget_rps)
-            self._give_up_the_blind()
-            if self._is_full and self._prober.idle and not self._call_witnesses():
-                self._judgement.settle()
-            took_page = not self._is_full and self._admit()
-            self._learn(0 if took_page else LONGEST_NAP_SECONDS)
+            self._give_up_blind_endpoints()
+            took_page = self._admit()
+            self._count_turn_calls()
+            self._learn(0 if took_page else self._nap_seconds)
             self._pongs.collect()
+            self._questioning.advance()
+            self._breaker.evict_convicted(is_idle=self._prober.idle)
             self._on_progress()
-        self.is_complete = True
+        self.is_complete = not self._is_stopping()
 
-    def _is_over(self) -> bool:
-        is_answered = self._prober.idle and not self._pongs.awaited
-        if not self._scan.exhausted or not is_answered or self._call_witnesses():
+    def _end(self) -> bool:
+        """Whether nothing is left to be done. What only waits for others is looked at again."""
+        if not self._scan.exhausted or not self._prober.idle or self._pongs.awaited:
+            return False
+        if self._probes.has_undecided:
+            self._probes.decide()
+            return False
+        self._questioning.reconsider()
+        is_busy = self._questioning.is_busy or not self._prober.idle
+        if is_busy or self._has_time_for(self._questioning.next_look_at):
             return False
         self._portion.close()
         return self._scan.exhausted  # unless another segment came just before
 
-    def _give_up_the_blind(self) -> None:
-        """An endpoint that tells nothing is asked no more, so that it does not hold up others."""
-        for endpoint, site in self._judgement.blind:
-            for probe in self._prober.give_up(endpoint):
-                self._verdicts.leave_unasked(probe, site)
+    def _count_turn_calls(self) -> None:
+        if not self._questioning.is_everybody_asked:
+            self.turn_calls = self._prober.calls
+            is_asked = self._scan.exhausted and not self._prober.backlog
+            self._questioning.is_everybody_asked = is_asked
 
-    def _call_witnesses(self) -> bool:
-        """Whether there is somebody left to ask before the evidence is judged."""
-        witnesses = self._judgement.call_witnesses()
-        for endpoint, row in witnesses:
-            self._questions.call_witness(endpoint, row)
-        return bool(witnesses)
+    def _has_time_for(self, moment: float) -> bool:
+        return moment < inf and moment <= self._started_at + self._rules.question_seconds
+
+    # Endpoints that tell nothing
+
+    @property
+    def _is_blind(self) -> bool:
+        """Whether no endpoint tells anything: all was denied, throttled or unknown."""
+        states = [self._memory.endpoints[endpoint] for endpoint in self._memory.in_sweep]
+        asked = [state.counts for state in states if state.is_asked]
+        return bool(asked) and all(counts.is_blind for counts in asked)
+
+    def _give_up_blind_endpoints(self) -> None:
+        """One that tells nothing is asked no more, so that it does not hold up others."""
+        for endpoint in self._memory.in_sweep:
+            if self._memory.endpoints[endpoint].counts.is_blind:
+                for probe in self._prober.give_up(endpoint):
+                    self._answers.leave_unasked(probe)
+
+    # Rows
 
     @property
     def _is_full(self) -> bool:
-        """Whether so many rows wait that all open questions get their answers first.
+        """Whether no more rows should be taken, for the sake of memory.
 
-        The breaker judges on whole evidence, never on the answers that happened to come soonest.
+        In a sweep that has time only until the next one, rows go on being asked after: they may
+        need a heartbeat. Those for whom there is no room are found again.
         """
-        waiting = self._judgement.waiting + self._prober.postponed + self._pongs.awaited
-        return waiting >= MOST_WAITING
+        has_time = self._rules.question_seconds == inf
+        is_full = has_time and self._prober.open >= self._questioning.room
+        return is_full or self._pongs.awaited >= MAX_PONGS_AWAITED
 
     def _admit(self) -> bool:
         """Take a page if the prober keeps up. False when there was none to take."""
-        if self._prober.backlog >= MOST_BACKLOG or self._scan.exhausted:
+        if self._is_full or self._prober.backlog >= MAX_BACKLOG or self._scan.exhausted:
             return False
         page = self._scan.next_page(0.02 if self._prober.idle else 0)
         if page is None:
@@ -207,18 +254,34 @@ class Sweep:
 
     def _triage(self, rows: Iterable[Row]) -> None:
         now = self._wall_clock()
-        cutoffs = self._rules.cutoffs(now)
+        cutoffs = self._context.cutoffs()
         sorted_rows: defaultdict[Triage, list[Row]] = defaultdict(list)
         for row in rows:
-            sorted_rows[triage(row, cutoffs)].append(row)
+            kind = triage(row, cutoffs)
+            if kind is Triage.NEWBORN and not self._memory.may_be_newborn(row):
+                kind = Triage.DUE
+            sorted_rows[kind].append(row)
         self._tally.count_triage(sorted_rows)
-        left_alone = [*sorted_rows[Triage.NEWBORN], *sorted_rows[Triage.FRESH]]
-        self._tally.count_messages(left_alone, now)
-        self._pongs.hear_of(left_alone)
-        self._judgement.remember_witnesses(left_alone)
-        for row in sorted_rows[Triage.EXPIRED]:
-            self._take_expired(row)
-        self._ask(sorted_rows[Triage.DUE])
+        fresh, newborn = sorted_rows[Triage.FRESH], sorted_rows[Triage.NEWBORN]
+        self._tally.count_messages([*newborn, *fresh], now)
+        self._pongs.hear_of([*newborn, *fresh])
+        due = [*sorted_rows[Triage.DUE], *sorted_rows[Triage.EXPIRED]]
+        self._sharing.note([*newborn, *fresh, *due])
+        self._note(fresh, newborn, due)
+        self._ask(due)
+
+    def _note(self, fresh: list[Row], newborn: list[Row], due: list[Row]) -> None:
+        """What rows tell of their endpoints."""
+        for endpoint in {row.endpoint for row in (*fresh, *newborn, *due)}:
+            assert endpoint is not None, "foreign rows are left out"
+            state = self._memory.meet(endpoint)
+            state.leave_alone(
+                [row for row in fresh if row.endpoint == endpoint],
+                [row for row in newborn if row.endpoint == endpoint],
+            )
+            if endpoint.is_execute_api:
+                own = (row for row in (*fresh, *newborn, *due) if row.endpoint == endpoint)
+                state.note_ids(row.connection_id for row in own)
 
     def _ask(self, rows: Iterable[Row]) -> None:
         """Once for all rows of a page that hold the same id."""
@@ -227,34 +290,35 @@ class Sweep:
             assert row.endpoint is not None
             due.setdefault((row.endpoint, row.connection_id), []).append(row)
         for (endpoint, connection_id), same in due.items():
-            self._judgement.site(endpoint).is_asked = True
-            self._questions.ask_due(endpoint, connection_id, same)
+            self._memory.endpoints[endpoint].is_asked = True
+            self._probes.ask_due(endpoint, connection_id, same)
 
-    def _take_expired(self, row: Row) -> None:
-        """Dead by age, unless the sample has shown that age proves nothing in this table."""
-        endpoint = row.endpoint
-        assert endpoint is not None
-        site = self._judgement.site(endpoint)
-        if site.evidence.expired_alive:
-            self._tally.held += 1
-            self._questions.keep_awake(endpoint, row)
-            return
-        site.is_asked = True
-        if site.takes_sample():
-            self._questions.verify_age(endpoint, row)
-        else:
-            evidence = evidence_of_age(row, self._wall_clock())
-            site.expired.append(Zombie(row, Reason.EXPIRED, evidence))
+    def _still_held(self, rows: Sequence[Row]) -> set[str]:
+        """The connection ids of those rows that the table still holds."""
+        return {
+            held.connection_id
+            for held in self._reader.read_page(
+                self._table.read([row.key for row in rows]), self._wall_clock()
+            )
+        }
 
     def _learn(self, wait_seconds: float) -> None:
-        is_waiting = self._pongs.awaited or not self._prober.idle
-        for answer in self._prober.poll(wait_seconds if is_waiting else 0):
-            self._verdicts.learn(answer)
+        for answer in self._prober.poll(wait_seconds):
+            self._answers.learn(answer)
+
+    @property
+    def _nap_seconds(self) -> float:
+        """How long to wait at most for an answer, or for the moment of another look."""
+        may_take_page = not self._scan.exhausted and not self._is_full
+        if self._prober.idle and not self._pongs.awaited and may_take_page:
+            return 0.0
+        until_next_look = self._questioning.next_look_at - self._clock()
+        return max(0.0, min(MAX_NAP_SECONDS, until_next_look))
 
     def _drain(self) -> None:
-        """Send nothing more; what is in flight comes home. After a whole sweep that is nothing."""
+        """Send nothing more; in-flight requests complete. After a whole sweep there are none."""
         give_up_at = self._clock() + LAST_ANSWERS_SECONDS
         self._prober.abandon()
         while not self._prober.idle and self._clock() < give_up_at:
-            self._learn(LONGEST_NAP_SECONDS)
+            self._learn(MAX_NAP_SECONDS)
             self._prober.abandon()

@@ -7,14 +7,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, timedelta, timezone, tzinfo
 from enum import Enum
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from reaper.core.items import AttributePath, attribute_path
 from reaper.core.ratio import LONGEST_LIFE_SECONDS
 
 A_YEAR_SECONDS = 31_536_000
+
+MAX_UTC_OFFSET_HOURS = 14
+"""No zone is further from UTC."""
+
+_UTC_OFFSET = re.compile(r"(?:UTC)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +80,28 @@ def boolean(value: str) -> bool:
 
 def seconds(least: float = 0) -> Callable[[str], float]:
     return _number(float, least, A_YEAR_SECONDS, "a number of seconds")
+
+
+def offset(value: str) -> float:
+    return float(_number(float, -A_YEAR_SECONDS, A_YEAR_SECONDS, "a number of seconds")(value))
+
+
+def time_zone(value: str) -> tzinfo:
+    """An IANA name, or an offset from UTC."""
+    if match := _UTC_OFFSET.fullmatch(value):
+        sign = -1 if match["sign"] == "-" else 1
+        hours, minutes = int(match["hours"]), int(match["minutes"])
+        if hours <= MAX_UTC_OFFSET_HOURS and minutes < 60:
+            return timezone(sign * timedelta(hours=hours, minutes=minutes))
+    elif value.upper() in ("UTC", "Z"):
+        return UTC
+    else:
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(value)
+    raise ValueError(
+        "must be a name of the IANA time zone database that this machine has, such as"
+        " Europe/Berlin, or an offset from UTC, such as -05:00"
+    )
 
 
 def connection_age(value: str) -> float:

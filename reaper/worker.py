@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 
 import boto3
 import structlog
@@ -22,10 +23,12 @@ from reaper.aws.session import ca_bundle, region_of
 from reaper.aws.signing import Signer
 from reaper.context import SweepContext
 from reaper.core.breaker import HoldReason
-from reaper.core.pacing import spread_rate
+from reaper.core.calibration import Offset, cure_of
+from reaper.core.memory import Memory
+from reaper.core.pacing import QUESTION_FRACTION, spread_rate
 from reaper.core.portion import Extrapolation, Portion, WholeTable, share_of
 from reaper.core.ratio import HeartbeatPace
-from reaper.core.report import Progress, Report, SweepResult, Tally
+from reaper.core.report import Progress, Report, SweepResult, Tally, not_understood
 from reaper.core.rows import RowReader
 from reaper.core.rules import EvictAction
 from reaper.counting import MessageCounter
@@ -35,6 +38,9 @@ from reaper.settings import Settings
 from reaper.sweep import Sweep
 
 log = structlog.get_logger()
+
+MEMORY_INTERVALS = 3
+"""A suspect that was not asked in so many intervals is one no more: its row has changed or gone."""
 
 
 class Worker:
@@ -72,6 +78,8 @@ class Worker:
         by_rows = settings.message_source == "attribute"
         self.counter = MessageCounter(self.messages, by_rows=by_rows)
         self._calls = Extrapolation()
+        self._memory = Memory()
+        self._told_offset: Offset | None = None
         self._held_last_time: HoldReason | None = None
 
     @property
@@ -114,17 +122,21 @@ class Worker:
         )
         report = sweep.report(seconds=time.monotonic() - started, messages=messages)
         if sweep.is_complete:
-            self._calls.add(portion.started_at, report.api_calls, share_of(portion))
+            self._calls.add(portion.started_at, sweep.turn_calls, share_of(portion))
             if spread:
                 self._warn_of_budget(self._calls.of_sweep or 0.0)
         if spread and not is_over():
             self._set_pace(report if sweep.is_complete else None)
-        self._warn_of_shape(tally)
-        self._tell_of_the_end_of_a_hold(report.hold_reason)
+        if sweep.is_complete:
+            self._tell_of_the_end_of_a_hold(report.hold_reason)
+            self._memory.suspects.forget_unasked_since(
+                started - MEMORY_INTERVALS * self._settings.sweep_interval_seconds
+            )
+        self._tell_of_offset()
         details = sweep.details
         if not sweep.is_complete and details.share < 1:
             details = replace(details, segments=())  # another sweep will count them
-        return SweepResult(report, details, sweep.fault, sweep.is_complete)
+        return SweepResult(report, details, sweep.fault, self._tell_of_shape(tally))
 
     def close(self) -> None:
         self.gateway.close()
@@ -152,6 +164,7 @@ class Worker:
             budget_rps=self.budget_rps,
             first_rate_rps=self._first_rate(spread_seconds),
             spread_seconds=spread_seconds,
+            question_seconds=self._question_seconds(portion) if spread else inf,
             trust_endpoint=trust_endpoint,
         )
         sweep = Sweep(
@@ -163,6 +176,7 @@ class Worker:
                 is_stopping,
                 lambda: self._move(sweep, tally, portion, on_progress),
                 portion,
+                self._memory,
             ),
             shape,
             RowReader(shape, self.resolver),
@@ -171,8 +185,15 @@ class Worker:
             self.table,
             self._audit,
             self.hooks,
+            self.messages,
         )
         return sweep
+
+    def _question_seconds(self, portion: Portion) -> float:
+        """How long suspects may be asked again: until just before the next sweep."""
+        interval_seconds = self._settings.sweep_interval_seconds
+        ends_at = portion.started_at + QUESTION_FRACTION * interval_seconds
+        return min(QUESTION_FRACTION * interval_seconds, max(0.0, ends_at - time.time()))
 
     def _move(
         self, sweep: Sweep, tally: Tally, portion: Portion, tell: Callable[[Progress], None]
@@ -225,28 +246,36 @@ class Worker:
                 window_seconds=window_seconds,
             )
 
-    def _warn_of_shape(self, tally: Tally) -> None:
-        if tally.passed_over and not tally.scanned:
-            log.warning(
-                "no row is a connection row by REAPER_CONNECTION_ID_PATTERN and REAPER_ROW_FILTER",
-                rows=tally.passed_over,
-            )
-        if self._settings.evict_action is EvictAction.CLEAR:
-            return  # rows of those who are not connected have no id
+    def _tell_of_offset(self) -> None:
+        """Living rows agree with each other, and not with the gateway, on when they connected."""
+        offset = self._memory.calibration.offset
+        if offset is None or offset == self._told_offset:
+            return
+        self._told_offset = offset
+        settings = self._settings
+        log.warning(
+            "living rows are all off by the same from the gateway's time of connection",
+            rows=offset.rows,
+            seconds=offset.seconds,
+            cure=cure_of(
+                offset, settings.connected_at_offset_seconds, settings.time_zone, time.time()
+            ),
+        )
+
+    def _tell_of_shape(self, tally: Tally) -> str | None:
+        """What rows the sweep did not understand. Returns why it understood none, if it did not."""
         name = ".".join(self._settings.connection_id_attribute)
-        if tally.malformed and tally.malformed == tally.scanned:
-            log.error(
-                "no row has a usable connection id: correct REAPER_CONNECTION_ID_ATTRIBUTE"
-                " ('reaper check' shows what rows hold)",
-                attribute=name,
-                rows=tally.malformed,
-            )
-        elif tally.malformed:
+        clears = self._settings.evict_action is EvictAction.CLEAR
+        why = not_understood(tally, name, may_lack_ids=clears)
+        if why is not None:
+            log.warning("the sweep understood no row", why=why)
+        elif tally.malformed and not clears:
             log.warning(
                 "rows without a usable connection id are left alone",
                 attribute=name,
                 rows=tally.malformed,
             )
+        return why
 
 
 def _hooks(settings: Settings, session: boto3.Session, region: str) -> list[Hook]:

@@ -30,8 +30,12 @@ def _clean_environment(monkeypatch):
 collect_ignore = [
     *([] if CHROMIUM else ["integration/test_status_page.py"]),
     *([] if shutil.which("systemd-analyze") else ["deploy/test_systemd.py"]),
+    *([] if shutil.which("logrotate") else ["deploy/test_logrotate.py"]),
 ]
 
 
 def pytest_report_header() -> list[str]:
-    return [f"not tested, for lack of a browser or of systemd: {path}" for path in collect_ignore]
+    return [
+        f"not tested, for lack of a browser, systemd or logrotate: {path}"
+        for path in collect_ignore
+    ]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from reaper.aws.conditions import Change
 from reaper.core.model import Ask, Outcome, Probe, Row
-from reaper.core.pacing import SPREAD_FRACTION, spread_rate
+from reaper.core.pacing import QUESTION_FRACTION, SPREAD_FRACTION, spread_rate
 from reaper.core.population import Population, Schedule
 from reaper.core.report import Report
 from tests.core.builders import NOW
@@ -19,6 +19,7 @@ class Crowd(LivingWorld):
 
     def __init__(self, population: Population, schedule: Schedule) -> None:
         super().__init__()
+        self.confirm_delay = schedule.confirm_delay_seconds
         self.random = random.Random(1)
         self.population, self.schedule = population, schedule
         self.on_answer = self.note_pong
@@ -86,7 +87,7 @@ class Crowd(LivingWorld):
             self.pass_to(start + number * schedule.interval_seconds)
             rate = schedule.budget_rps
             if reports:
-                rate = spread_rate(reports[-1].api_calls, schedule.window_seconds, rate)
+                rate = spread_rate(self.turn_calls, schedule.window_seconds, rate)
             reports.append(
                 self.sweep(
                     triage=schedule.triage,
@@ -94,6 +95,7 @@ class Crowd(LivingWorld):
                     budget=schedule.budget_rps,
                     until_next_turn=schedule.interval_seconds * (1 + SPREAD_FRACTION),
                     spread_seconds=schedule.window_seconds,
+                    question_seconds=QUESTION_FRACTION * schedule.interval_seconds,
                     shape=replace(SHAPE, counts_pongs=False),
                 )
             )

@@ -31,15 +31,20 @@ def answers(status: int, body: Any = b"", error_type: str = "") -> Behaviour:
     return behave
 
 
+def _iso(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(moment))
+
+
 def alive(handler: _Handler) -> None:
-    now = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime())
-    answers(200, {"connectedAt": now, "lastActiveAt": now})(handler)
+    """Connected ten minutes before this gateway was made, and active since."""
+    connected_at = _iso(handler.server.gateway.made_at - 600)
+    answers(200, {"connectedAt": connected_at, "lastActiveAt": _iso(time.time() - 10)})(handler)
 
 
 def idle(handler: _Handler) -> None:
-    """Alive, and silent for ten minutes."""
-    then = time.strftime("%Y-%m-%dT%H:%M:%S.000Z", time.gmtime(time.time() - 600))
-    answers(200, {"connectedAt": then, "lastActiveAt": then})(handler)
+    """The same, and silent for ten minutes."""
+    connected_at = _iso(handler.server.gateway.made_at - 600)
+    answers(200, {"connectedAt": connected_at, "lastActiveAt": _iso(time.time() - 600)})(handler)
 
 
 gone = answers(410, b"{not json", "GoneException")
@@ -95,6 +100,7 @@ class FaultyGateway:
     ) -> None:
         self.behaviours = behaviours or {}
         self.default = default
+        self.made_at = time.time()
         self.requests: list[tuple[float, str, str]] = []
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)

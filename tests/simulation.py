@@ -10,13 +10,17 @@ import random
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from math import inf
 from typing import Any
 
 from reaper.aws.conditions import Change
 from reaper.aws.errors import TableAccessDenied, TableError
 from reaper.core.items import AttributePath, Item
-from reaper.core.model import Ask, Outcome, Probe, Row, Zombie
-from reaper.core.pacing import SPREAD_FRACTION, spread_rate
+from reaper.core.memory import Memory
+from reaper.core.model import Ask, Endpoint, Outcome, Probe, Row, Zombie
+from reaper.core.pacing import QUESTION_FRACTION, SPREAD_FRACTION, spread_rate
 from reaper.core.pong import PongRules
 from reaper.core.report import Report
 from reaper.core.rules import EvictAction
@@ -32,8 +36,63 @@ ANCHOR = "anchor"
 """A client that always stays: without any, no endpoint could ever be proven."""
 
 
+OTHER_HOST = "https://other.example.com/prod"
+
+
 class Killed(BaseException):
     """kill -9: nothing in the reaper gets to do anything about it."""
+
+
+class Time(Enum):
+    """What an application writes into ``connectedAt``."""
+
+    NOTHING = "nothing"
+    TRUE = "true"
+    WEST = "a local time without its zone, some hours behind UTC"
+    EAST = "the same, some hours ahead"
+    DATE = "only the date"
+    THOUSANDTH = "seconds where milliseconds are meant"
+    SIGN_UP = "when the user first came"
+    TTL = "when the row may be deleted"
+
+    def write(self, opened: float, first_came: float) -> dict[str, str] | None:
+        """The attribute of a connection; both are epoch seconds."""
+        moment = datetime.fromtimestamp(opened, UTC)
+        match self:
+            case Time.NOTHING:
+                return None
+            case Time.TRUE:
+                return {"N": str(opened)}
+            case Time.WEST:
+                return {"S": (moment - timedelta(hours=5)).replace(tzinfo=None).isoformat()}
+            case Time.EAST:
+                return {"S": (moment + timedelta(hours=2)).replace(tzinfo=None).isoformat()}
+            case Time.DATE:
+                return {"S": moment.date().isoformat()}
+            case Time.THOUSANDTH:
+                return {"N": str(opened / 1000)}
+            case Time.SIGN_UP:
+                return {"N": str(first_came)}
+            case Time.TTL:
+                return {"N": str(opened + 10_800)}
+
+
+@dataclass
+class Blip:
+    """For a while a part of the ids gets answers that are not the truth."""
+
+    begins: float
+    seconds: float
+    part: float
+    """Of the ids, the same ones all the while."""
+    says: tuple[Outcome, ...]
+    """One of them by chance, answer by answer."""
+    endpoint: str = ""
+    """Whose; empty for all."""
+
+    def is_about(self, moment: float, rank: float, endpoint: Endpoint) -> bool:
+        is_on = self.begins <= moment < self.begins + self.seconds
+        return is_on and rank < self.part and self.endpoint in endpoint.host
 
 
 @dataclass
@@ -43,10 +102,8 @@ class Troubles:
     no_answer: float = 0.0
     denied: float = 0.0
     throttled: float = 0.0
-    flapping: float = 0.0
-    """A 410 for a live connection, in turns with 200: who never says 200 is the wrong API."""
-    once_a_sweep: bool = False
-    """No connection is lied about, or its answer lost, more than once in a sweep."""
+    once_a_sweep: float = 0.0
+    """A 410 for a living one, or no answer, but only once in a sweep."""
     wrong_api: bool = False
     blackout: bool = False
     table: float = 0.0
@@ -62,14 +119,15 @@ class Design:
     """What kind of table and application this world has."""
 
     keyed_by_user: bool
-    stores_connected_at: bool
-    misreads_age: bool
-    """``connectedAt`` holds something else: when the user signed up."""
+    time: Time
     stores_last_seen: bool
     expects_pongs: bool
     action: EvictAction
     mode: HeartbeatMode
     budget: float
+    two_endpoints: bool = False
+    host_is_ahead_seconds: float = 0.0
+    gets_count: bool = False
 
 
 class Life(LivingWorld):
@@ -77,9 +135,13 @@ class Life(LivingWorld):
 
     def __init__(self, seed: int, design: Design) -> None:
         super().__init__(key_name="userId" if design.keyed_by_user else "connectionId")
+        random.seed(seed)  # panels are drawn by it
         self.random = random.Random(seed)
         self.design = design
+        self.host_is_ahead_seconds = design.host_is_ahead_seconds
+        self.gets_count = design.gets_count
         self.troubles = Troubles()
+        self.blips: list[Blip] = []
         self.page_size = self.random.choice([1, 3, 10])
         self.living: set[str] = set()
         """Connections that are being opened or are open, or whose end nobody knows of yet."""
@@ -93,8 +155,9 @@ class Life(LivingWorld):
         self.messages = 0
         """What clients have said so far; pongs are not counted."""
         self._lied: set[str] = set()
-        self._said_gone: set[str] = set()
-        """Connections that were called gone, truly or not, and not alive again since."""
+        self.died_at: dict[str, float] = {}
+        self._rank: dict[str, float] = {}
+        self._first_came: dict[str, float] = {}
         self._names = itertools.count()
         self._calls_last_time: int | None = None
         self._kill_at = float("inf")
@@ -138,10 +201,12 @@ class Life(LivingWorld):
         item: Item = {"connectionId": {"S": connection}}
         if self.design.keyed_by_user:
             item["userId"] = {"S": user}
-        if self.design.misreads_age:
-            item["connectedAt"] = {"N": str(NOW - 10_000_000)}
-        elif self.design.stores_connected_at:
-            item["connectedAt"] = {"N": str(NOW + begun)}
+        if self.design.two_endpoints and ord(user[-1]) % 3 == 0:
+            item["endpoint"] = {"S": OTHER_HOST}
+        first_came = self._first_came.setdefault(user, NOW + begun - 10_000_000)
+        time = self.design.time.write(NOW + begun, first_came)
+        if time is not None:
+            item["connectedAt"] = time
         if self.design.stores_last_seen:
             item["lastSeenAt"] = {"N": str(NOW + self.moment)}
         self.rows[self._key_of(user, connection)] = item
@@ -154,6 +219,7 @@ class Life(LivingWorld):
 
     def _open(self, connection: str) -> None:
         self.alive.add(connection)
+        self.opened_at[connection] = self.wall_clock()
         self._note_traffic(connection)
         self.at(self.moment + LONGEST_LIFE, lambda: self._close(connection))
 
@@ -172,6 +238,7 @@ class Life(LivingWorld):
         """The socket is gone and the row stays: a zombie."""
         self.alive.discard(connection)
         self.living.discard(connection)
+        self.died_at[connection] = self.moment
 
     def _sign_of_life(self, connection: str) -> None:
         key = self._row_of(connection)
@@ -214,20 +281,15 @@ class Life(LivingWorld):
 
     def answer_to(self, probe: Probe) -> Outcome:
         connection = probe.connection_id
-        outcome = self._lie(connection) or (
-            Outcome.ALIVE if connection in self.alive else Outcome.GONE
-        )
-        if outcome is Outcome.GONE:
-            self._said_gone.add(connection)
-        elif outcome is Outcome.ALIVE:
-            self._said_gone.discard(connection)
-        if outcome is Outcome.ALIVE and probe.ask is Ask.HEARTBEAT:
+        truth = Outcome.ALIVE if connection in self.alive else Outcome.GONE
+        outcome = self._lie(probe, truth) or truth
+        if outcome is Outcome.ALIVE and probe.ask is Ask.HEARTBEAT and truth is outcome:
             self._note_traffic(connection)
             if connection not in self.deaf:
                 pong_at = self.moment + self.random.uniform(0.05, 9)
                 self.at(pong_at, lambda: self._pong(connection))
         if outcome is Outcome.ALIVE and probe.ask is Ask.CLOSE:
-            if connection not in self.deaf:
+            if connection in self.alive and connection not in self.deaf:
                 raise PromiseBroken(f"closed the socket of {connection}, which is not deaf")
             self._close(connection)
         return outcome
@@ -238,14 +300,22 @@ class Life(LivingWorld):
             if self.design.expects_pongs:
                 self._sign_of_life(connection)
 
-    def _lie(self, connection: str) -> Outcome | None:
-        troubles, draw = self.troubles, self.random.random
+    def _lie(self, probe: Probe, truth: Outcome) -> Outcome | None:
+        troubles, draw, connection = self.troubles, self.random.random, probe.connection_id
         if troubles.wrong_api:
             return Outcome.GONE
         if troubles.blackout:
             return Outcome.UNKNOWN
-        if troubles.once_a_sweep and connection in self._lied:
-            return None
+        for blip in self.blips:
+            rank = self._rank.setdefault(connection, draw())
+            if blip.is_about(self.moment, rank, probe.endpoint):
+                return self.random.choice(blip.says)
+        if troubles.once_a_sweep:
+            if connection in self._lied or draw() > troubles.once_a_sweep:
+                return None
+            self._lied.add(connection)
+            lies = [Outcome.UNKNOWN, *([Outcome.GONE] if truth is Outcome.ALIVE else [])]
+            return self.random.choice(lies)
         outcome = None
         for kind, likelihood in (
             (Outcome.UNKNOWN, troubles.no_answer),
@@ -253,11 +323,6 @@ class Life(LivingWorld):
             (Outcome.THROTTLED, troubles.throttled),
         ):
             outcome = kind if draw() < likelihood else outcome
-        may_flap = connection in self.alive and connection not in self._said_gone
-        if may_flap and draw() < troubles.flapping:
-            outcome = Outcome.GONE
-        if outcome is not None:
-            self._lied.add(connection)
         return outcome
 
     # The table, the audit log, the hook
@@ -334,28 +399,36 @@ class Life(LivingWorld):
                 budget=design.budget,
                 until_next_turn=self.interval + spread,
                 spread_seconds=spread,
+                question_seconds=QUESTION_FRACTION * self.interval if in_daemon else inf,
                 shape=replace(SHAPE, key_names=(self.key_name,)),
             )
-        except (Killed, TableError):
+        except Killed:
+            self.memory = Memory()
+            return None
+        except TableError:
             return None
         finally:
             self._kill_at = float("inf")
         if self.is_complete:
-            self._calls_last_time = report.api_calls
+            self._calls_last_time = self.turn_calls
         self.sweeps.append(report)
         return report
 
     def settle_down(self) -> None:
         """From here on the world is sane, and nobody comes or goes any more."""
-        self.troubles = Troubles()
+        self.troubles, self.blips = Troubles(), []
         self.connect(ANCHOR, stays=True)
         self.is_settling = True
         self.pass_to(self.moment + CONNECT_MAY_TAKE + 1)
         self._events = []
 
+    def zombies(self, since: float = 0.0) -> set[str]:
+        """Connections that have been dead for so many seconds and are in the table."""
+        before = self.moment - since
+        return {one for one in self._zombies if self.died_at.get(one, 0) <= before}
+
     @property
-    def zombies(self) -> set[str]:
-        """Dead connections that the table still holds."""
+    def _zombies(self) -> set[str]:
         held = {item["connectionId"]["S"] for item in self.rows.values() if "connectionId" in item}
         return held - self.living - self.alive
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -12,7 +11,7 @@ from reaper.daemon import Daemon
 from reaper.rounds import Outcome
 from reaper.telemetry.health import Health
 from tests.portions import Some
-from tests.telemetry.reports import a_sweep
+from tests.telemetry.reports import a_report, a_sweep
 
 
 class Monitor:
@@ -55,7 +54,7 @@ def test_how_a_sweep_ended_is_told():
     def fails(*_, **__):
         raise RuntimeError("broken")
 
-    cut_short = replace(a_sweep(), is_complete=False)
+    cut_short = a_sweep(a_report(complete=False))
     lost = Some((1,), is_lost=True)
     monitor = Monitor()
     assert daemon(monitor, lambda *_, **__: a_sweep())._sweep(None).outcome is Outcome.DONE

@@ -100,7 +100,7 @@ def test_the_numbers_about_scale_are_what_the_plan_says():
         "zombie_rate": 0.05,
         "row_bytes": 200,
     }
-    schedule = Schedule(TriageRules(60, 7500, 180, HeartbeatMode.IDLE, 480), 300, 5, 1_000_000, 1)
+    schedule = Schedule(TriageRules(60, 7500, 180, HeartbeatMode.IDLE, 480), 300, 60, 1_000_000, 1)
     needs = [
         (numbers_of(line), "| yes |" in line)
         for line in text.splitlines()

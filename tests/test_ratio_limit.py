@@ -8,12 +8,11 @@ from math import inf
 from reaper.core.ratio import HeartbeatPace, RatioLimit, heartbeat_message_ratio
 from reaper.core.rules import EvictAction
 from reaper.core.triage import HeartbeatMode
-from tests.simulation import Design, Life
+from tests.simulation import Design, Life, Time
 
 DESIGN = Design(
     keyed_by_user=False,
-    stores_connected_at=True,
-    misreads_age=False,
+    time=Time.TRUE,
     stores_last_seen=True,
     expects_pongs=True,
     action=EvictAction.DELETE,

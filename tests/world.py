@@ -7,6 +7,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from reaper.context import SweepContext
 from reaper.core.breaker import BreakerLimits
 from reaper.core.endpoint import EndpointResolver
 from reaper.core.items import AttributePath, Item
+from reaper.core.memory import Memory
 from reaper.core.model import Answer, Ask, MissedPongs, Outcome, Probe, Row, Zombie
 from reaper.core.pong import PongRules
 from reaper.core.report import Report, Tally
@@ -76,6 +78,17 @@ class World:
     stop_at: float = float("inf")
     tally: Tally = field(default_factory=Tally)
     """The counters of the last sweep."""
+    memory: Memory = field(default_factory=Memory)
+    """What the process remembers."""
+    opened_at: dict[str, float] = field(default_factory=dict)
+    """When the gateway saw a client connect, in epoch seconds; it does not tell of others."""
+    host_is_ahead_seconds: float = 0.0
+    """What the host's clock shows too much."""
+    gets_count: bool = False
+    """Whether a GET by itself counts as activity."""
+    confirm_delay: float = 60.0
+    connects: Any = None
+    """Who counts the connects of an API, if anybody does."""
 
     def add(
         self,
@@ -99,13 +112,19 @@ class World:
         self.rows[name] = item
         if alive:
             self.alive.add(name)
+            if age is not None:
+                self.opened_at[name] = NOW - age
             self.last_active[name] = NOW - (600 if active is None else active)
 
     def clock(self) -> float:
         return self.moment
 
     def wall_clock(self) -> float:
+        """What is true."""
         return NOW + self.moment
+
+    def host_clock(self) -> float:
+        return self.wall_clock() + self.host_is_ahead_seconds
 
     def sweep(
         self,
@@ -120,6 +139,7 @@ class World:
         budget: float | None = None,
         until_next_turn: float = 300,
         spread_seconds: float = 0,
+        question_seconds: float = inf,
         shape: RowShape = SHAPE,
     ) -> Report:
         self.tally, started = Tally(message_window_seconds=300), self.moment
@@ -129,26 +149,36 @@ class World:
             pong=pong,
             evict_action=action,
             evict_scope=scope,
-            confirm_delay_seconds=5,
-            next_turn_at=self.wall_clock() + until_next_turn,
+            confirm_delay_seconds=self.confirm_delay,
+            next_turn_at=self.host_clock() + until_next_turn,
             budget_rps=budget or (1000 if spread_seconds else rate),
             first_rate_rps=rate,
             spread_seconds=spread_seconds,
+            question_seconds=question_seconds,
             max_in_flight=None,
             dry_run=dry_run,
         )
         sweep = Sweep(
-            SweepContext(rules, self.tally, self.clock, self.wall_clock, self.is_stopping),
+            SweepContext(
+                rules,
+                self.tally,
+                self.clock,
+                self.host_clock,
+                self.is_stopping,
+                memory=self.memory,
+            ),
             shape,
-            RowReader(shape, EndpointResolver(ENDPOINT, ENDPOINT.region)),
+            RowReader(shape, EndpointResolver(ENDPOINT, ENDPOINT.region, ("other.example.com",))),
             FakeScan(self),
             FakeGateway(self),
             self,
             self,
             [self.hook],
+            self.connects,
         )
         sweep.run()
         self.fault, self.is_complete = sweep.fault, sweep.is_complete
+        self.turn_calls = sweep.turn_calls
         return sweep.report(
             seconds=self.moment - started, messages=round(self.tally.counted_messages)
         )
@@ -178,6 +208,7 @@ class World:
     name = "connections"
     fault: Exception | None = None
     is_complete: bool = False
+    turn_calls: int = 0
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
         if self.audit_is_full and entries:
@@ -336,7 +367,11 @@ class FakeGateway:
     def _answer(self, probe: Probe) -> Answer:
         world, name = self._world, probe.connection_id
         outcome = world.answer_to(probe)
-        last_active = world.last_active.get(name) if probe.ask is Ask.CHECK else None
+        last_active = connected = None
+        if probe.ask is Ask.CHECK and outcome is Outcome.ALIVE:
+            last_active, connected = world.last_active.get(name), world.opened_at.get(name)
+            if world.gets_count:
+                world.last_active[name] = world.wall_clock()
         if outcome is Outcome.ALIVE and probe.ask is Ask.HEARTBEAT:
             world.heartbeats[name] += 1
             world.last_active[name] = world.wall_clock()
@@ -347,7 +382,8 @@ class FakeGateway:
             world.alive.discard(name)
             outcome = Outcome.GONE
         world.on_answer(probe, world.moment)
-        return Answer(probe, outcome, outcome.value, last_active)
+        said_at = float(int(world.wall_clock())) if connected is not None else None
+        return Answer(probe, outcome, outcome.value, last_active, connected, said_at)
 
 
 def rules(**changes: Any) -> TriageRules:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
 from reaper.aws.http import HttpClient, Response
 from reaper.core.model import Answer, Ask, Outcome, Probe
+from reaper.core.outcome import outcome_of
 from reaper.core.times import epoch_seconds
-from reaper.core.verdict import outcome_of_status
+
+CLOCKS_DIFFER_SECONDS = 3600.0
+"""A time of the gateway's makes sense even where this host's clock is slow by so much."""
 
 _QUOTED = {ord(character): quote(character, safe="") for character in map(chr, range(128))}
 
@@ -43,6 +48,7 @@ class Gateway:
             connection_path(probe.endpoint.path, probe.connection_id),
             self._heartbeat_payload if probe.ask is Ask.HEARTBEAT else b"",
             probe,
+            is_rested=probe.is_rested,
         )
 
     def poll(self, wait_seconds: float) -> list[Answer]:
@@ -53,14 +59,28 @@ class Gateway:
         self._client.close()
 
     def _answer(self, response: Response) -> Answer:
-        probe = response.tag
+        probe: Probe = response.tag
         if response.status is None:
             return Answer(probe, Outcome.UNKNOWN, response.error)
-        outcome = outcome_of_status(response.status, probe.ask)
-        if outcome is not Outcome.ALIVE:
-            return Answer(probe, outcome, _describe(response))
-        last_active_at = _last_active_at(response.body, self._wall_clock())
-        return Answer(probe, outcome, "200", last_active_at)
+        told = _read_check(response.body) if probe.ask is Ask.CHECK else None
+        has_request_id = bool(response.header("x-amzn-requestid"))
+        outcome = outcome_of(
+            response.status,
+            probe.ask,
+            is_foreign=_is_html(response) and not _is_amazons(response),
+            is_own_200=has_request_id or told is not None or not probe.endpoint.is_execute_api,
+        )
+        if outcome is not Outcome.ALIVE or told is None:
+            return Answer(probe, outcome, _describe(response, outcome))
+        now = self._wall_clock()
+        return Answer(
+            probe,
+            outcome,
+            "200",
+            _moment(told.last_active_at, now),
+            _moment(told.connected_at, now),
+            _epoch_of_date(response.header("date")),
+        )
 
 
 def connection_path(base: str, connection_id: str) -> str:
@@ -70,20 +90,52 @@ def connection_path(base: str, connection_id: str) -> str:
     return f"{base}/@connections/{quote(connection_id, safe='')}"
 
 
-def _describe(response: Response) -> str:
+def _describe(response: Response, outcome: Outcome) -> str:
     """Status and error type. The type is AWS's word; the rest of a body is nobody's business."""
+    if outcome is Outcome.UNKNOWN and response.status in (200, 410):
+        return f"{response.status}, but not API Gateway's own: is there a proxy in between?"
     error_type = response.header("x-amzn-errortype").split(":")[0]
     return f"{response.status} {error_type}".strip()
 
 
-def _last_active_at(body: bytes, now: float) -> float | None:
-    """When the gateway last saw the client, from the body of a check. None if it does not say."""
+def _is_html(response: Response) -> bool:
+    return "html" in response.header("content-type").lower() or response.body[:1] == b"<"
+
+
+def _is_amazons(response: Response) -> bool:
+    return any(name.lower().startswith("x-amzn-") for name, _ in response.headers)
+
+
+class _Check(NamedTuple):
+    """What a check that was answered 200 tells, as it is written there."""
+
+    connected_at: Any
+    last_active_at: Any
+
+
+def _read_check(body: bytes) -> _Check | None:
+    """None where a body is not that of such an answer."""
     try:
         held: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     if not isinstance(held, dict):
         return None
-    # AWS writes lastActiveAt in ISO 8601, the local stand-in LastActiveAt in epoch seconds.
-    value = held.get("lastActiveAt", held.get("LastActiveAt"))
-    return None if value is None else epoch_seconds({"S": str(value)}, now)
+    # AWS writes camelCase and ISO 8601, the local stand-in PascalCase and epoch seconds.
+    connected_at = held.get("connectedAt", held.get("ConnectedAt"))
+    if connected_at is None:
+        return None
+    return _Check(connected_at, held.get("lastActiveAt", held.get("LastActiveAt")))
+
+
+def _moment(value: Any, now: float) -> float | None:
+    return None if value is None else epoch_seconds({"S": str(value)}, now + CLOCKS_DIFFER_SECONDS)
+
+
+@lru_cache(8)
+def _epoch_of_date(header: str) -> float | None:
+    """The value of a Date header; it changes once a second."""
+    try:
+        return parsedate_to_datetime(header).timestamp()
+    except ValueError:
+        return None

@@ -87,10 +87,14 @@ class HttpClient:
         body: bytes,
         tag: Any,
         headers: Headers = (),
+        *,
+        is_rested: bool = False,
     ) -> None:
         """Start one request. Its response, marked with ``tag``, comes from a later ``poll``.
 
-        ``path`` is percent-encoded once; names in ``headers`` are in lower case.
+        ``path`` is percent-encoded once; names in ``headers`` are in lower case. ``is_rested``
+        keeps it off connections that were used a moment ago: where something in between has sent
+        an answer too many, they may still bring somebody else's.
         """
         request = HttpRequest(method, path, None, io.BytesIO(body) if body else None)
         exchange = _Exchange(endpoint, request, tag, time.monotonic() + self._timeout_seconds)
@@ -101,7 +105,7 @@ class HttpClient:
             self._finish(exchange, None, f"cannot sign: {error}")
             return
         request.headers.add_pairs(signed)
-        connection = self._pool.take(endpoint)
+        connection = self._pool.take_rested(endpoint) if is_rested else self._pool.take(endpoint)
         if connection is None:
             self._connect(exchange)
         else:

@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import boto3
+import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reaper.aws.errors import AccessDenied, is_denied
 from reaper.aws.session import API_CONFIG
+from reaper.core.births import Window
 from reaper.core.model import Endpoint
 from reaper.core.ratio import PerMinute
+
+log = structlog.get_logger()
 
 PERIOD_SECONDS = 60
 """The finest period of AWS/ApiGateway metrics."""
@@ -57,10 +61,23 @@ class CloudWatchMessages:
         counted = self._message_count(endpoints, start, end) - self._own.between(start, end)
         return max(0, round(counted * self._interval_seconds / self._window_seconds))
 
+    def connects(self, endpoint: Endpoint, window: Window) -> int | None:
+        """How many clients connected to an API; None where CloudWatch does not tell."""
+        start, end = window.seconds
+        try:
+            values = self._values([_query("m0", endpoint, "ConnectCount")], start, end)
+        except MessagesUnknown as error:
+            log.info("connects are not counted", why=str(error))
+            return None
+        return round(sum(values)) if values else None
+
     def _message_count(self, endpoints: Iterable[Endpoint], start: float, end: float) -> float:
-        queries = [_query(f"m{n}", endpoint) for n, endpoint in enumerate(endpoints)]
-        if not queries:
-            return 0
+        named = enumerate(endpoints)
+        queries = [_query(f"m{n}", endpoint, "MessageCount") for n, endpoint in named]
+        return sum(self._values(queries, start, end)) if queries else 0
+
+    def _values(self, queries: list[Any], start: float, end: float) -> list[float]:
+        """All values of some metrics, in epoch seconds' time. Raises MessagesUnknown."""
         try:
             pages = self._client.get_paginator("get_metric_data").paginate(
                 MetricDataQueries=queries,
@@ -74,10 +91,10 @@ class CloudWatchMessages:
         told = {one["Id"] for one in results if one.get("StatusCode") == "Complete"}
         if len(told) < len(queries):
             raise MessagesUnknown("CloudWatch GetMetricData did not tell all")
-        return sum(sum(one["Values"]) for one in results)
+        return [value for one in results for value in one["Values"]]
 
 
-def _query(query_id: str, endpoint: Endpoint) -> Any:
+def _query(query_id: str, endpoint: Endpoint, metric: str) -> Any:
     if endpoint.api_id is None or endpoint.stage is None:
         raise MessagesUnknown(
             f"{endpoint.host} does not tell its API id, by which CloudWatch counts messages:"
@@ -88,7 +105,7 @@ def _query(query_id: str, endpoint: Endpoint) -> Any:
         "MetricStat": {
             "Metric": {
                 "Namespace": "AWS/ApiGateway",
-                "MetricName": "MessageCount",
+                "MetricName": metric,
                 "Dimensions": [
                     {"Name": "ApiId", "Value": endpoint.api_id},
                     {"Name": "Stage", "Value": endpoint.stage},

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections import defaultdict
+import time
+from collections import defaultdict, deque
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NamedTuple
 
 from awscrt.http import HttpClientConnection
 from awscrt.io import (
@@ -22,8 +23,17 @@ from awscrt.io import (
 from reaper.aws.session import proxy_for
 from reaper.core.model import Endpoint
 
+RESTED_SECONDS = 1.0
+"""After so long in silence a connection has shown, by being closed, whether it had more to say."""
+
 MOST_IDLE_PER_HOST = 512
 """As many as 10,000 requests a second need at 50 ms; more would only hold file descriptors."""
+
+
+class _Idle(NamedTuple):
+    connection: HttpClientConnection
+    since: float
+    """By the clock that never goes back."""
 
 
 class ConnectionPool:
@@ -37,13 +47,22 @@ class ConnectionPool:
         self._tls = ClientTlsContext(tls)
         self._socket_options = SocketOptions()
         self._socket_options.connect_timeout_ms = int(connect_timeout_seconds * 1000)
-        self._idle: dict[tuple[str, str, int], list[HttpClientConnection]] = defaultdict(list)
+        self._idle: dict[tuple[str, str, int], deque[_Idle]] = defaultdict(deque)
 
     def take(self, endpoint: Endpoint) -> HttpClientConnection | None:
         """The open connection that was used last, if there is one."""
         idle = self._idle[endpoint[:3]]
         while idle:
-            connection = idle.pop()
+            connection = idle.pop().connection
+            if connection.is_open():
+                return connection
+        return None
+
+    def take_rested(self, endpoint: Endpoint) -> HttpClientConnection | None:
+        """The open connection that has been silent for longest, if that is long enough."""
+        idle = self._idle[endpoint[:3]]
+        while idle and time.monotonic() - idle[0].since >= RESTED_SECONDS:
+            connection = idle.popleft().connection
             if connection.is_open():
                 return connection
         return None
@@ -71,13 +90,13 @@ class ConnectionPool:
         if len(idle) >= MOST_IDLE_PER_HOST:
             connection.close()
         elif connection.is_open():
-            idle.append(connection)
+            idle.append(_Idle(connection, time.monotonic()))
 
     def close(self) -> None:
         """Close those that nobody has taken."""
         for connections in self._idle.values():
-            for connection in connections:
-                connection.close()
+            for idle in connections:
+                idle.connection.close()
 
 
 _kept = threading.local()

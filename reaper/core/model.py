@@ -24,6 +24,11 @@ class Endpoint(NamedTuple):
     stage: str | None
 
     @property
+    def is_execute_api(self) -> bool:
+        """Whether the host is API Gateway's own, and no custom domain or stand-in."""
+        return self.api_id is not None and self.host.startswith(f"{self.api_id}.execute-api.")
+
+    @property
     def authority(self) -> str:
         """The value of the Host header: the port only where it is not the scheme's own."""
         standard = {"https": 443, "http": 80}[self.scheme]
@@ -73,10 +78,9 @@ class Row(NamedTuple):
         return self.watched == self.shape.watched_in(item)
 
     @property
-    def last_activity_at(self) -> float | None:
-        """The last sign of life that the row records; None when the application records none."""
-        seen, connected = self.last_seen_at, self.connected_at
-        return connected if seen and connected and connected > seen else seen
+    def is_keyed_by_connection(self) -> bool:
+        """Whether the key holds the connection id, so that the row is of that connection alone."""
+        return any(self.connection_id in str(value) for value in self.key.values())
 
 
 class Outcome(Enum):
@@ -86,6 +90,8 @@ class Outcome(Enum):
     GONE = "gone"
     DENIED = "denied"
     THROTTLED = "throttled"
+    REJECTED = "rejected"
+    """This id was refused as malformed: the row's own fault, and nobody else's."""
     UNKNOWN = "unknown"
 
 
@@ -102,13 +108,16 @@ class Purpose(Enum):
     """Why a connection is asked after, and so what its answer is evidence of."""
 
     DUE = "due"
-    CONFIRM = "confirm"
+    SUSPECT = "suspect"
+    """Another look at one that answered 410."""
+    WITNESS = "witness"
+    """One that is likely to live, asked because evidence needs a living witness."""
+    PANEL = "panel"
+    """One that was alive a short while ago, asked again before rows go."""
     KEEPALIVE = "keepalive"
     """A heartbeat that follows a check: the check proved life and showed the socket idle."""
-    CONTROL = "control"
-    """A row that was left alone, asked after all, because the evidence needs a living witness."""
-    AGE_SAMPLE = "age-sample"
-    """An expired row asked all the same, to verify the expired rule."""
+    SELF_TEST = "self-test"
+    """A living one, asked twice to see whether a GET by itself counts as activity."""
     CLOSE = "close"
 
 
@@ -124,28 +133,36 @@ class Probe:
     attempts: int = 0
     follow_ups: int = 0
     """How many heartbeats checks have called for so far, this one included."""
-    suspect_since: float | None = None
-    """When the first 410 came that a second question is to confirm, in epoch seconds."""
+    is_second: bool = False
+    """Whether it asks again what an answer of a moment ago left in doubt."""
+    is_rested: bool = False
+    """Whether it goes over a connection that has been silent for a while, or over a new one."""
+    sent_at: float = 0.0
+    """When it was sent last, in seconds of the clock that never goes back."""
 
 
 class Answer(NamedTuple):
-    """What came of a probe."""
+    """What came of a probe. Times are epoch seconds by the gateway's clock."""
 
     probe: Probe
     outcome: Outcome
     detail: str
     """For a person: ``403 AccessDeniedException``, ``timed out after 5 s``."""
     last_active_at: float | None = None
-    """Epoch seconds, from a check that was answered 200."""
+    """From a check that was answered 200."""
+    connected_at: float | None = None
+    """When the gateway saw the client connect, from such a check too."""
+    said_at: float | None = None
+    """The gateway's own time when it answered."""
 
 
 class Reason(StrEnum):
     """Why a row is evicted."""
 
     GONE = "gone"
-    """The gateway answered 410 twice."""
+    """Three strikes: it answered 410 when the gateway was known to tell the truth."""
     EXPIRED = "expired"
-    """Older than the platform lets a socket live."""
+    """Older than the platform lets a socket live, and still answering 410."""
     DEAF = "deaf"
     """Its socket was open, but several heartbeats in a row went unanswered."""
 

@@ -12,6 +12,10 @@ A row asked first in one sweep and last in the next waits ``1 + SPREAD_FRACTION`
 the defaults that is 450 s: within the heartbeat interval of 480 s whatever order a scan takes.
 """
 
+QUESTION_FRACTION = 0.95
+"""The part of the interval in which suspects are still asked. What is left of it is for the last
+evictions: the next sweep is to begin in time."""
+
 CATCH_UP_SECONDS = 0.01
 """How much lateness of the caller a token bucket makes good."""
 

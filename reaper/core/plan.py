@@ -11,9 +11,11 @@ from reaper.core.pacing import SPREAD_FRACTION
 from reaper.core.population import (
     Population,
     Schedule,
-    checks_of_zombie,
     evict_seconds,
+    panel_calls,
     questions,
+    sweep_seconds,
+    zombie_calls,
 )
 from reaper.core.ratio import LONGEST_LIFE_SECONDS
 from reaper.core.triage import HeartbeatMode
@@ -73,7 +75,9 @@ def plan(population: Population, schedule: Schedule) -> Plan:
     interval = schedule.interval_seconds
     checks, heartbeats = questions(population, schedule)
     lost = population.opened_per_second * population.zombie_rate * interval
-    api_calls = checks + heartbeats + 2 * lost
+    looks, tried = zombie_calls(population, schedule)
+    checks += lost * looks + panel_calls(schedule, lost, population.connections)
+    api_calls = checks + heartbeats + lost * tried
     window = max(schedule.window_seconds, api_calls / schedule.budget_rps)
     stays = evict_seconds(population, schedule, window)
     zombies = lost / interval * sum(stays) / len(stays)
@@ -81,8 +85,8 @@ def plan(population: Population, schedule: Schedule) -> Plan:
     return Plan(
         rps=rps,
         quota_share=rps / schedule.quota_rps,
-        sweep_seconds=window,
-        checks=checks + lost * checks_of_zombie(population, schedule),
+        sweep_seconds=sweep_seconds(schedule, window, lost),
+        checks=checks,
         heartbeats=heartbeats,
         api_calls=api_calls,
         zombies=zombies,

@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from math import exp, floor, log
 from typing import NamedTuple
 
-from reaper.core.pacing import SPREAD_FRACTION
+from reaper.core.evidence import (
+    CONNECT_MAY_TAKE_SECONDS,
+    MAX_PANEL,
+    PANEL_HOLDS_SECONDS,
+    USUAL_DELAYS,
+)
+from reaper.core.pacing import QUESTION_FRACTION, SPREAD_FRACTION
 from reaper.core.triage import HeartbeatMode, TriageRules
 
 _STEPS = 64
@@ -69,13 +75,66 @@ def questions(population: Population, schedule: Schedule) -> tuple[float, float]
     return checks * population.connections, heartbeats * population.connections
 
 
-def checks_of_zombie(population: Population, schedule: Schedule) -> int:
-    """Of the two questions that convict one; the first may be a heartbeat."""
+class Questioning(NamedTuple):
+    """What it takes to convict a zombie in a sane world, most of whose connections live."""
+
+    seconds: float
+    """From the first 410 to the eviction."""
+    due: int
+    """How often it is asked because it is due; those may be heartbeats."""
+    looks: int
+    """How often it is asked because it is a suspect."""
+
+
+def questioning(schedule: Schedule, asked_at: float) -> Questioning:
+    """Of a row that is asked at that moment of each sweep.
+
+    Suspects are looked at again when it is time, if a sweep has time for that; else they wait for
+    their turn in the next one.
+    """
+    delay, interval = schedule.confirm_delay_seconds, schedule.interval_seconds
+    span = max(USUAL_DELAYS * delay, CONNECT_MAY_TAKE_SECONDS)
+    now, turn, due, looks = 0.0, 0, 1, 0
+    for earliest in (delay, span):
+        at, is_due = max(earliest, now + delay), False
+        while not is_due and asked_at + at - turn * interval > QUESTION_FRACTION * interval:
+            turn, due = turn + 1, due + 1
+            is_due = turn * interval >= at
+            at = max(at, turn * interval)
+        looks += not is_due
+        now = at
+    return Questioning(now, due, looks + is_due)  # the last look is one of its own
+
+
+def sweep_seconds(schedule: Schedule, window: float, evicted: float) -> float:
+    """How long a sweep takes that evicts so many: until the last of them goes."""
+    if not evicted:
+        return window
+    last_asked_at = window * evicted / (evicted + 1)
+    latest = QUESTION_FRACTION * schedule.interval_seconds
+    return max(window, min(latest, last_asked_at + questioning(schedule, 0.0).seconds))
+
+
+def panel_calls(schedule: Schedule, evicted: float, connections: int) -> float:
+    """In a sweep that evicts so many: a panel sits as often as what it said has become too old."""
+    if not evicted:
+        return 0.0
+    window, gap = schedule.window_seconds, schedule.window_seconds / evicted
+    panels = 1 + (window - gap) / (PANEL_HOLDS_SECONDS + gap)
+    return max(1.0, panels) * min(MAX_PANEL, connections)
+
+
+def zombie_calls(population: Population, schedule: Schedule) -> tuple[float, float]:
+    """Checks of, and heartbeats tried to, one zombie, until it goes."""
     mode = schedule.triage.heartbeat_mode
     is_post = mode is HeartbeatMode.ALWAYS or (
         mode is HeartbeatMode.IDLE and population.notes_last_seen
     )
-    return 1 if is_post else 2
+    steps = [(step + 0.5) / _CASES * schedule.window_seconds for step in range(_CASES)]
+    cases = [questioning(schedule, asked_at) for asked_at in steps]
+    due = sum(case.due for case in cases) / _CASES
+    looks = sum(case.looks for case in cases) / _CASES
+    return (looks, due) if is_post else (looks + due, 0.0)
 
 
 def _may_be_silent_seconds(schedule: Schedule, asked_at: float) -> float:
@@ -123,7 +182,7 @@ def _signs_of_life_per_second(population: Population) -> float:
 def evict_seconds(population: Population, schedule: Schedule, window: float) -> list[float]:
     """How long zombies stay, all cases equally likely, in order.
 
-    Until the row is left alone no longer, then until its turn, then until the sweep has judged it.
+    Until the row is left alone no longer, then until its turn, then until it is convicted.
     """
     if population.notes_last_seen:
         signs_per_second = _signs_of_life_per_second(population)
@@ -135,10 +194,11 @@ def evict_seconds(population: Population, schedule: Schedule, window: float) -> 
         left_alone = _left_alone_seconds(
             population, schedule, _may_be_silent_seconds(schedule, asked_at)
         )
+        questioned = questioning(schedule, asked_at).seconds
         for case in cases:
             silent_already = -log(1 - case) / signs_per_second
             still_left_alone = max(0.0, left_alone - silent_already)
-            rest = still_left_alone + window - asked_at + schedule.confirm_delay_seconds
+            rest = still_left_alone + questioned
             seconds += [rest + turn * schedule.interval_seconds for turn in cases]
     return sorted(seconds)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 
-from reaper.core.breaker import Evidence, HoldReason
+from reaper.core.breaker import Counts, HoldReason
 from reaper.core.latency import Latencies
 from reaper.core.model import Reason, Row, Zombie
 from reaper.core.ratio import heartbeat_message_ratio, messages_in_window
@@ -71,6 +71,8 @@ class Progress:
     waiting: int
     """Rows that were scanned and have no verdict yet."""
     gone: int
+    questioned: int
+    """Rows that have answered 410 and are asked again after a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,8 @@ class Report:
     """One sweep. The fields are those of ``reaper sweep --json``; counts are rows or calls.
 
     ``scanned = newborn + fresh + expired + foreign + malformed + due``;
-    ``due = alive + confirmed + unknown`` unless the sweep was cut short;
-    ``evicted + changed + held + failed = confirmed + expired``.
+    ``due + expired = alive + confirmed + unknown + pending`` if it is complete;
+    ``evicted + changed + held + failed = confirmed``.
     """
 
     scanned: int
@@ -95,20 +97,24 @@ class Report:
     """POSTs that the gateway took."""
     alive: int
     gone: int
-    """First answers of 410 to due rows."""
+    """First answers of 410."""
     confirmed: int
-    """Those that a second 410 bore out."""
+    """Those that every later strike bore out."""
     unknown: int
     denied: int
     throttled: int
     evicted: int
     """In a dry run: what would have been evicted."""
     changed: int
-    """Saved by the delete's condition: the row was touched since it was read."""
+    """Saved by the last look or the delete's condition: touched since they were read."""
     held: int
     failed: int
+    pending: int
+    """Still questioned; it goes on in the next sweep."""
     hold_reason: HoldReason | None
     dry_run: bool
+    complete: bool
+    """Whether every row got its turn: the sweep was neither stopped nor cut short."""
     seconds: float
     probe_rps: float
     api_calls: int
@@ -138,6 +144,8 @@ class Details:
     """How often the account's throttle lowered the rate."""
     heartbeat_interval_seconds: float
     """What the sweep went by."""
+    turn_calls: int = 0
+    """Requests until every row had its turn; what came later was about suspects."""
     segments: tuple[int, ...] = (0,)
     """Those that it was about."""
     of: int = 1
@@ -157,26 +165,51 @@ class SweepResult:
     details: Details
     fault: Exception | None
     """What made evictions, heartbeats or pongs fail, if anything did."""
-    is_complete: bool = True
-    """Whether every row got its turn: it was neither stopped nor cut short."""
+    not_understood: str | None = None
+    """Why no row at all could be understood, if so it was."""
+
+
+def not_understood(tally: Tally, id_attribute: str, *, may_lack_ids: bool) -> str | None:
+    """Why no row of a table that has rows is a connection to be looked after, with the cure.
+
+    ``may_lack_ids``: a row without an id is somebody who is not connected.
+    """
+    if tally.passed_over and not tally.scanned:
+        return (
+            f"all {tally.passed_over:,} rows are of other kinds by REAPER_CONNECTION_ID_PATTERN and"
+            " REAPER_ROW_FILTER: correct them"
+        )
+    if tally.foreign and tally.foreign + tally.malformed == tally.scanned:
+        return (
+            f"{tally.foreign:,} rows belong to other endpoints or Regions: correct"
+            " REAPER_ENDPOINT_ATTRIBUTE, REAPER_ALLOWED_ENDPOINT_HOSTS or AWS_REGION"
+        )
+    if tally.malformed and tally.malformed == tally.scanned and not may_lack_ids:
+        return (
+            f"none of {tally.malformed:,} rows has a usable connection id in {id_attribute}:"
+            " correct REAPER_CONNECTION_ID_ATTRIBUTE or REAPER_CONNECTION_ID_PATTERN"
+            " ('reaper check' shows what rows hold)"
+        )
+    return None
 
 
 def make_report(
     tally: Tally,
-    evidence: Iterable[Evidence],
+    counts: Iterable[Counts],
     *,
     hold_reason: HoldReason | None,
     dry_run: bool,
+    is_complete: bool,
+    pending: int,
     checks: int,
     api_calls: int,
     seconds: float,
     messages: int | None,
 ) -> Report:
-    """Add up the endpoints' evidence and the sweep's own counters."""
-    total = Evidence()
-    for one in evidence:
-        for each in fields(Evidence):
-            setattr(total, each.name, getattr(total, each.name) + getattr(one, each.name))
+    """Add up the endpoints' counts and the sweep's own counters."""
+    total = Counts()
+    for one in counts:
+        total.add(one)
     return Report(
         scanned=tally.scanned,
         newborn=tally.newborn,
@@ -197,8 +230,10 @@ def make_report(
         changed=tally.changed,
         held=tally.held,
         failed=tally.failed,
+        pending=pending,
         hold_reason=hold_reason,
         dry_run=dry_run,
+        complete=is_complete,
         seconds=round(seconds, 3),
         probe_rps=round(api_calls / seconds, 1) if seconds else 0.0,
         api_calls=api_calls,

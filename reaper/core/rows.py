@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from reaper.core.endpoint import EndpointResolver
+from reaper.core.ids import looks_like_id
 from reaper.core.items import AttributeValue, Getter, Item, attribute, getter, text_of
 from reaper.core.model import Endpoint, MissedPongs, Row
 from reaper.core.shape import MISSED_PONGS, RowShape
-from reaper.core.times import epoch_seconds
+from reaper.core.times import Time, epoch_seconds, read_time
 
 LARGEST_COUNT = 10**12
 """More messages than any connection can carry."""
@@ -33,6 +34,7 @@ class RowReader:
         self._last_seen_at = getter(shape.last_seen_at)
         self._message_count = getter(shape.message_count)
         self._endpoint = _endpoint_reader(shape, resolver)
+        self._zone, self._offset = shape.time_zone, shape.connected_at_offset_seconds
 
     def read_page(self, items: Sequence[Item], now: float) -> list[Row]:
         """The connection rows among ``items``; ``now`` tells which times make sense."""
@@ -49,16 +51,22 @@ class RowReader:
             if match is None:
                 return None
             connection_id = match[1] if shape.id_pattern.groups else match[0]
+        endpoint = self._endpoint(item)
         return Row(
             item,
             shape,
-            connection_id if connection_id and _is_usable(connection_id) else "",
-            self._endpoint(item),
-            epoch_seconds(self._connected_at(item), now),
-            epoch_seconds(self._last_seen_at(item), now),
+            connection_id if connection_id and _is_usable(connection_id, endpoint) else "",
+            endpoint,
+            epoch_seconds(self._connected_at(item), now, self._zone, self._offset),
+            epoch_seconds(self._last_seen_at(item), now, self._zone),
             _count(self._message_count(item)),
             _missed_pongs(item) if shape.counts_pongs else None,
         )
+
+    def connection_time(self, item: Item) -> Time | None:
+        """What the item says of when its client connected, however little sense that makes."""
+        time = read_time(self._connected_at(item), self._zone)
+        return None if time is None else time._replace(seconds=time.seconds + self._offset)
 
 
 def _endpoint_reader(
@@ -88,8 +96,13 @@ def _matches(item: Item, path: tuple[str, ...], pattern: re.Pattern[str]) -> boo
     return text is not None and pattern.fullmatch(text) is not None
 
 
-def _is_usable(connection_id: str) -> bool:
-    """Whether this can be a path segment of a URL that still means this connection."""
+def _is_usable(connection_id: str, endpoint: Endpoint | None) -> bool:
+    """Whether this can be an id: a path segment of a URL that still means this connection.
+
+    On hosts of API Gateway's own it must look like one of its ids; stand-ins have ids of any form.
+    """
+    if endpoint is not None and endpoint.is_execute_api:
+        return looks_like_id(connection_id)
     return (
         connection_id.isprintable()
         and len(connection_id) <= LONGEST_CONNECTION_ID

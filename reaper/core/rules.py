@@ -7,7 +7,7 @@ from enum import Enum
 
 from reaper.core.breaker import BreakerLimits
 from reaper.core.pong import PongRules
-from reaper.core.triage import Cutoffs, TriageRules
+from reaper.core.triage import TriageRules
 
 
 class EvictAction(Enum):
@@ -32,7 +32,9 @@ class SweepRules:
     evict_action: EvictAction
     evict_scope: EvictScope
     confirm_delay_seconds: float
-    """Between a first 410 and the second question."""
+    """Between a strike and the next look."""
+    question_seconds: float
+    """How long after its beginning a sweep still waits to look at a suspect again."""
     next_turn_at: float
     """Epoch seconds by which every row will have had its next turn."""
     budget_rps: float
@@ -43,7 +45,3 @@ class SweepRules:
     max_in_flight: int | None
     """Requests under way at once to each endpoint; None for what rate and latency need."""
     dry_run: bool
-
-    def cutoffs(self, now: float) -> Cutoffs:
-        """How rows are told apart at this epoch second."""
-        return Cutoffs.at(now, self.next_turn_at, self.triage)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from functools import cached_property
 
 from reaper.core.items import AttributePath, AttributeValue, Getter, Item, getter
@@ -27,6 +28,9 @@ class RowShape:
     projected: frozenset[str] | None = None
     """The attributes that a scan can bring, where an index does not hold them all."""
     counts_pongs: bool = False
+    time_zone: tzinfo = UTC
+    """Of times that do not name theirs."""
+    connected_at_offset_seconds: float = 0.0
 
     @cached_property
     def watched(self) -> tuple[AttributePath, ...]:
@@ -37,8 +41,9 @@ class RowShape:
             self.last_seen_at,
             self.message_count,
             *self.endpoint,
+            *([self.row_filter[0]] if self.row_filter else []),
         )
-        return tuple(path for path in paths if self.can_bring(path))
+        return tuple(path for path in dict.fromkeys(paths) if self.can_bring(path))
 
     @cached_property
     def _watched_getters(self) -> list[Getter]:

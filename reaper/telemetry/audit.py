@@ -16,24 +16,42 @@ class AuditLog:
     """Appends lines to a file, or to stdout.
 
     It writes without a buffer: what could not be written must not turn up later, when the
-    evictions that it announces were given up.
+    evictions that it announces were given up. A file that was moved or removed, as logrotate does,
+    is opened anew before the next line.
     """
 
     def __init__(self, destination: str) -> None:
         """Raises OSError when the file cannot be opened for appending."""
-        if destination == "stdout":
+        self._path = None if destination == "stdout" else Path(destination)
+        self._open()
+
+    def _open(self) -> None:
+        if self._path is None:
             self._file_descriptor = sys.stdout.fileno()
         else:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-            self._file_descriptor = os.open(destination, flags, 0o600)
+            self._file_descriptor = os.open(self._path, _flags(self._path), 0o600)
         status = os.fstat(self._file_descriptor)
         self._is_regular_file = stat.S_ISREG(status.st_mode)
         self._is_torn = (
-            destination != "stdout"
+            self._path is not None
             and self._is_regular_file
             and status.st_size > 0
             and os.pread(self._file_descriptor, 1, status.st_size - 1) != b"\n"
         )
+
+    def reopen_if_moved(self) -> None:
+        """See to it that lines go to where the path leads now. Raises OSError."""
+        if self._path is None or not self._is_regular_file:
+            return
+        opened = os.fstat(self._file_descriptor)
+        try:
+            named = os.stat(self._path)
+        except FileNotFoundError:
+            named = None
+        if named is None or (named.st_dev, named.st_ino) != (opened.st_dev, opened.st_ino):
+            before = self._file_descriptor
+            self._open()
+            os.close(before)
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
         """Write one line per entry. When this returns they outlive the process.
@@ -43,6 +61,7 @@ class AuditLog:
         """
         if not entries:
             return
+        self.reopen_if_moved()
         # Binary attributes become base64, as in DynamoDB's own JSON.
         lines = [msgspec.json.encode(entry) for entry in entries]
         data = memoryview(b"\n" * self._is_torn + b"\n".join(lines) + b"\n")
@@ -55,9 +74,17 @@ class AuditLog:
         self._is_torn = False
 
 
+def _flags(path: Path) -> int:
+    """Not through a link that somebody may have put there; those of /dev are the system's own."""
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    return flags if path.parent == Path("/dev") else flags | os.O_NOFOLLOW
+
+
 def audit_log_fault(destination: str) -> str | None:
     """Why lines cannot be written to a file, without making one; None where they can."""
     path = Path(destination)
+    if path.is_symlink() and path.parent != Path("/dev"):
+        return f"{path} is a symbolic link, and is not followed: name the file itself"
     if path.is_dir():
         return f"{path} is a directory: name a file"
     if not path.exists() and not path.absolute().parent.is_dir():

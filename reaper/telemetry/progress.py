@@ -53,5 +53,12 @@ class ProgressBar:
             self._task,
             completed=max(0, progress.scanned - progress.waiting),
             total=max(progress.row_estimate, progress.scanned) or None,
-            note=f"{progress.scanned} rows, {progress.waiting} waiting, {progress.gone} gone",
+            note=f"{progress.scanned} rows, {progress.waiting} waiting, {progress.gone} gone"
+            + _what_it_waits_for(progress),
         )
+
+
+def _what_it_waits_for(progress: Progress) -> str:
+    if not progress.questioned:
+        return ""
+    return f"; {progress.questioned} are asked again after REAPER_CONFIRM_DELAY_SECONDS"

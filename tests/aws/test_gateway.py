@@ -10,9 +10,10 @@ from botocore.exceptions import ClientError, CredentialRetrievalError
 from botocore.httpsession import get_cert_path
 
 from reaper.aws.gateway import Gateway
-from reaper.aws.http import HttpClient
+from reaper.aws.http import HttpClient, Response
 from reaper.aws.session import proxy_for, tls_fault
 from reaper.aws.signing import Signer
+from reaper.core.endpoint import parse_endpoint
 from reaper.core.model import Ask, Endpoint, Outcome, Probe, Purpose
 from tests import faulty_gateway as faults
 from tests.certificates import self_signed
@@ -53,7 +54,7 @@ def ask(gateway: Gateway, endpoint: Endpoint, *names: str, how: Ask = Ask.CHECK)
         (faults.gone, Outcome.GONE, "410 GoneException"),
         (faults.denied, Outcome.DENIED, "403 AccessDeniedException"),
         (faults.wrong_stage, Outcome.DENIED, "403 ForbiddenException"),
-        (faults.malformed_id, Outcome.UNKNOWN, "400 BadRequestException"),
+        (faults.malformed_id, Outcome.REJECTED, "400 BadRequestException"),
         (faults.throttled, Outcome.THROTTLED, "429 LimitExceededException"),
         (faults.broken, Outcome.UNKNOWN, "500"),
         (faults.answers(302), Outcome.UNKNOWN, "302"),
@@ -257,3 +258,84 @@ def test_what_is_started_goes_out_with_the_next_poll(gateway):
         gateway.start(Probe(server.endpoint, "c", Ask.CHECK, Purpose.DUE))
 
         assert [answer.outcome for answer in gateway.poll(TIMEOUT_SECONDS / 2)] == [Outcome.ALIVE]
+
+
+PAGE = b"<html><body>Service unavailable</body></html>"
+
+
+def of_a_proxy(status: int, *headers: tuple[str, str], body: bytes = PAGE):
+    """Something in between, which answers for the gateway."""
+
+    def behave(handler):
+        handler.send_response(status)
+        for name, value in headers:
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(body)))
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return behave
+
+
+HTML = ("Content-Type", "text/html; charset=utf-8")
+
+
+@pytest.mark.parametrize("status", [200, 410])
+@pytest.mark.parametrize("how", [Ask.CHECK, Ask.HEARTBEAT])
+def test_a_page_in_html_is_not_the_gateways_word(gateway, how, status):
+    for behaviour in (of_a_proxy(status, HTML), of_a_proxy(status)):
+        with FaultyGateway(default=behaviour) as server:
+            answer = ask(gateway, server.endpoint, "abc=", how=how)["abc="]
+        assert answer.outcome is Outcome.UNKNOWN
+        assert "is there a proxy in between?" in answer.detail
+
+
+def test_a_410_in_html_that_is_amazons_own_is_one(gateway):
+    behaviour = of_a_proxy(410, HTML, ("x-amzn-RequestId", "f3b2"))
+    with FaultyGateway(default=behaviour) as server:
+        assert ask(gateway, server.endpoint, "abc=")["abc="].outcome is Outcome.GONE
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "how", "outcome"),
+    [
+        (b'{"connectedAt": "2026-11-26T10:00:00Z"}', (), Ask.CHECK, Outcome.ALIVE),
+        (b'{"status": "ok"}', (), Ask.CHECK, Outcome.UNKNOWN),
+        (b"ok", (), Ask.CHECK, Outcome.UNKNOWN),
+        (b"ok", (), Ask.HEARTBEAT, Outcome.UNKNOWN),
+        (b"", (("x-amzn-RequestId", "f3b2"),), Ask.HEARTBEAT, Outcome.ALIVE),
+        (b"", (("x-amzn-RequestId", "f3b2"),), Ask.CHECK, Outcome.ALIVE),
+    ],
+)
+def test_on_hosts_of_api_gateways_own_a_200_must_be_its_own_too(body, headers, how, outcome):
+    endpoint = parse_endpoint("https://abc123.execute-api.eu-west-1.amazonaws.com/prod", None)
+    probe = Probe(endpoint, "abc=", how, Purpose.DUE)
+    response = Response(probe, 200, headers, body, "")
+    assert Gateway(None, b"")._answer(response).outcome is outcome
+
+
+def test_a_check_tells_when_the_client_connected_and_what_time_it_is(gateway):
+    with FaultyGateway() as server:
+        answer = ask(gateway, server.endpoint, "abc=")["abc="]
+    assert answer.connected_at == pytest.approx(time.time() - 600, abs=5)
+    assert answer.said_at == pytest.approx(time.time(), abs=5)
+
+
+def test_a_suspect_is_asked_over_a_connection_that_did_not_just_carry_an_answer(gateway):
+    """Where something in between has sent an answer too many, the next question would get it."""
+
+    def answers_twice(handler):
+        stray = b"HTTP/1.1 410 Gone\r\nContent-Length: 0\r\n\r\n"
+        alive(handler)
+        handler.wfile.write(stray)
+
+    alive = faults.alive
+    with FaultyGateway({"first": answers_twice}) as server:
+        assert ask(gateway, server.endpoint, "first")["first"].outcome is Outcome.ALIVE
+        probe = Probe(server.endpoint, "live", Ask.CHECK, Purpose.SUSPECT, is_rested=True)
+        gateway.start(probe)
+        answers = []
+        while not answers:
+            answers = gateway.poll(1.0)
+    assert answers[0].outcome is Outcome.ALIVE
+    assert server.connections_opened == 2

@@ -19,7 +19,7 @@ MIX = {
 DEFAULTS = Schedule(
     triage=TriageRules(60, 7500, 180, HeartbeatMode.IDLE, 480),
     interval_seconds=300,
-    confirm_delay_seconds=5,
+    confirm_delay_seconds=60,
     quota_rps=10_000,
     quota_share=1,
 )

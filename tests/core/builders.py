@@ -8,7 +8,10 @@ from reaper.core.shape import RowShape
 from reaper.core.triage import HeartbeatMode, TriageRules
 
 NOW = 1_795_500_000.0
-ENDPOINT = parse_endpoint("https://abc123.execute-api.eu-west-1.amazonaws.com/prod", None)
+ENDPOINT = parse_endpoint("https://ws.example.com/prod", "eu-west-1")
+"""A custom domain, behind which ids may have any form."""
+
+EXECUTE_API = parse_endpoint("https://abc123.execute-api.eu-west-1.amazonaws.com/prod", None)
 
 SHAPE = RowShape(
     key_names=("connectionId",),

@@ -22,7 +22,7 @@ POPULATION = Population(
 SCHEDULE = Schedule(
     triage=DEFAULT_RULES,
     interval_seconds=300,
-    confirm_delay_seconds=5,
+    confirm_delay_seconds=60,
     quota_rps=10_000,
     quota_share=0.1,
 )

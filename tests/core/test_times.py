@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, timezone
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -21,6 +22,8 @@ MOMENT = datetime(2026, 11, 24, 7, 44, 26, tzinfo=UTC)
         {"S": "1795506266"},
         {"N": "1795506266000"},
         {"S": "1795506266000"},
+        {"N": "1795506266000000"},
+        {"N": "1795506266000000000"},
         {"S": "2026-11-24T07:44:26Z"},
         {"S": "2026-11-24T07:44:26.000Z"},
         {"S": "2026-11-24T07:44:26+00:00"},
@@ -53,12 +56,35 @@ def test_every_form_that_applications_use_is_read(value):
         {"N": "0"},
         {"N": "3600"},
         {"N": "1e300"},
-        {"N": "1795506266000000"},
+        {"N": "20261124"},
+        {"S": "20261124"},
+        {"S": "2026-11-24"},
+        {"S": "2026-W48-2"},
+        {"N": "1795506266000000000000"},
         {"S": "2015-01-01T00:00:00Z"},
     ],
 )
 def test_what_makes_no_sense_counts_as_absent(value):
     assert epoch_seconds(value, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [
+        ("2026-11-24T02:44:26", timezone(timedelta(hours=-5))),
+        ("2026-11-24 08:44:26", ZoneInfo("Europe/Berlin")),
+    ],
+)
+def test_a_time_without_a_zone_is_read_in_the_one_that_is_set(text, zone):
+    assert epoch_seconds({"S": text}, NOW, zone) == MOMENT.timestamp()
+    assert epoch_seconds({"S": f"{MOMENT.isoformat()}"}, NOW, zone) == MOMENT.timestamp()
+
+
+def test_an_offset_is_added_before_a_time_is_judged():
+    ttl = {"N": str(int(MOMENT.timestamp()) + 3 * 3600 * 3)}
+    assert epoch_seconds(ttl, MOMENT.timestamp()) is None
+    read = epoch_seconds(ttl, MOMENT.timestamp(), offset_seconds=-9 * 3600)
+    assert read == MOMENT.timestamp()
 
 
 def test_clocks_may_disagree_a_little_about_the_future():

@@ -82,9 +82,9 @@ def test_a_filter_that_no_row_passes_is_told(cloud, lone_api):
     environment = cloud.environment(table, lone_api, REAPER_ROW_FILTER="sk=META")
     done = cloud.reaper("sweep", "--json", environment=environment)
 
-    assert (done.code, done.report["scanned"]) == (0, 0)
-    (told,) = [entry for entry in done.log if "no row is a connection row" in entry["event"]]
-    assert told["rows"] == 2
+    assert (done.code, done.report["scanned"]) == (1, 0)
+    assert "all 2 rows are of other kinds" in done.stderr
+    assert "REAPER_ROW_FILTER: correct them" in done.stderr
 
 
 def test_an_unknown_variable_is_warned_of_with_the_nearest_name(cloud, lone_api):

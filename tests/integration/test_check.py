@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -50,8 +51,65 @@ def test_a_living_connection_that_is_days_old_gives_the_wrong_attribute_away(clo
         done = cloud.reaper("check", environment=cloud.environment(table, server.url))
 
     assert done.code == 1
-    assert "3 living connections are up to" in done.stdout
-    assert "none lives longer than 2 h" in done.stdout
+    assert "✗ connectedAt: 3 living rows are all off by" in done.stdout
+    assert "from when the gateway saw them connect" in done.stdout
+
+
+def test_living_rows_that_are_all_off_by_the_same_come_with_the_variable_that_mends_it(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    local = datetime.now(UTC) - timedelta(minutes=10, hours=5)
+    there = {"S": local.replace(tzinfo=None).isoformat()}
+    cloud.put(table, *(zombie(f"c{n}", connectedAt=there) for n in range(4)))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url)
+        done = cloud.reaper("check", environment=environment)
+        mended = environment | {"REAPER_TIME_ZONE": "-05:00"}
+        then = cloud.reaper("check", environment=mended)
+
+    assert done.code == 1
+    assert "✗ connectedAt: 4 living rows are all off by 18,000 s" in done.stdout
+    assert "set REAPER_TIME_ZONE=-05:00" in done.stdout
+    assert then.code == 0, then.stdout
+    assert "✓ connectedAt: living rows agree with the gateway" in then.stdout
+
+
+OF_AWS = "https://abc123.execute-api.us-east-1.amazonaws.com/prod"
+IDS = [f"R0oXAdfD0kwCH{n}w=" for n in range(4)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        ([f"CONN#{one}" for one in IDS], "set REAPER_CONNECTION_ID_PATTERN='CONN#(.+)'"),
+        ([one.lower() for one in IDS], "4 of 4 ids have letters of one case only"),
+        (
+            ["__count__", *IDS],
+            "the other 1 count as malformed and are left alone, such as `__count",
+        ),
+    ],
+)
+def test_ids_that_api_gateway_cannot_have_issued_are_told(cloud, stored, told):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(one) for one in stored))
+    environment = cloud.environment(table, OF_AWS, REAPER_PROBE_TIMEOUT_SECONDS="0.3")
+    done = cloud.reaper("check", environment=environment)
+
+    assert told in done.stdout
+    assert "--trust-endpoint" not in done.stdout + done.stderr
+
+
+def test_rows_of_other_kinds_never_make_it_red(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    others = [item(connectionId=f"USER#{n}", connectedAt="last spring") for n in range(6)]
+    own = [item(connectionId=f"CONN#c{n}") for n in range(4)]
+    cloud.put(table, *others, *own)
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_CONNECTION_ID_PATTERN="CONN#(.+)")
+        done = cloud.reaper("check", environment=environment)
+
+    assert done.code == 0, done.stdout
+    assert "✓ connectionId: a connection id in 4 of 4 rows" in lines(done)
+    assert not [line for line in lines(done) if line.startswith("✗")]
 
 
 def test_the_youngest_are_asked_so_that_old_zombies_do_not_hide_the_living(cloud):

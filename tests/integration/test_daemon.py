@@ -121,9 +121,9 @@ def test_every_change_of_the_breakers_mind_is_explained_with_its_numbers(cloud, 
             eventually(lambda: [e for e in log_of(log) if "no longer held" in e["event"]])
 
     first = {entry["event"]: entry for entry in reversed(log_of(log))}
-    held, passed = first["evictions are held"], first["evictions may go"]
-    assert (held["zombies"], held["alive"], held["hold_reason"]) == (6, 0, "unproven-endpoint")
-    assert (passed["zombies"], passed["alive"]) == (1, 5)
+    held, passed = first["evictions are held"], first["evictions allowed"]
+    assert (held["gone"], held["alive"], held["hold_reason"]) == (6, 0, "unproven-endpoint")
+    assert (passed["gone"], passed["alive"]) == (1, 5)
     assert first["evictions are no longer held"]["held_for"] == "unproven-endpoint"
     assert cloud.ids(table) == {f"c{n}" for n in range(5)}
 

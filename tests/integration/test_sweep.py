@@ -26,8 +26,10 @@ FIELDS = [
     "changed",
     "held",
     "failed",
+    "pending",
     "hold_reason",
     "dry_run",
+    "complete",
     "seconds",
     "probe_rps",
     "api_calls",
@@ -57,7 +59,7 @@ def test_zombies_go_and_live_clients_keep_their_rows_and_sockets(cloud, chat):
     assert [client.heartbeats for client in clients] == [1] * 5
     assert all(client.is_open for client in clients)
     expected = {"scanned": 7, "due": 7, "alive": 5, "gone": 2, "confirmed": 2, "evicted": 2}
-    expected |= {"heartbeats": 5, "checks": 2, "api_calls": 9, "held": 0, "failed": 0}
+    expected |= {"heartbeats": 5, "held": 0, "failed": 0, "pending": 0, "complete": True}
     assert done.report | expected == done.report
     assert done.report["hold_reason"] is None
 
@@ -133,17 +135,20 @@ def test_an_index_is_scanned_and_the_row_behind_it_evicted(cloud, lone_api, proj
     assert [row["pk"]["S"] for row in cloud.rows(table)] == ["USER#2"]
 
 
-def test_expired_rows_go_without_the_endpoints_proof(cloud, lone_api):
+def test_where_nobody_lives_expired_rows_wait_too(cloud, lone_api):
+    """Their age is only what the rows say of it."""
     table = cloud.make_table(("connectionId", "S"))
     ancient = {"S": "2026-01-01T00:00:00Z"}
     cloud.put(table, *(zombie(f"old-{n}", connectedAt=ancient) for n in range(60)), zombie("young"))
     done = cloud.reaper("sweep", "--json", environment=cloud.environment(table, lone_api))
 
-    assert cloud.ids(table) == {"young"}
-    assert (done.report["expired"], done.report["evicted"], done.report["held"]) == (60, 60, 1)
+    assert (done.code, done.report["hold_reason"]) == (3, "unproven-endpoint")
+    assert (done.report["expired"], done.report["evicted"], done.report["held"]) == (60, 0, 61)
+    (hold,) = [entry for entry in done.log if entry["event"] == "evictions are held"]
+    assert "2 h 5 min" in hold["what_ends_it"]
 
 
-def test_live_connections_whose_age_is_misread_are_held(cloud, chat):
+def test_living_connections_whose_age_is_misread_keep_their_rows(cloud, chat):
     chat.connect(3)
     for row in cloud.rows(chat.table):
         cloud.put(
@@ -151,8 +156,10 @@ def test_live_connections_whose_age_is_misread_are_held(cloud, chat):
         )
     done = cloud.reaper("sweep", "--json", environment=cloud.environment(chat.table, chat.endpoint))
 
-    assert (done.code, done.report["hold_reason"]) == (3, "age-contradicted")
-    assert (done.report["expired"], done.report["held"], len(cloud.rows(chat.table))) == (3, 3, 3)
+    assert (done.code, done.report["hold_reason"]) == (0, None)
+    assert (done.report["expired"], done.report["alive"], len(cloud.rows(chat.table))) == (3, 3, 3)
+    (told,) = [entry for entry in done.log if "is not to be relied on" in entry["event"]]
+    assert told["variable"] == "REAPER_CONNECTED_AT_ATTRIBUTE"
 
 
 def test_an_empty_table_is_nothing_special(cloud, lone_api):

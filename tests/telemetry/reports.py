@@ -13,6 +13,8 @@ EMPTY = make_report(
     (),
     hold_reason=None,
     dry_run=False,
+    is_complete=True,
+    pending=0,
     checks=0,
     api_calls=0,
     seconds=1.0,
@@ -34,5 +36,5 @@ def a_sweep(
     of: int = 4,
 ) -> SweepResult:
     reasons = evicted_by_reason or {}
-    details = Details(reasons, latencies or Latencies(), slowdowns, 480, segments, of)
+    details = Details(reasons, latencies or Latencies(), slowdowns, 480, segments=segments, of=of)
     return SweepResult(report, details, None)

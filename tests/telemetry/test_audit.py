@@ -8,7 +8,7 @@ import os
 
 import pytest
 
-from reaper.telemetry.audit import AuditLog
+from reaper.telemetry.audit import AuditLog, audit_log_fault
 
 
 def test_lines_are_appended_and_never_overwritten(tmp_path):
@@ -76,3 +76,35 @@ def test_a_full_disk_is_an_error():
     log = AuditLog("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         log.write([{"n": 1}])
+
+
+def test_a_file_that_was_moved_is_opened_anew_before_the_next_line(tmp_path):
+    path = tmp_path / "audit.jsonl"
+    log = AuditLog(str(path))
+    log.write([{"n": 0}])
+    path.rename(tmp_path / "audit.jsonl.1")
+    log.write([{"n": 1}])
+    path.unlink()
+    log.write([{"n": 2}])
+
+    assert json.loads((tmp_path / "audit.jsonl.1").read_text()) == {"n": 0}
+    assert json.loads(path.read_text()) == {"n": 2}
+
+
+def test_a_symbolic_link_that_somebody_put_there_is_not_followed(tmp_path):
+    target, path = tmp_path / "elsewhere", tmp_path / "audit.jsonl"
+    path.symlink_to(target)
+    with pytest.raises(OSError, match="symbolic links"):
+        AuditLog(str(path))
+    assert not target.exists()
+    assert "symbolic link" in (audit_log_fault(str(path)) or "")
+
+
+def test_nor_one_that_is_put_there_later(tmp_path):
+    target, path = tmp_path / "elsewhere", tmp_path / "audit.jsonl"
+    log = AuditLog(str(path))
+    path.unlink()
+    path.symlink_to(target)
+    with pytest.raises(OSError, match="symbolic links"):
+        log.write([{"n": 1}])
+    assert not target.exists()

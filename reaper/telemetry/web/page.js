@@ -140,7 +140,7 @@ function showSweeps(sweeps) {
     const row = document.createElement("tr");
     const cells = [
       clockTime(sweep.ended_at), whole(sweep.scanned), whole(sweep.alive + sweep.fresh + sweep.newborn),
-      whole(sweep.confirmed + sweep.expired), whole(sweep.evicted), whole(sweep.held), whole(sweep.unknown),
+      whole(sweep.confirmed), whole(sweep.evicted), whole(sweep.held), whole(sweep.unknown),
       whole(sweep.checks), whole(sweep.heartbeats), sweep.messages === null ? "–" : whole(sweep.messages),
       ratioText(sweep.heartbeat_message_ratio), sweep.seconds.toFixed(1), sweep.hold_reason ?? "",
     ];

@@ -14,16 +14,18 @@ from reaper.telemetry.history import History, PastSweep
 MONTH_SECONDS = 30 * 86_400.0
 
 WHY_HELD = {
-    HoldReason.UNPROVEN_ENDPOINT: "no connection answered 200, so nothing proves that the"
-    " endpoint is this table's: compare REAPER_API_ENDPOINT with your API",
-    HoldReason.TOO_MANY_GONE: "more zombies than REAPER_MAX_GONE_FRACTION of the answers: right"
+    HoldReason.UNPROVEN_ENDPOINT: "no connection answered 200, or the ids are not API Gateway's, so"
+    " nothing proves that the endpoint is this table's: compare REAPER_API_ENDPOINT with your API",
+    HoldReason.TOO_MANY_GONE: "zombies are REAPER_MAX_GONE_FRACTION of the answers or more: right"
     " after an outage they may be real, else the endpoint may be another API's",
-    HoldReason.TOO_MANY_UNKNOWN: "too many answers told nothing: the gateway is throttled, slow or"
-    " out of reach",
+    HoldReason.TOO_MANY_UNKNOWN: "too many answers were inconclusive: the gateway is throttled,"
+    " slow or out of reach",
     HoldReason.DENIED: "the gateway refuses the reaper: 'reaper check' names the permission that is"
     " missing",
-    HoldReason.AGE_CONTRADICTED: "connections older than two hours are alive, so"
-    " REAPER_CONNECTED_AT_ATTRIBUTE is not when they connected",
+    HoldReason.AGE_CONTRADICTED: "what is held would go by age, but living connections are older"
+    " than the gateway says, so REAPER_CONNECTED_AT_ATTRIBUTE is not when they connected",
+    HoldReason.SHARED_TABLE: "more rows were born than clients connected to this API, so another"
+    " API writes into the same table: give rows their endpoint",
 }
 
 
@@ -73,7 +75,7 @@ class Status:
         return {
             "ended_at": past.ended_at,
             "live": report.live,
-            "zombies": report.confirmed + report.expired,
+            "zombies": report.confirmed,
             "heartbeat_interval_seconds": past.details.heartbeat_interval_seconds,
             "slowdowns": past.details.slowdowns,
             "quota_utilization": report.probe_rps / self._setup.quota_rps,

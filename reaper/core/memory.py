@@ -1,0 +1,51 @@
+"""What a process remembers from sweep to sweep. A kill merely begins it anew."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from math import inf
+
+from reaper.core.activity import OwnHeartbeats, SelfTest
+from reaper.core.calibration import Calibration
+from reaper.core.endpoint_state import EndpointState
+from reaper.core.model import Endpoint, Row
+from reaper.core.suspects import Suspects
+
+
+@dataclass(slots=True)
+class Memory:
+    suspects: Suspects = field(default_factory=Suspects)
+    endpoints: defaultdict[Endpoint, EndpointState] = field(
+        default_factory=lambda: defaultdict(EndpointState)
+    )
+    calibration: Calibration = field(default_factory=Calibration)
+    self_test: SelfTest = field(default_factory=SelfTest)
+    own_heartbeats: OwnHeartbeats = field(default_factory=OwnHeartbeats)
+    in_sweep: set[Endpoint] = field(default_factory=set)
+    """Endpoints that rows of the running sweep belong to."""
+
+    def may_be_newborn(self, row: Row) -> bool:
+        """Whether a row that looks newborn by its time can be: not where we know its client."""
+        is_known = self.own_heartbeats.last_to(row.connection_id) > -inf
+        return not is_known and not self.calibration.is_doubtful
+
+    def begin_sweep(self) -> None:
+        self.in_sweep = set()
+        for state in self.endpoints.values():
+            state.begin_sweep()
+
+    def meet(self, endpoint: Endpoint) -> EndpointState:
+        """A row of the running sweep belongs to it."""
+        self.in_sweep.add(endpoint)
+        return self.endpoints[endpoint]
+
+    def end_sweep(self, *, is_complete: bool, is_of_table: bool) -> None:
+        """``is_complete``: every row had its turn; ``is_of_table``: of all segments."""
+        self.self_test.give_up()
+        if not is_complete:
+            return
+        for state in self.endpoints.values():
+            state.end_sweep(is_of_table=is_of_table)
+        for endpoint in self.endpoints.keys() - self.in_sweep if is_of_table else ():
+            del self.endpoints[endpoint]
