@@ -39,7 +39,10 @@ def parser() -> argparse.ArgumentParser:
     sweep = subparsers.add_parser(
         "sweep",
         help="sweep once, at the budget",
-        description="Sweeps once, as fast as REAPER_QUOTA_RPS x REAPER_QUOTA_SHARE allows.",
+        description="Sweeps once, as fast as REAPER_QUOTA_RPS x REAPER_QUOTA_SHARE allows. Rows"
+        " that answer 410 are asked again after REAPER_CONFIRM_DELAY_SECONDS, and once more after"
+        " another, so it takes two minutes or more. Exit code 3 where the breaker holds evictions:"
+        " the log says why, and what ends it; 1 where no row could be understood.",
     )
     sweep.add_argument(
         "--dry-run",
@@ -52,8 +55,8 @@ def parser() -> argparse.ArgumentParser:
     sweep.add_argument(
         "--trust-endpoint",
         action="store_true",
-        help="vouch for the endpoint: evict even if no connection answered 200, or if zombies are"
-        " more than REAPER_MAX_GONE_FRACTION of the answers",
+        help="vouch for the endpoint: evict even if nobody lives who answers 200, or if zombies are"
+        " REAPER_MAX_GONE_FRACTION of the answers or more; nothing else is lifted",
     )
     subparsers.add_parser(
         "check",

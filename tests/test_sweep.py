@@ -700,3 +700,107 @@ def test_no_live_connection_is_ever_evicted(data):
 
     assert world.alive <= set(world.rows)
     assert adds_up(report)
+
+
+def test_one_rows_rejected_id_holds_nobody_else_up():
+    world = a_world()
+    world.add("__count__", alive=False)
+    world.lies["__count__"] = [Outcome.REJECTED] * 9
+    report = world.sweep()
+
+    assert (report.evicted, report.unknown, report.hold_reason) == (5, 1, None)
+    assert set(world.rows) == {*world.alive, "__count__"}
+    assert adds_up(report)
+
+
+def test_a_dry_run_asks_suspects_as_often_as_a_real_sweep():
+    asked = []
+    for dry_run in (True, False):
+        world = a_world()
+        report = world.sweep(dry_run=dry_run, triage=OFF)
+        asked.append(dict(world.asked))
+        assert (report.evicted, report.gone) == (5, 5)
+    assert asked[0] == asked[1]
+
+
+def test_a_gateway_that_contradicts_itself_is_not_believed_until_it_has_begun_anew():
+    world = World(page_every_seconds=10)
+    for n in range(20):
+        world.add(f"live-{n}", alive=True)
+    for n in range(5):
+        world.add(f"zombie-{n}", alive=False)
+    world.lies["live-3"] = [Outcome.GONE, Outcome.GONE]
+    answered = []
+    world.on_answer = lambda probe, moment: answered.append((probe.connection_id, moment))
+    report = world.sweep(triage=OFF)
+
+    assert set(world.rows) == world.alive
+    assert report.evicted == 5
+    last = max(moment for name, moment in answered if name == "zombie-0")
+    assert last >= 240, "its strikes were begun anew when live-3 answered 200"
+
+
+def test_a_platform_that_does_not_note_heartbeats_makes_nobody_be_pinged_in_every_sweep():
+    world = World()
+    world.add("silent", alive=True, active=600)
+    note = world.on_answer
+
+    def forget(probe, moment):
+        world.last_active["silent"] = NOW - 600
+        note(probe, moment)
+
+    world.on_answer = forget
+    for turn in range(13):
+        world.pass_to(turn * 60)
+        world.sweep(until_next_turn=90)
+    assert 2 <= world.heartbeats["silent"] <= 3
+
+
+def test_where_checks_themselves_count_as_activity_idle_sockets_get_their_heartbeats():
+    world = World(gets_count=True)
+    for n in range(4):
+        world.add(f"silent-{n}", alive=True, active=470)
+    for turn in range(4):
+        world.pass_to(turn * 300)
+        world.sweep(until_next_turn=450)
+    assert all(world.heartbeats[name] >= 3 for name in world.alive)
+
+
+def test_a_row_that_looks_newborn_and_is_known_from_before_gets_its_heartbeat():
+    """Its time is a local one, some hours ahead."""
+    world = World()
+    world.add("silent", alive=True, age=-120, silent=470)
+    world.sweep()
+    assert world.heartbeats["silent"] == 1
+    world.pass_to(world.moment + 150)
+    report = world.sweep()
+
+    assert (report.newborn, report.due) == (0, 1)
+
+
+def test_where_there_are_more_suspects_than_can_be_remembered_the_others_wait(monkeypatch):
+    monkeypatch.setattr(sys.modules["reaper.core.suspects"], "MAX_SUSPECTS", 3)
+    world = a_world()
+    report = world.sweep()
+
+    assert (report.evicted, report.pending) == (3, 2)
+    assert adds_up(report)
+    assert world.sweep().evicted == 2
+
+
+def test_what_one_of_several_apis_says_is_no_witness_for_another():
+    world = World()
+    for n in range(30):
+        world.add(f"live-{n}", alive=True)
+        world.add(f"other-{n}", alive=True, endpoint={"S": "https://other.example.com/prod"})
+
+    def says(probe):
+        return Outcome.GONE if probe.endpoint.host.startswith("other") else Outcome.ALIVE
+
+    world.answer_to = says
+    for turn in range(10):
+        world.pass_to(turn * 300)
+        report = world.sweep(triage=OFF, question_seconds=285)
+
+    assert (len(world.rows), report.held) == (60, 30)
+    assert report.hold_reason is HoldReason.UNPROVEN_ENDPOINT

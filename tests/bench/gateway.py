@@ -17,6 +17,9 @@ from tests.certificates import self_signed
 GONE_PREFIX = "Z"
 """Ids that start so are answered 410."""
 
+CONNECTED_BEFORE_SECONDS = 600
+"""All clients connected so long ago, as the rows of the table say too."""
+
 _CONFIG = """
 daemon off; master_process off; worker_processes 1;
 pid {directory}/nginx.pid;
@@ -38,8 +41,8 @@ http {{
             return 410 '{{"message": null, "connectionId": "", "requestId": ""}}';
         }}
         location /prod/@connections/ {{
-            return 200 '{{"connectedAt":"$time_iso8601","identity":{{"sourceIp":"192.0.2.1",\
-"userAgent":"Mozilla/5.0"}},"lastActiveAt":"$time_iso8601"}}';
+            return 200 '{{"connectedAt":"{connected_at}","identity":{{"sourceIp":"192.0.2.1",\
+"userAgent":"Mozilla/5.0"}},"lastActiveAt":"{last_active_at}"}}';
         }}
     }}
 }}
@@ -63,6 +66,8 @@ def gateway(directory: Path, arrivals_file: Path | None, cores: set[int]) -> Ite
             directory=directory,
             port=port,
             gone=GONE_PREFIX,
+            connected_at=_iso(time.time() - CONNECTED_BEFORE_SECONDS),
+            last_active_at=_iso(time.time()),
             access_log=f"{arrivals_file} arrivals buffer=64k" if arrivals_file else "off",
         )
     )
@@ -75,6 +80,10 @@ def gateway(directory: Path, arrivals_file: Path | None, cores: set[int]) -> Ite
             yield f"https://localhost:{port}/prod"
         finally:
             process.send_signal(signal.SIGQUIT)
+
+
+def _iso(moment: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 
 def _free_port() -> int:

@@ -27,10 +27,11 @@ SETTINGS = {
     "REAPER_QUOTA_SHARE": "1",
     "REAPER_MESSAGE_SOURCE": "none",
     "REAPER_METRICS": "none",
-    "REAPER_CONFIRM_DELAY_SECONDS": "1",
+    "REAPER_CONFIRM_DELAY_SECONDS": "0",
     "REAPER_LOG_FORMAT": "json",
 }
-"""The budget is above what one core can do, so that it is the core that is measured."""
+"""The budget is above what one core can do, and nobody waits between two strikes, so that it is the
+core that is measured."""
 
 
 @dataclass(frozen=True)

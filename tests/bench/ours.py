@@ -16,6 +16,7 @@ import boto3
 
 from reaper import garbage
 from reaper.context import SweepContext
+from reaper.core.evidence import STRIKES
 from reaper.core.model import Ask, Probe, Purpose, Reason, Zombie
 from reaper.core.report import Tally
 from reaper.core.rows import RowReader
@@ -58,7 +59,7 @@ def evictions(worker: Worker, settings: Settings, count: int) -> Callable[[], No
     reader = RowReader(shape, worker.resolver)
     page = worker.table.scan_page(shape, limit=count)
     zombies = [
-        Zombie(row, Reason.GONE, {"first_410_at": time.time(), "second_410_at": time.time()})
+        Zombie(row, Reason.GONE, {"strikes_at": [time.time()] * STRIKES})
         for row in reader.read_page(page.items(), time.time())
     ]
     rules = sweep_rules(
@@ -68,6 +69,7 @@ def evictions(worker: Worker, settings: Settings, count: int) -> Callable[[], No
         budget_rps=worker.budget_rps,
         first_rate_rps=worker.budget_rps,
         spread_seconds=0,
+        question_seconds=0,
         trust_endpoint=False,
     )
     context = SweepContext(rules, Tally(), time.monotonic, time.time)

@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from tests.bench.gateway import GONE_PREFIX
+from tests.bench.gateway import CONNECTED_BEFORE_SECONDS, GONE_PREFIX
 
 TABLE = "connections"
 PAGE_ROWS = 10_000
@@ -30,7 +30,7 @@ class Table:
 
     def __init__(self, rows: int, gone_percent: int, *, is_fresh: bool) -> None:
         now = time.time()
-        connected_at = int((now - 600) * 1000)
+        connected_at = int((now - CONNECTED_BEFORE_SECONDS) * 1000)
         seen = f',"lastSeenAt":{{"N":"{int(now * 1000)}"}}' if is_fresh else ""
         self.projected = [
             (

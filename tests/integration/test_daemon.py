@@ -268,3 +268,25 @@ def interval_in_force(port: int) -> float | None:
     except OSError:
         return None
     return last and last["heartbeat_interval_seconds"]
+
+
+def test_a_hangup_ends_nothing_and_lines_go_where_the_path_leads(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n}") for n in range(5)), zombie("z1"))
+    log, audit = tmp_path / "log", tmp_path / "audit.jsonl"
+    with FaultyGateway({"z1": faults.gone, "z2": faults.gone}) as server:
+        environment = cloud.environment(
+            table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="2", REAPER_HEARTBEAT_MODE="off",
+            REAPER_FRESH_SECONDS="0", REAPER_AUDIT_LOG=str(audit),
+        )  # fmt: skip
+        with daemon(environment, log) as process:
+            eventually(lambda: "z1" not in cloud.ids(table), seconds=60)
+            audit.rename(tmp_path / "audit.jsonl.1")
+            process.send_signal(signal.SIGHUP)
+            cloud.put(table, zombie("z2"))
+            eventually(lambda: "z2" not in cloud.ids(table), seconds=60)
+            assert process.poll() is None
+
+    assert any("SIGHUP" in entry["event"] for entry in log_of(log))
+    assert "z2" in audit.read_text()
+    assert "z2" not in (tmp_path / "audit.jsonl.1").read_text()
