@@ -33,6 +33,7 @@ class Answers:
     ) -> None:
         self._tally = context.tally
         self._memory = context.memory
+        self._clock = context.clock
         self._wall_clock = context.wall_clock
         self._reader = reader
         self._probes = probes
@@ -86,8 +87,10 @@ class Answers:
             state = self._memory.endpoints[probe.endpoint]
             state.answered_200(probe.rows[0], probe.sent_at)
             state.counts.witnesses += probe.purpose in (Purpose.WITNESS, Purpose.PANEL)
+        acquitted = self._questioning.acquit(answer)
+        self._tally.count_messages(acquitted, self._wall_clock())
         if answer.said_at is not None:
-            self._memory.calibration.learn_clock(answer.said_at, self._wall_clock())
+            self._memory.calibration.learn_clock(answer.said_at, self._clock())
         if answer.connected_at is not None:
             for row in probe.rows:
                 self._calibrate(row, answer.connected_at)
@@ -95,7 +98,7 @@ class Answers:
             self._tally.heartbeats += 1
             self._probes.note_heartbeat(probe.connection_id)
             self._pongs.expect(probe)
-        elif probe.purpose in (Purpose.DUE, Purpose.SUSPECT, Purpose.KEEPALIVE):
+        elif acquitted or probe.purpose in (Purpose.DUE, Purpose.SUSPECT, Purpose.KEEPALIVE):
             self._probes.follow_up(answer)
 
     def _calibrate(self, row: Row, connected_at: float) -> None:
@@ -125,7 +128,6 @@ class Answers:
             case Outcome.ALIVE:
                 counts.alive += len(probe.rows)
                 self._tally.count_messages(probe.rows, self._wall_clock())
-                self._questioning.acquit(answer)
             case Outcome.GONE:
                 self._questioning.accuse(answer)
             case _:
@@ -133,13 +135,8 @@ class Answers:
                 self._questioning.interrupt(probe)
 
     def _learn_of_suspect(self, answer: Answer) -> None:
-        probe = answer.probe
-        rows = self._questioning.learn(answer)
-        if answer.outcome is Outcome.ALIVE:
-            self._memory.endpoints[probe.endpoint].counts.alive += len(rows)
-            self._tally.count_messages(rows, self._wall_clock())
-        elif answer.outcome is not Outcome.GONE:
-            self._learn_nothing(answer, len(rows))
+        if answer.outcome is not Outcome.ALIVE and (rows := self._questioning.learn(answer)):
+            self._learn_nothing(answer, rows)
 
     def _learn_of_heartbeat(self, answer: Answer) -> None:
         """A heartbeat that followed a check. It says nothing of life or death."""

@@ -41,7 +41,6 @@ class SweepContext:
 
     def cutoffs(self) -> Cutoffs:
         """How rows are told apart now, by the gateway's clock, which is the application's too."""
-        behind = self.memory.calibration.host_is_behind_seconds
-        return Cutoffs.at(
-            self.wall_clock() + behind, self.rules.next_turn_at + behind, self.rules.triage
-        )
+        by_host = self.wall_clock()
+        now = self.memory.calibration.gateway_time(self.clock()) or by_host
+        return Cutoffs.at(now, self.rules.next_turn_at + now - by_host, self.rules.triage)

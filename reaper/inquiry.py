@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from reaper.context import SweepContext
 from reaper.core.breaker import Harvest
 from reaper.core.endpoint_state import EndpointState
 from reaper.core.evidence import MAX_PANEL
@@ -34,6 +33,7 @@ class Inquiry:
         rows: Sequence[Row],
         probes: Probes,
         *,
+        now: float,
         weighs: bool = False,
     ) -> None:
         """``weighs``: the rows are a sample of those that were left alone as fresh."""
@@ -42,6 +42,7 @@ class Inquiry:
         self._state = state
         self._probes = probes
         self.weighs = weighs
+        self.called_at = now
         self._called = len(rows)
         self._open = {row.connection_id for row in rows}
         self.alive = 0
@@ -79,19 +80,19 @@ class Inquiry:
 
 
 def call_witnesses(
-    endpoint: Endpoint, state: EndpointState, probes: Probes, *, weighs: bool
+    endpoint: Endpoint, state: EndpointState, probes: Probes, now: float, *, weighs: bool
 ) -> Inquiry:
     rows = state.take_fresh() if weighs else state.take_witnesses()
-    return Inquiry(Purpose.WITNESS, endpoint, state, rows, probes, weighs=weighs)
+    return Inquiry(Purpose.WITNESS, endpoint, state, rows, probes, now=now, weighs=weighs)
 
 
-def call_panel(endpoint: Endpoint, state: EndpointState, probes: Probes) -> Inquiry:
+def call_panel(endpoint: Endpoint, state: EndpointState, probes: Probes, now: float) -> Inquiry:
     draw = state.draw()
     rows = random.sample(draw, min(MAX_PANEL, len(draw)))
-    return Inquiry(Purpose.PANEL, endpoint, state, rows, probes)
+    return Inquiry(Purpose.PANEL, endpoint, state, rows, probes, now=now)
 
 
-def conclude(inquiry: Inquiry, state: EndpointState, context: SweepContext, holds: Holds) -> None:
+def conclude(inquiry: Inquiry, state: EndpointState, holds: Holds) -> None:
     """Note what came of it.
 
     Who has left with a goodbye meanwhile, so that its row is gone, says nothing about the gateway.
@@ -108,7 +109,7 @@ def conclude(inquiry: Inquiry, state: EndpointState, context: SweepContext, hold
     log.info("panel", endpoint=str(inquiry.endpoint), alive=inquiry.alive, gone=len(dead))
     panel = Harvest(len(dead), len(dead) + inquiry.alive)
     if panel.answered or not _may_draw_again(inquiry, state):
-        state.found_panel(panel, context.clock())
+        state.found_panel(panel, inquiry.called_at)
 
 
 def _may_draw_again(inquiry: Inquiry, state: EndpointState) -> bool:

@@ -8,6 +8,7 @@ import structlog
 
 from reaper.context import SweepContext
 from reaper.core.activity import PAUSE_SECONDS, Belief
+from reaper.core.evidence import Suspect
 from reaper.core.model import Answer, Ask, Endpoint, Outcome, Probe, Purpose, Row
 from reaper.core.triage import HeartbeatMode, how_to_ask
 from reaper.prober import Prober
@@ -32,26 +33,24 @@ class Probes:
         self._clock = context.clock
         self._self_test = context.memory.self_test
         self._own_heartbeats = context.memory.own_heartbeats
+        self._suspects = context.memory.suspects
         self._prober = prober
         self._undecided: list[Answer] = []
         """Checks of living ones, until it is known whether ``lastActiveAt`` can be believed."""
 
     def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
         """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
-        self._prober.ask(Probe(endpoint, connection_id, self._way_to_ask(rows), Purpose.DUE, rows))
+        probe = Probe(endpoint, connection_id, self._way_to_ask(rows), Purpose.DUE, rows)
+        if suspect := self._suspects.get((endpoint, connection_id)):
+            _over_another_connection(probe, suspect)
+        self._prober.ask(probe)
 
-    def look_again(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
+    def look_again(
+        self, endpoint: Endpoint, connection_id: str, rows: list[Row], suspect: Suspect
+    ) -> None:
         """Ask a suspect, over a connection that cannot still hold an answer about somebody else."""
-        probe = Probe(
-            endpoint,
-            connection_id,
-            Ask.CHECK,
-            Purpose.SUSPECT,
-            rows,
-            is_second=True,
-            is_rested=True,
-        )
-        self._prober.ask_next(probe)
+        probe = Probe(endpoint, connection_id, Ask.CHECK, Purpose.SUSPECT, rows)
+        self._prober.ask(_over_another_connection(probe, suspect))
 
     def call(self, purpose: Purpose, row: Row, *, is_second: bool = False) -> None:
         """Ask a witness, or a member of a panel; the second time at once."""
@@ -167,6 +166,12 @@ class Probes:
             return Ask.CHECK
         needs_heartbeat = any(how_to_ask(row, self._cutoffs) is Ask.HEARTBEAT for row in rows)
         return Ask.HEARTBEAT if needs_heartbeat else Ask.CHECK
+
+
+def _over_another_connection(probe: Probe, suspect: Suspect) -> Probe:
+    """Than the one that carried its last answer."""
+    probe.is_rested, probe.not_over = True, suspect.connection
+    return probe
 
 
 def _heartbeat_after(probe: Probe) -> Probe:

@@ -105,41 +105,56 @@ class Questioning:
         if case is not None:
             case.rows += probe.rows  # another page has brought another row of it
             return
-        suspect = self._remember(key, probe, state)
+        suspect = self._remember(key, answer, state)
         if suspect is None or not self.room:
             self.overflow += len(probe.rows)
             return
-        case = self._cases[key] = Case(probe.endpoint, probe.connection_id, probe.rows, suspect)
+        case = Case(probe.endpoint, probe.connection_id, list(probe.rows), suspect)
+        self._cases[key] = case
         self._decide(case)
 
-    def learn(self, answer: Answer) -> list[Row]:
-        """A suspect has answered again. Returns the rows that hold its id."""
-        probe = answer.probe
-        case = self._cases[probe.endpoint, probe.connection_id]
-        state, now = self._memory.endpoints[case.endpoint], self._clock()
-        if answer.outcome is Outcome.GONE:
-            standing = state.standing(self._limits())
-            case.suspect.add_410(probe.sent_at, now, standing, self._rules, self._born_at(case))
-            self._decide(case)
-            return case.rows
-        state.counts.recanted += len(case.rows)
-        self._close(case)
-        if answer.outcome is Outcome.ALIVE:
-            log.info("suspect is alive after all", connection_id=case.connection_id)
-            self.acquit(answer)
-        else:
-            case.suspect.begin_again(state.standing(self._limits()))
-        return case.rows
+    def learn(self, answer: Answer) -> int:
+        """A suspect has not answered 200 when it was looked at again.
 
-    def acquit(self, answer: Answer) -> None:
-        """An id has answered 200: whatever strikes it had, they are void."""
+        Returns how many rows are questioned no more, for want of a 410.
+        """
+        probe = answer.probe
+        case = self._cases.get((probe.endpoint, probe.connection_id))
+        if case is None:
+            return 0  # it has answered 200 meanwhile, to another question
+        state, now = self._memory.endpoints[case.endpoint], self._clock()
+        standing = state.standing(self._limits())
+        if answer.outcome is Outcome.GONE:
+            case.suspect.add_410(probe.sent_at, now, standing, self._rules, self._born_at(case))
+            case.suspect.connection = answer.connection
+            self._decide(case)
+            return 0
+        case.suspect.begin_again(standing)
+        self._close(case)
+        state.counts.recanted += len(case.rows)
+        return len(case.rows)
+
+    def acquit(self, answer: Answer) -> list[Row]:
+        """An id has answered 200, whatever the question was: all that it had against it is void.
+
+        Returns the rows that were questioned, if any were.
+        """
         key = answer.probe.endpoint, answer.probe.connection_id
+        state = self._memory.endpoints[answer.probe.endpoint]
         suspect = self._memory.suspects.get(key)
         if suspect is None:
-            return
+            return []
         if suspect.contradicts():
-            contradicted(self._memory.endpoints[key[0]], answer)
+            contradicted(state, answer)
         self._memory.suspects.forget(key)
+        case = self._cases.get(key)
+        if case is None:
+            return []
+        log.info("suspect is alive after all", connection_id=case.connection_id)
+        self._close(case)
+        state.counts.recanted += len(case.rows)
+        state.counts.alive += len(case.rows)
+        return case.rows
 
     def interrupt(self, probe: Probe) -> None:
         """An id that was asked has answered neither 200 nor 410: what was asked so far is void."""
@@ -155,7 +170,9 @@ class Questioning:
     def leave_unasked(self, probe: Probe) -> None:
         """It was to be asked, by an endpoint that tells nothing any more."""
         if probe.purpose is Purpose.SUSPECT:
-            case = self._cases[probe.endpoint, probe.connection_id]
+            case = self._cases.get((probe.endpoint, probe.connection_id))
+            if case is None:
+                return
             counts = self._memory.endpoints[case.endpoint].counts
             counts.recanted += len(case.rows)
             counts.count_unasked(len(case.rows))
@@ -168,12 +185,12 @@ class Questioning:
     def advance(self) -> None:
         """Look again at whom it is time to look at, and at those whose inquiry is over."""
         now = self._clock()
-        while self._later and self._later[0][0] <= now:
+        while self.next_look_at <= now:
             self._decide(heapq.heappop(self._later)[2])
         for endpoint, inquiry in list(self._inquiries.items()):
             if inquiry.is_over:
                 del self._inquiries[endpoint]
-                conclude(inquiry, self._memory.endpoints[endpoint], self._context, self._holds)
+                conclude(inquiry, self._memory.endpoints[endpoint], self._holds)
                 self._decide_all(endpoint, Place.BLOCKED)
         for endpoint in self._panels_wanted - self._inquiries.keys():
             self._call_panel(endpoint)
@@ -216,9 +233,12 @@ class Questioning:
     @property
     def next_look_at(self) -> float:
         """When somebody is to be looked at again; for ever where there is nobody."""
-        while self._later and self._later[0][2].place is not Place.LATER:
+        while self._later and not self._is_later(self._later[0][2]):
             heapq.heappop(self._later)
         return self._later[0][0] if self._later else inf
+
+    def _is_later(self, case: Case) -> bool:
+        return case.place is Place.LATER and self._cases.get(case.key) is case
 
     def waiting(self) -> dict[Endpoint, list[Case]]:
         """Those whose endpoint is not to be trusted now."""
@@ -264,7 +284,7 @@ class Questioning:
 
     def _look_at(self, case: Case) -> None:
         case.place, case.is_looked_at = Place.ASKED, True
-        self._probes.look_again(case.endpoint, case.connection_id, case.rows)
+        self._probes.look_again(case.endpoint, case.connection_id, case.rows, case.suspect)
 
     @property
     def _sends_heartbeats(self) -> bool:
@@ -293,17 +313,24 @@ class Questioning:
         else:
             standing = state.standing(self._limits())
             weighs = standing.may_weigh and (standing.is_held or standing.is_slow)
-            self._inquiries[endpoint] = call_witnesses(endpoint, state, self._probes, weighs=weighs)
+            self._inquiries[endpoint] = call_witnesses(
+                endpoint, state, self._probes, self._clock(), weighs=weighs
+            )
 
     def _call_panel(self, endpoint: Endpoint) -> None:
-        """As soon as enough are known to be alive in this sweep, or as many as there will be."""
+        """When every row had its turn, for evictions keep others waiting for their heartbeats.
+
+        In a sweep by itself, which has time, as soon as there are enough to be drawn from.
+        """
         state = self._memory.endpoints[endpoint]
-        is_time = self.is_everybody_asked or state.can_seat_panel
+        has_time = self._context.rules.question_seconds == inf
+        is_time = self.is_everybody_asked or (has_time and state.can_seat_panel)
         if is_time and self._sharing.is_settled(endpoint):
             self._panels_wanted.discard(endpoint)
-            self._inquiries[endpoint] = call_panel(endpoint, state, self._probes)
+            self._inquiries[endpoint] = call_panel(endpoint, state, self._probes, self._clock())
 
-    def _remember(self, key: Key, probe: Probe, state: EndpointState) -> Suspect | None:
+    def _remember(self, key: Key, answer: Answer, state: EndpointState) -> Suspect | None:
+        probe = answer.probe
         suspects, standing, now = (
             self._memory.suspects,
             state.standing(self._limits()),
@@ -313,8 +340,9 @@ class Questioning:
         if suspect is not None:
             born_at = self._born_at_of(probe.rows)
             suspect.add_410(probe.sent_at, now, standing, self._rules, born_at)
+            suspect.connection = answer.connection
             return suspect
-        suspect = Suspect.after_410(probe.sent_at, now, standing)
+        suspect = Suspect.after_410(probe.sent_at, now, standing, answer.connection)
         return suspect if suspects.remember(key, suspect) else None
 
     def _convict(self, case: Case, reason: Reason) -> None:
@@ -359,12 +387,12 @@ class Questioning:
         have put a new id beside an old time.
         """
         calibration = self._memory.calibration
-        if not calibration.is_calibrated:
+        now = calibration.earliest_gateway_time(self._clock())
+        if now is None or not calibration.is_calibrated:
             return None
-        gateway_now = self._context.wall_clock() + calibration.host_is_behind_seconds
         youngest = -inf
         for row in rows:
             if row.connected_at is None or not row.is_keyed_by_connection:
                 return None
             youngest = max(youngest, row.connected_at)
-        return self._clock() - (gateway_now - youngest)
+        return self._clock() - (now - youngest)

@@ -16,6 +16,7 @@ import structlog
 
 from reaper import pongs, removal
 from reaper.answers import Answers
+from reaper.aws.errors import TableError
 from reaper.aws.wire import Page
 from reaper.breaker import Breaker
 from reaper.closing import SocketCloser
@@ -230,14 +231,8 @@ class Sweep:
 
     @property
     def _is_full(self) -> bool:
-        """Whether no more rows should be taken, for the sake of memory.
-
-        In a sweep that has time only until the next one, rows go on being asked after: they may
-        need a heartbeat. Those for whom there is no room are found again.
-        """
-        has_time = self._rules.question_seconds == inf
-        is_full = has_time and self._prober.open >= self._questioning.room
-        return is_full or self._pongs.awaited >= MAX_PONGS_AWAITED
+        """Whether no more rows should be taken, for the sake of memory."""
+        return self._pongs.awaited >= MAX_PONGS_AWAITED
 
     def _admit(self) -> bool:
         """Take a page if the prober keeps up. False when there was none to take."""
@@ -294,13 +289,13 @@ class Sweep:
             self._probes.ask_due(endpoint, connection_id, same)
 
     def _still_held(self, rows: Sequence[Row]) -> set[str]:
-        """The connection ids of those rows that the table still holds."""
-        return {
-            held.connection_id
-            for held in self._reader.read_page(
-                self._table.read([row.key for row in rows]), self._wall_clock()
-            )
-        }
+        """The ids of those rows that the table still holds; all, if that cannot be told."""
+        try:
+            items = self._table.read([row.key for row in rows])
+        except TableError as error:
+            log.warning("rows of a panel cannot be read, and count as still there", why=str(error))
+            return {row.connection_id for row in rows}
+        return {row.connection_id for row in self._reader.read_page(items, self._wall_clock())}
 
     def _learn(self, wait_seconds: float) -> None:
         for answer in self._prober.poll(wait_seconds):

@@ -227,19 +227,7 @@ def test_a_large_table_that_is_mostly_dead_is_held():
     assert adds_up(report)
 
 
-def test_where_there_is_no_room_for_all_suspects_a_sweep_waits_for_it(monkeypatch):
-    monkeypatch.setattr(questioning_module, "MAX_CASES", 50)
-    world = World(page_every_seconds=0.01)
-    for n in range(1000):
-        world.add(f"c{n * 7919 % 1000:04}", alive=n % 5 != 0)
-    report = world.sweep(triage=OFF)
-
-    assert (report.evicted + report.pending, report.hold_reason) == (200, None)
-    assert report.evicted > 150
-    assert world.alive <= set(world.rows)
-
-
-def test_in_a_daemon_no_row_waits_for_room_and_the_next_sweep_finds_the_others(monkeypatch):
+def test_no_row_waits_for_room_among_the_suspects_and_the_next_sweep_finds_the_others(monkeypatch):
     monkeypatch.setattr(questioning_module, "MAX_CASES", 50)
     world = a_world(live=300, zombies=200)
     report = world.sweep(triage=OFF, question_seconds=285)
@@ -804,3 +792,105 @@ def test_what_one_of_several_apis_says_is_no_witness_for_another():
 
     assert (len(world.rows), report.held) == (60, 30)
     assert report.hold_reason is HoldReason.UNPROVEN_ENDPOINT
+
+
+@pytest.mark.parametrize("who", ["panel member", "second row"])
+def test_a_suspect_that_answers_200_to_whatever_question_is_acquitted(who):
+    world = World()
+    for n in range(15):
+        world.add(f"live-{n:02}", alive=True)
+    shape = SHAPE
+    if who == "second row":
+        world.key_name, shape = "row", replace(SHAPE, key_names=("row",))
+        world.add("live-99", alive=True)
+        world.rows["live-99"]["connectionId"] = {"S": "live-07"}
+        for name, row in world.rows.items():
+            row["row"] = {"S": name}
+        world.page_size = 1
+    world.sweep(triage=OFF, shape=shape)
+    said = []
+
+    def says(probe):
+        if probe.connection_id != "live-07":
+            return Outcome.ALIVE
+        said.append(probe.purpose.value)
+        is_lie = said[-1] == "suspect" or len(said) == 1
+        return Outcome.GONE if is_lie else Outcome.ALIVE
+
+    world.answer_to = says
+    world.pass_to(300)
+    report = world.sweep(triage=OFF, shape=shape)
+
+    assert "live-07" in world.rows
+    assert {"panel", "due"} & set(said[1:]), "it was asked otherwise too"
+    assert adds_up(report)
+
+
+def test_everybody_who_could_sit_in_a_panel_has_left_and_the_sweep_ends():
+    """A deployment: all come back with new ids, and a few rows stay behind."""
+    world = World(stop_at=5000)
+    for n in range(60):
+        world.add(f"before-{n:02}", alive=True, silent=10)
+
+    def all_come_back(probe, moment):
+        if moment > 100 and "before-00" in world.rows:
+            for n in range(60):
+                world.alive.discard(f"before-{n:02}")
+                del world.rows[f"before-{n:02}"]
+                world.add(f"after-{n:02}", alive=True, age=0)
+
+    for n in range(3):
+        world.add(f"zombie-{n}", alive=False)
+    world.on_answer = all_come_back
+    report = world.sweep(triage=OFF)
+
+    assert report.complete
+    assert report.api_calls < 1000
+    assert adds_up(report)
+
+
+def test_a_table_that_cannot_be_read_for_a_panel_breaks_nothing_off():
+    world = a_world(live=40)
+    world.sweep(triage=OFF)
+    for n in range(10):
+        world.alive.discard(f"live-{n}")
+    read = world.read
+
+    def fails_for_panels(keys):
+        if world.memory.endpoints and not world.audit[5:]:
+            raise TableError("the table is throttled")
+        return read(keys)
+
+    world.read = fails_for_panels
+    world.pass_to(300)
+    report = world.sweep(triage=OFF)
+
+    assert report.complete
+    assert report.failed == 10
+    assert adds_up(report)
+
+
+def test_neither_a_host_clock_that_is_set_right_nor_one_wrong_date_makes_rows_old():
+    world = World(host_is_ahead_seconds=-9000)
+    for n in range(40):
+        world.add(f"live-{n}", alive=True, age=600 + n)
+    world.sweep(triage=OFF)
+    assert world.memory.calibration.is_calibrated
+    world.host_is_ahead_seconds = 0
+    world.memory.calibration.learn_clock(world.wall_clock() + 9000, world.clock())
+    world.answers_all = Outcome.GONE
+    world.pass_to(300)
+    report = world.sweep(triage=OFF)
+
+    assert (report.evicted, len(world.rows)) == (0, 40)
+
+
+def test_a_hold_of_a_whole_sweep_does_not_outlive_the_change_to_portions():
+    world = a_world(live=10, zombies=30)
+    world.sweep(triage=OFF)
+    (state,) = world.memory.endpoints.values()
+    assert state.findings.last_harvest.dead == 30
+    state.begin_sweep()
+    state.counts.alive = 500
+    state.end_sweep(is_of_table=False)
+    assert state.findings.last_harvest.dead == 0

@@ -48,7 +48,7 @@ class Gateway:
             connection_path(probe.endpoint.path, probe.connection_id),
             self._heartbeat_payload if probe.ask is Ask.HEARTBEAT else b"",
             probe,
-            is_rested=probe.is_rested,
+            not_over=probe.not_over if probe.is_rested else None,
         )
 
     def poll(self, wait_seconds: float) -> list[Answer]:
@@ -71,7 +71,8 @@ class Gateway:
             is_own_200=has_request_id or told is not None or not probe.endpoint.is_execute_api,
         )
         if outcome is not Outcome.ALIVE or told is None:
-            return Answer(probe, outcome, _describe(response, outcome))
+            detail = _describe(response, outcome)
+            return Answer(probe, outcome, detail, connection=response.connection)
         now = self._wall_clock()
         return Answer(
             probe,

@@ -34,6 +34,8 @@ class Response(NamedTuple):
     body: bytes
     error: str
     """Why there is no status, for a person; empty when there is one."""
+    connection: int = 0
+    """The number of the connection that carried it; 0 where there was none."""
 
     def header(self, name: str) -> str:
         """The value of a header, whose name is in lower case; empty where it is absent."""
@@ -88,13 +90,14 @@ class HttpClient:
         tag: Any,
         headers: Headers = (),
         *,
-        is_rested: bool = False,
+        not_over: int | None = None,
     ) -> None:
         """Start one request. Its response, marked with ``tag``, comes from a later ``poll``.
 
-        ``path`` is percent-encoded once; names in ``headers`` are in lower case. ``is_rested``
-        keeps it off connections that were used a moment ago: where something in between has sent
-        an answer too many, they may still bring somebody else's.
+        ``path`` is percent-encoded once; names in ``headers`` are in lower case. With
+        ``not_over`` it goes over another connection than the one of that number, and over none that
+        was used a moment ago: where something in between has sent an answer too many, it may still
+        bring somebody else's.
         """
         request = HttpRequest(method, path, None, io.BytesIO(body) if body else None)
         exchange = _Exchange(endpoint, request, tag, time.monotonic() + self._timeout_seconds)
@@ -105,7 +108,10 @@ class HttpClient:
             self._finish(exchange, None, f"cannot sign: {error}")
             return
         request.headers.add_pairs(signed)
-        connection = self._pool.take_rested(endpoint) if is_rested else self._pool.take(endpoint)
+        if not_over is None:
+            connection = self._pool.take(endpoint)
+        else:
+            connection = self._pool.take_rested(endpoint, not_over)
         if connection is None:
             self._connect(exchange)
         else:
@@ -223,7 +229,10 @@ class HttpClient:
     def _finish(self, exchange: _Exchange, status: int | None, error: str) -> None:
         del self._under_way[exchange]
         body = b"".join(exchange.chunks)
-        self._responses.append(Response(exchange.tag, status, exchange.headers, body, error))
+        number = self._pool.number_of(exchange.connection) if exchange.connection else 0
+        self._responses.append(
+            Response(exchange.tag, status, exchange.headers, body, error, number)
+        )
 
 
 def _name(error: BaseException) -> str:

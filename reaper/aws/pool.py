@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import threading
 import time
 from collections import defaultdict, deque
 from concurrent.futures import Future
 from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 from awscrt.http import HttpClientConnection
 from awscrt.io import (
@@ -47,6 +49,8 @@ class ConnectionPool:
         self._tls = ClientTlsContext(tls)
         self._socket_options = SocketOptions()
         self._socket_options.connect_timeout_ms = int(connect_timeout_seconds * 1000)
+        self._order = itertools.count(1)
+        self._numbers: WeakKeyDictionary[HttpClientConnection, int] = WeakKeyDictionary()
         self._idle: dict[tuple[str, str, int], deque[_Idle]] = defaultdict(deque)
 
     def take(self, endpoint: Endpoint) -> HttpClientConnection | None:
@@ -58,14 +62,26 @@ class ConnectionPool:
                 return connection
         return None
 
-    def take_rested(self, endpoint: Endpoint) -> HttpClientConnection | None:
-        """The open connection that has been silent for longest, if that is long enough."""
+    def take_rested(self, endpoint: Endpoint, not_over: int) -> HttpClientConnection | None:
+        """The open connection that has been silent for longest, if that is long enough.
+
+        Not the one of number ``not_over``.
+        """
         idle = self._idle[endpoint[:3]]
         while idle and time.monotonic() - idle[0].since >= RESTED_SECONDS:
+            if self.number_of(idle[0].connection) == not_over:
+                idle.rotate(-1)
+                if self.number_of(idle[0].connection) == not_over:
+                    return None
+                continue
             connection = idle.popleft().connection
             if connection.is_open():
                 return connection
         return None
+
+    def number_of(self, connection: HttpClientConnection) -> int:
+        """Which of all that were ever opened it is."""
+        return self._numbers.setdefault(connection, next(self._order))
 
     def open(self, endpoint: Endpoint) -> Future[HttpClientConnection]:
         """A new connection. Its future is done on a thread of the runtime's."""

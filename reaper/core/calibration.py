@@ -44,10 +44,9 @@ class Calibration:
     """How much earlier than the gateway's the worst time of a living row is; 0 where none is."""
     is_doubtful: bool = False
     """Whether a living row's time was off, in whichever direction: it says nothing of youth."""
-    host_is_behind_seconds: float = 0.0
-    """What to add to the host's clock for the gateway's."""
     _agreeing: set[str] = field(default_factory=set)
     _samples: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
+    _clocks: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
 
     @property
     def is_calibrated(self) -> bool:
@@ -64,9 +63,20 @@ class Calibration:
             self.refuted_by_seconds = max(self.refuted_by_seconds, early)
         self._samples.append((early, on_row.has_zone))
 
-    def learn_clock(self, gateway_time: float, host_time: float) -> None:
-        """What the two clocks show at the same moment, in epoch seconds."""
-        self.host_is_behind_seconds = gateway_time - host_time
+    def learn_clock(self, gateway_time: float, moment: float) -> None:
+        """What the gateway's clock shows, in epoch seconds, at a moment of the one that never goes
+        back: the host's own may be wrong, or be set right meanwhile."""
+        self._clocks.append(gateway_time - moment)
+
+    def gateway_time(self, moment: float) -> float | None:
+        """What its clock shows at a moment, by most of its last answers."""
+        return moment + median(self._clocks) if self._clocks else None
+
+    def earliest_gateway_time(self, moment: float) -> float | None:
+        """The same by the answer that makes rows youngest; None where too few have told."""
+        if len(self._clocks) < AGREEING_ROWS:
+            return None
+        return moment + min(self._clocks)
 
     @property
     def offset(self) -> Offset | None:

@@ -49,6 +49,8 @@ class EndpointState:
         self.counts = Counts()
         self.is_asked = False
         """Whether there is a question to it; the rows of some endpoints are all left alone."""
+        self.sweeps_unmet = 0
+        """In how many sweeps of late no row was of it."""
         self._last_harvest = NOBODY
         self._voids = 0
         self._alive_at = -inf
@@ -77,8 +79,7 @@ class EndpointState:
         """A sweep is over in which every row had its turn; a harvest is that of a whole table."""
         if self.counts.harvest.answered:
             self._renew_draw()
-            if is_of_table:
-                self._last_harvest = self.counts.harvest
+            self._last_harvest = self.counts.harvest if is_of_table else NOBODY
 
     def _renew_draw(self) -> None:
         """Those who were found alive take the place of those from whom panels were drawn.
@@ -184,7 +185,14 @@ class EndpointState:
 
     def forget(self, connection_id: str) -> None:
         """Its row is gone, so that it answers 410 says nothing any more."""
-        for rows in (self._recent, self._alive.rows, self._alive_before, self._dead_since):
+        for rows in (
+            self._recent,
+            self._alive.rows,
+            self._alive_before,
+            self._dead_since,
+            self._fresh,
+            self._newborn,
+        ):
             rows.pop(connection_id, None)
 
     def found_panel(self, panel: Harvest, now: float) -> None:

@@ -80,10 +80,14 @@ class Suspect:
     """How often its endpoint had contradicted itself when its strikes began."""
     strikes: tuple[float, ...]
     """When the answers came that count."""
+    connection: int = 0
+    """The number of the connection that carried its last answer; the next comes over another."""
 
     @classmethod
-    def after_410(cls, sent_at: float, answered_at: float, standing: Standing) -> Suspect:
-        return cls(answered_at, sent_at, standing.voids, (answered_at,))
+    def after_410(
+        cls, sent_at: float, answered_at: float, standing: Standing, connection: int = 0
+    ) -> Suspect:
+        return cls(answered_at, sent_at, standing.voids, (answered_at,), connection)
 
     def add_410(
         self,

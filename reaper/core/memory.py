@@ -12,6 +12,9 @@ from reaper.core.endpoint_state import EndpointState
 from reaper.core.model import Endpoint, Row
 from reaper.core.suspects import Suspects
 
+MAX_SWEEPS_UNMET = 20
+"""Of portions of the table, in none of which there was a row of an endpoint: it is forgotten."""
+
 
 @dataclass(slots=True)
 class Memory:
@@ -38,7 +41,9 @@ class Memory:
     def meet(self, endpoint: Endpoint) -> EndpointState:
         """A row of the running sweep belongs to it."""
         self.in_sweep.add(endpoint)
-        return self.endpoints[endpoint]
+        state = self.endpoints[endpoint]
+        state.sweeps_unmet = 0
+        return state
 
     def end_sweep(self, *, is_complete: bool, is_of_table: bool) -> None:
         """``is_complete``: every row had its turn; ``is_of_table``: of all segments."""
@@ -47,5 +52,8 @@ class Memory:
             return
         for state in self.endpoints.values():
             state.end_sweep(is_of_table=is_of_table)
-        for endpoint in self.endpoints.keys() - self.in_sweep if is_of_table else ():
-            del self.endpoints[endpoint]
+        for endpoint in self.endpoints.keys() - self.in_sweep:
+            state = self.endpoints[endpoint]
+            state.sweeps_unmet += 1
+            if is_of_table or state.sweeps_unmet > MAX_SWEEPS_UNMET:
+                del self.endpoints[endpoint]

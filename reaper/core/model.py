@@ -137,6 +137,8 @@ class Probe:
     """Whether it asks again what an answer of a moment ago left in doubt."""
     is_rested: bool = False
     """Whether it goes over a connection that has been silent for a while, or over a new one."""
+    not_over: int = 0
+    """The number of a connection that it must not go over."""
     sent_at: float = 0.0
     """When it was sent last, in seconds of the clock that never goes back."""
 
@@ -154,6 +156,8 @@ class Answer(NamedTuple):
     """When the gateway saw the client connect, from such a check too."""
     said_at: float | None = None
     """The gateway's own time when it answered."""
+    connection: int = 0
+    """The number of the connection that carried it; 0 where there was none."""
 
 
 class Reason(StrEnum):
