@@ -33,7 +33,6 @@ class Inquiry:
         rows: Sequence[Row],
         probes: Probes,
         *,
-        now: float,
         weighs: bool = False,
     ) -> None:
         """``weighs``: the rows are a sample of those that were left alone as fresh."""
@@ -42,7 +41,6 @@ class Inquiry:
         self._state = state
         self._probes = probes
         self.weighs = weighs
-        self.called_at = now
         self._called = len(rows)
         self._open = {row.connection_id for row in rows}
         self.alive = 0
@@ -80,20 +78,20 @@ class Inquiry:
 
 
 def call_witnesses(
-    endpoint: Endpoint, state: EndpointState, probes: Probes, now: float, *, weighs: bool
+    endpoint: Endpoint, state: EndpointState, probes: Probes, *, weighs: bool
 ) -> Inquiry:
     rows = state.take_fresh() if weighs else state.take_witnesses()
-    return Inquiry(Purpose.WITNESS, endpoint, state, rows, probes, now=now, weighs=weighs)
+    return Inquiry(Purpose.WITNESS, endpoint, state, rows, probes, weighs=weighs)
 
 
-def call_panel(endpoint: Endpoint, state: EndpointState, probes: Probes, now: float) -> Inquiry:
+def call_panel(endpoint: Endpoint, state: EndpointState, probes: Probes) -> Inquiry:
     draw = state.draw()
     rows = random.sample(draw, min(MAX_PANEL, len(draw)))
-    return Inquiry(Purpose.PANEL, endpoint, state, rows, probes, now=now)
+    return Inquiry(Purpose.PANEL, endpoint, state, rows, probes)
 
 
-def conclude(inquiry: Inquiry, state: EndpointState, holds: Holds) -> None:
-    """Note what came of it.
+def conclude(inquiry: Inquiry, state: EndpointState, holds: Holds, now: float) -> None:
+    """Note what came of it, at a moment of the clock that never goes back.
 
     Who has left with a goodbye meanwhile, so that its row is gone, says nothing about the gateway.
     """
@@ -109,7 +107,7 @@ def conclude(inquiry: Inquiry, state: EndpointState, holds: Holds) -> None:
     log.info("panel", endpoint=str(inquiry.endpoint), alive=inquiry.alive, gone=len(dead))
     panel = Harvest(len(dead), len(dead) + inquiry.alive)
     if panel.answered or not _may_draw_again(inquiry, state):
-        state.found_panel(panel, inquiry.called_at)
+        state.found_panel(panel, now)
 
 
 def _may_draw_again(inquiry: Inquiry, state: EndpointState) -> bool:

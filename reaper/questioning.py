@@ -190,7 +190,7 @@ class Questioning:
         for endpoint, inquiry in list(self._inquiries.items()):
             if inquiry.is_over:
                 del self._inquiries[endpoint]
-                conclude(inquiry, self._memory.endpoints[endpoint], self._holds)
+                conclude(inquiry, self._memory.endpoints[endpoint], self._holds, now)
                 self._decide_all(endpoint, Place.BLOCKED)
         for endpoint in self._panels_wanted - self._inquiries.keys():
             self._call_panel(endpoint)
@@ -313,9 +313,7 @@ class Questioning:
         else:
             standing = state.standing(self._limits())
             weighs = standing.may_weigh and (standing.is_held or standing.is_slow)
-            self._inquiries[endpoint] = call_witnesses(
-                endpoint, state, self._probes, self._clock(), weighs=weighs
-            )
+            self._inquiries[endpoint] = call_witnesses(endpoint, state, self._probes, weighs=weighs)
 
     def _call_panel(self, endpoint: Endpoint) -> None:
         """When every row had its turn, for evictions keep others waiting for their heartbeats.
@@ -327,7 +325,7 @@ class Questioning:
         is_time = self.is_everybody_asked or (has_time and state.can_seat_panel)
         if is_time and self._sharing.is_settled(endpoint):
             self._panels_wanted.discard(endpoint)
-            self._inquiries[endpoint] = call_panel(endpoint, state, self._probes, self._clock())
+            self._inquiries[endpoint] = call_panel(endpoint, state, self._probes)
 
     def _remember(self, key: Key, answer: Answer, state: EndpointState) -> Suspect | None:
         probe = answer.probe

@@ -894,3 +894,11 @@ def test_a_hold_of_a_whole_sweep_does_not_outlive_the_change_to_portions():
     state.counts.alive = 500
     state.end_sweep(is_of_table=False)
     assert state.findings.last_harvest.dead == 0
+
+
+def test_at_a_tenth_of_a_request_a_second_zombies_still_go():
+    world = a_world(live=10, zombies=2)
+    report = world.sweep(triage=OFF, rate=0.1)
+
+    assert (report.evicted, report.hold_reason) == (2, None)
+    assert report.api_calls < 100
