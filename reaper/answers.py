@@ -12,7 +12,7 @@ from reaper.core.calibration import TOLERANCE_SECONDS
 from reaper.core.endpoint_state import EndpointState
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose, Row
 from reaper.core.rows import RowReader
-from reaper.inquiry import contradicted
+from reaper.inquiry import Inquiries, contradicted
 from reaper.pongs import Pongs
 from reaper.probes import Probes
 from reaper.questioning import Questioning
@@ -29,6 +29,7 @@ class Answers:
         reader: RowReader,
         probes: Probes,
         questioning: Questioning,
+        inquiries: Inquiries,
         pongs: Pongs,
     ) -> None:
         self._tally = context.tally
@@ -38,6 +39,7 @@ class Answers:
         self._reader = reader
         self._probes = probes
         self._questioning = questioning
+        self._inquiries = inquiries
         self._pongs = pongs
         self._inconclusive: Counter[str] = Counter()
 
@@ -51,7 +53,7 @@ class Answers:
             case Purpose.SUSPECT:
                 self._learn_of_suspect(answer)
             case Purpose.WITNESS | Purpose.PANEL:
-                self._questioning.learn_of_inquiry(answer)
+                self._inquiries.learn(answer)
             case Purpose.KEEPALIVE:
                 self._learn_of_heartbeat(answer)
             case Purpose.SELF_TEST:

@@ -9,6 +9,7 @@ from operator import attrgetter
 
 import structlog
 
+from reaper.cases import Case
 from reaper.context import SweepContext
 from reaper.core.breaker import Findings, HoldReason, explain_deaf, hold_of, hold_of_deaf
 from reaper.core.holds import explain, what_ends_it
@@ -16,7 +17,7 @@ from reaper.core.model import Endpoint, Row, Zombie
 from reaper.core.triage import is_expired
 from reaper.eviction import EVICTION_BATCH, Evictor
 from reaper.pongs import Pongs
-from reaper.questioning import Case, Questioning
+from reaper.questioning import Questioning
 
 log = structlog.get_logger()
 

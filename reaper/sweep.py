@@ -1,14 +1,14 @@
 """One sweep: rows in, a report out. The only place where the core meets the outside.
 
-scan ── rows ─▶ triage ── due ─▶ probes ─▶ prober ── answers ─▶ questioning ─▶ eviction
-                                   ▲                   │            │
-                                   └─ heartbeats ──────┴─ looks ◀───┘
+scan ─▶ intake ── due ─▶ probes ─▶ prober ─▶ answers ── 410s ─▶ questioning ─▶ breaker ─▶ eviction
+                           ▲                    │                  │     ▲
+                           ├──── heartbeats ────┘                  │     │
+                           └──── looks, witnesses, panels ─────────┴─ inquiry
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf
 from typing import Protocol
 
@@ -17,7 +17,6 @@ import structlog
 from reaper import pongs, removal
 from reaper.answers import Answers
 from reaper.aws.errors import TableError
-from reaper.aws.wire import Page
 from reaper.breaker import Breaker
 from reaper.closing import SocketCloser
 from reaper.context import SweepContext
@@ -25,8 +24,9 @@ from reaper.core.model import Endpoint, Row
 from reaper.core.report import Details, Progress, Report, make_report
 from reaper.core.rows import RowReader
 from reaper.core.shape import RowShape
-from reaper.core.triage import Triage, triage
 from reaper.eviction import Audit, Evictor, Step
+from reaper.inquiry import Inquiries
+from reaper.intake import Intake, Scan
 from reaper.pongs import Pongs
 from reaper.prober import Gateway, Prober
 from reaper.probes import Probes
@@ -35,26 +35,11 @@ from reaper.sharing import Connects, Sharing
 
 log = structlog.get_logger()
 
-MAX_BACKLOG = 500
-"""Due rows that may wait for the pace before another page is taken from the scan."""
-
-MAX_PONGS_AWAITED = 10_000
-"""Clients whose pong is awaited, held in memory."""
-
 MAX_NAP_SECONDS = 0.1
 """The loop looks at least this often whether it should stop."""
 
 LAST_ANSWERS_SECONDS = 6.0
 """When a sweep ends early, what is in flight gets this long."""
-
-
-class Scan(Protocol):
-    """Pages of the table, as they come."""
-
-    @property
-    def exhausted(self) -> bool: ...
-    def next_page(self, wait_seconds: float) -> Page | None: ...
-    def stop(self) -> None: ...
 
 
 class Table(removal.Table, pongs.Table, Protocol):
@@ -95,11 +80,17 @@ class Sweep:
         steps: list[Step] = [SocketCloser(self._prober, rules.budget_rps), *hooks]
         self._evictor = Evictor(context, table, shape, reader, audit, steps)
         self._probes = Probes(context, self._prober)
-        self._sharing = Sharing(context, connects)
-        self._questioning = Questioning(context, self._probes, self._sharing, self._still_held)
         self._pongs = Pongs(context, table, shape)
+        self._sharing = Sharing(context, connects)
+        self._intake = Intake(
+            context, reader, scan, self._prober, self._probes, self._pongs, self._sharing
+        )
+        self._inquiries = Inquiries(context, self._probes, self._sharing, self._still_held)
+        self._questioning = Questioning(context, self._probes, self._inquiries, self._sharing)
         self._breaker = Breaker(context, self._questioning, self._pongs, self._evictor)
-        self._answers = Answers(context, reader, self._probes, self._questioning, self._pongs)
+        self._answers = Answers(
+            context, reader, self._probes, self._questioning, self._inquiries, self._pongs
+        )
         self.turn_calls = 0
         """Requests until every row had its turn; what came later was about suspects."""
         self.is_complete = False
@@ -121,7 +112,7 @@ class Sweep:
             row_estimate,
             self._prober.open,
             sum(one.gone for one in counts),
-            self._questioning.open,
+            self._questioning.open_rows,
         )
 
     def report(self, *, seconds: float, messages: int | None) -> Report:
@@ -131,7 +122,7 @@ class Sweep:
             hold_reason=self._breaker.hold_reason,
             dry_run=self._rules.dry_run,
             is_complete=self.is_complete,
-            pending=self._questioning.open + self._questioning.overflow,
+            pending=self._questioning.open_rows + self._questioning.overflow,
             checks=self._prober.checks,
             api_calls=self._prober.calls,
             seconds=seconds,
@@ -179,7 +170,7 @@ class Sweep:
             if self._clock() >= paced_until:
                 self._prober.set_rate(self._rules.budget_rps)
             self._give_up_blind_endpoints()
-            took_page = self._admit()
+            took_page = self._intake.take_page()
             self._count_turn_calls()
             self._learn(0 if took_page else self._nap_seconds)
             self._pongs.collect()
@@ -203,10 +194,10 @@ class Sweep:
         return self._scan.exhausted  # unless another segment came just before
 
     def _count_turn_calls(self) -> None:
-        if not self._questioning.is_everybody_asked:
+        if not self._inquiries.is_everybody_asked:
             self.turn_calls = self._prober.calls
             is_asked = self._scan.exhausted and not self._prober.backlog
-            self._questioning.is_everybody_asked = is_asked
+            self._inquiries.is_everybody_asked = is_asked
 
     def _has_time_for(self, moment: float) -> bool:
         return moment < inf and moment <= self._started_at + self._rules.question_seconds
@@ -227,67 +218,6 @@ class Sweep:
                 for probe in self._prober.give_up(endpoint):
                     self._answers.leave_unasked(probe)
 
-    # Rows
-
-    @property
-    def _is_full(self) -> bool:
-        """Whether no more rows should be taken, for the sake of memory."""
-        return self._pongs.awaited >= MAX_PONGS_AWAITED
-
-    def _admit(self) -> bool:
-        """Take a page if the prober keeps up. False when there was none to take."""
-        if self._is_full or self._prober.backlog >= MAX_BACKLOG or self._scan.exhausted:
-            return False
-        page = self._scan.next_page(0.02 if self._prober.idle else 0)
-        if page is None:
-            return False
-        items = page.items()
-        rows = self._reader.read_page(items, self._wall_clock())
-        self._tally.passed_over += len(items) - len(rows)
-        self._triage(rows)
-        return True
-
-    def _triage(self, rows: Iterable[Row]) -> None:
-        now = self._wall_clock()
-        cutoffs = self._context.cutoffs()
-        sorted_rows: defaultdict[Triage, list[Row]] = defaultdict(list)
-        for row in rows:
-            kind = triage(row, cutoffs)
-            if kind is Triage.NEWBORN and not self._memory.may_be_newborn(row):
-                kind = Triage.DUE
-            sorted_rows[kind].append(row)
-        self._tally.count_triage(sorted_rows)
-        fresh, newborn = sorted_rows[Triage.FRESH], sorted_rows[Triage.NEWBORN]
-        self._tally.count_messages([*newborn, *fresh], now)
-        self._pongs.hear_of([*newborn, *fresh])
-        due = [*sorted_rows[Triage.DUE], *sorted_rows[Triage.EXPIRED]]
-        self._sharing.note([*newborn, *fresh, *due])
-        self._note(fresh, newborn, due)
-        self._ask(due)
-
-    def _note(self, fresh: list[Row], newborn: list[Row], due: list[Row]) -> None:
-        """What rows tell of their endpoints."""
-        for endpoint in {row.endpoint for row in (*fresh, *newborn, *due)}:
-            assert endpoint is not None, "foreign rows are left out"
-            state = self._memory.meet(endpoint)
-            state.leave_alone(
-                [row for row in fresh if row.endpoint == endpoint],
-                [row for row in newborn if row.endpoint == endpoint],
-            )
-            if endpoint.is_execute_api:
-                own = (row for row in (*fresh, *newborn, *due) if row.endpoint == endpoint)
-                state.note_ids(row.connection_id for row in own)
-
-    def _ask(self, rows: Iterable[Row]) -> None:
-        """Once for all rows of a page that hold the same id."""
-        due: dict[tuple[Endpoint, str], list[Row]] = {}
-        for row in rows:
-            assert row.endpoint is not None
-            due.setdefault((row.endpoint, row.connection_id), []).append(row)
-        for (endpoint, connection_id), same in due.items():
-            self._memory.endpoints[endpoint].is_asked = True
-            self._probes.ask_due(endpoint, connection_id, same)
-
     def _still_held(self, rows: Sequence[Row]) -> set[str]:
         """The ids of those rows that the table still holds; all, if that cannot be told."""
         try:
@@ -304,7 +234,7 @@ class Sweep:
     @property
     def _nap_seconds(self) -> float:
         """How long to wait at most for an answer, or for the moment of another look."""
-        may_take_page = not self._scan.exhausted and not self._is_full
+        may_take_page = not self._scan.exhausted and not self._intake.is_full
         if self._prober.idle and not self._pongs.awaited and may_take_page:
             return 0.0
         until_next_look = self._questioning.next_look_at - self._clock()

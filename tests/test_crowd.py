@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from reaper import sweep as sweep_module
+from reaper import intake as intake_module
 from reaper.core.plan import plan
 from reaper.core.triage import HeartbeatMode
 from tests.core.test_plan import POPULATION, SCHEDULE, with_mode
@@ -32,7 +32,7 @@ from tests.crowd import Crowd
 )
 def test_the_plan_is_what_comes_about(population, schedule, monkeypatch):
     # Of so few rows a sweep would read half ahead; of many it reads next to nothing ahead.
-    monkeypatch.setattr(sweep_module, "MAX_BACKLOG", 5)
+    monkeypatch.setattr(intake_module, "MAX_BACKLOG", 5)
     crowd = Crowd(population, schedule)
     crowd.sweep_for(6)
     crowd.evicted_after.clear()

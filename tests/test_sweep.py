@@ -17,7 +17,7 @@ from reaper.eviction import EVICTION_BATCH
 from tests.core.builders import NOW
 from tests.world import SHAPE, World, rules
 
-questioning_module = sys.modules["reaper.questioning"]
+cases_module = sys.modules["reaper.cases"]
 
 OFF = rules(heartbeat_mode=HeartbeatMode.OFF)
 
@@ -228,7 +228,7 @@ def test_a_large_table_that_is_mostly_dead_is_held():
 
 
 def test_no_row_waits_for_room_among_the_suspects_and_the_next_sweep_finds_the_others(monkeypatch):
-    monkeypatch.setattr(questioning_module, "MAX_CASES", 50)
+    monkeypatch.setattr(cases_module, "MAX_CASES", 50)
     world = a_world(live=300, zombies=200)
     report = world.sweep(triage=OFF, question_seconds=285)
     assert (report.evicted, report.pending, report.alive) == (50, 150, 300)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
+from reaper.core.breaker import Harvest
+from reaper.core.evidence import Standing, Suspect
 from reaper.core.items import AttributePath, Item, attribute, item_from_json
 from reaper.core.model import Zombie
 from reaper.core.rules import EvictAction
@@ -57,6 +60,22 @@ def audit_entry(
         "key": key,
         "item": item,
     }
+
+
+def evidence_against(
+    suspect: Suspect, standing: Standing, harvest: Harvest, to_epoch: float
+) -> dict[str, Any]:
+    """What a suspect is convicted on. ``to_epoch`` makes epoch seconds of its moments."""
+    evidence: dict[str, Any] = {
+        "first_410_at": round(suspect.first_410_at + to_epoch, 3),
+        "last_410_at": round(suspect.last_410_at + to_epoch, 3),
+        "strikes_at": [round(at + to_epoch, 3) for at in suspect.strikes],
+        "others_alive": harvest.answered - harvest.dead,
+        "others_gone": harvest.dead,
+    }
+    if standing.alive_at > -inf:
+        evidence["witness_at"] = round(standing.alive_at + to_epoch, 3)
+    return evidence
 
 
 def parse_line(text: str) -> AuditLine | None:
