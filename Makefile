@@ -12,8 +12,8 @@ help: ## list the targets
 demo: $(READY) ## watch zombies being found and evicted behind a real WebSocket API, on this machine
 	@$(BIN)/python -m deploy.chat.demo
 
-test: $(READY) ## run all tests, four at a time; they start the servers that they need
-	@$(BIN)/pytest -n 4 --dist worksteal
+test: $(READY) ## run all tests, six at a time; they start the servers that they need
+	@$(BIN)/pytest -n 6 --dist worksteal
 
 lint: $(READY) ## ruff, mypy, import-linter, cfn-lint
 	@$(BIN)/ruff check .

@@ -90,7 +90,7 @@ def questioning(schedule: Schedule, asked_at: float) -> Questioning:
     """Of a row that is asked at that moment of each sweep.
 
     Suspects are looked at again when it is time, if a sweep has time for that; else they wait for
-    their turn in the next one.
+    their turn in the next one. The last look comes when every row had its turn.
     """
     delay, interval = schedule.confirm_delay_seconds, schedule.interval_seconds
     span = max(USUAL_DELAYS * delay, CONNECT_MAY_TAKE_SECONDS)
@@ -103,7 +103,8 @@ def questioning(schedule: Schedule, asked_at: float) -> Questioning:
             at = max(at, turn * interval)
         looks += not is_due
         now = at
-    return Questioning(now, due, looks + is_due)  # the last look is one of its own
+    everybody_asked = turn * interval + schedule.window_seconds - asked_at
+    return Questioning(max(now, everybody_asked), due, looks + is_due)  # the last look is its own
 
 
 def sweep_seconds(schedule: Schedule, window: float, evicted: float) -> float:
@@ -112,7 +113,8 @@ def sweep_seconds(schedule: Schedule, window: float, evicted: float) -> float:
         return window
     last_asked_at = window * evicted / (evicted + 1)
     latest = QUESTION_FRACTION * schedule.interval_seconds
-    return max(window, min(latest, last_asked_at + questioning(schedule, 0.0).seconds))
+    ends_at = last_asked_at + questioning(schedule, last_asked_at).seconds
+    return max(window, min(latest, ends_at))
 
 
 def panel_calls(schedule: Schedule, evicted: float, connections: int) -> float:

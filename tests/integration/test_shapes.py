@@ -12,14 +12,14 @@ import pytest
 from tests import faulty_gateway as faults
 from tests.faulty_gateway import FaultyGateway
 
-TEN_MINUTES_AGO = {"N": str(int((time.time() - 600) * 1000))}
 STRINGS = ("pk", "S"), ("sk", "S")
 
 
 def item(**attributes: Any) -> dict[str, Any]:
     """A row; text stands for a string attribute."""
     wire = {n: {"S": v} if isinstance(v, str) else v for n, v in attributes.items()}
-    return {"connectedAt": TEN_MINUTES_AGO, **wire}
+    ten_minutes_ago = {"N": str(int((time.time() - 600) * 1000))}
+    return {"connectedAt": ten_minutes_ago, **wire}
 
 
 class Shape(NamedTuple):
