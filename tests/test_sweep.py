@@ -902,3 +902,37 @@ def test_at_a_tenth_of_a_request_a_second_zombies_still_go():
 
     assert (report.evicted, report.hold_reason) == (2, None)
     assert report.api_calls < 100
+
+
+def test_a_user_who_has_come_back_does_not_go_by_the_time_of_another_connection():
+    """Three new users bear the time out; the fourth has a new id beside the time of an old one."""
+    world = World(key_name="userId")
+    for n in range(4):
+        name = f"user-{n}"
+        world.add(name, alive=True, age=600)
+        world.rows[name]["userId"] = {"S": f"key-{n}"}
+    world.rows = {row["userId"]["S"]: row for row in world.rows.values()}
+    world.rows["key-3"]["connectedAt"] = {"N": str(NOW - 1e6)}
+    world.lies["user-3"] = [Outcome.GONE, Outcome.GONE]
+    world.sweep(triage=OFF, shape=replace(SHAPE, key_names=("userId",)))
+
+    assert "key-3" in world.rows
+
+
+def test_a_member_of_a_panel_that_says_410_and_at_once_200_voids_all_strikes():
+    world = a_world()
+    answered, lied = [], []
+    truth = world.answer_to
+
+    def says(probe):
+        if probe.purpose.value == "panel" and not lied:
+            lied.append(probe.connection_id)
+            return Outcome.GONE
+        return truth(probe)
+
+    world.answer_to = says
+    world.on_answer = lambda probe, moment: answered.append((probe.connection_id, moment))
+    report = world.sweep(triage=OFF)
+
+    assert report.evicted == 5
+    assert max(moment for name, moment in answered if name == "zombie-0") >= 240
