@@ -936,3 +936,16 @@ def test_a_member_of_a_panel_that_says_410_and_at_once_200_voids_all_strikes():
 
     assert report.evicted == 5
     assert max(moment for name, moment in answered if name == "zombie-0") >= 240
+
+
+def test_a_200_of_its_own_leaves_nothing_of_the_strikes_before_it():
+    world = a_world(live=30, zombies=0)
+    world.lies["live-3"] = [Outcome.GONE]
+    world.sweep(triage=OFF)
+    assert len(world.memory.suspects) == 0
+    world.pass_to(300)
+    world.lies["live-3"] = [Outcome.GONE, Outcome.GONE]
+    report = world.sweep(triage=OFF)
+
+    assert "live-3" in world.rows
+    assert report.gone == 1
