@@ -339,3 +339,24 @@ def test_a_suspect_is_asked_over_a_connection_that_did_not_just_carry_an_answer(
             answers = gateway.poll(1.0)
     assert answers[0].outcome is Outcome.ALIVE
     assert server.connections_opened == 2
+
+
+def test_nor_over_the_one_that_carried_its_last_answer_however_long_that_has_rested(gateway):
+    with FaultyGateway({"dead": faults.gone}) as server:
+        first = ask(gateway, server.endpoint, "dead")["dead"]
+        assert first.connection > 0
+        time.sleep(1.1)
+        answers = []
+        for not_over in (0, first.connection):
+            probe = Probe(
+                server.endpoint, "dead", Ask.CHECK, Purpose.SUSPECT, is_rested=True,
+                not_over=not_over,
+            )  # fmt: skip
+            gateway.start(probe)
+            while not (came := gateway.poll(1.0)):
+                pass
+            answers += came
+            time.sleep(1.1)
+
+    assert answers[0].connection == first.connection
+    assert answers[1].connection != first.connection
