@@ -316,3 +316,42 @@ def test_without_a_message_the_ratio_is_absent(cloud, lone_api):
     assert (done.report["messages"], done.report["heartbeat_message_ratio"]) == (None, None)
     names = {metric["Name"] for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert names.isdisjoint({"Messages", "HeartbeatMessageRatio"})
+
+
+def connects(cloud, chat, count: int) -> None:
+    """CloudWatch tells of so many clients that connected twenty minutes ago."""
+    then = time.time() // 60 * 60 - 1200
+    dimensions = [
+        {"Name": "ApiId", "Value": chat.chat.api_id},
+        {"Name": "Stage", "Value": chat.chat.stage},
+    ]
+    datum = {"MetricName": "ConnectCount", "Dimensions": dimensions, "Value": count}
+    cloud.session.client("cloudwatch", endpoint_url=cloud.standin.url).put_metric_data(
+        Namespace="AWS/ApiGateway",
+        MetricData=[datum | {"Timestamp": datetime.fromtimestamp(then, UTC)}],
+    )
+
+
+def test_a_table_into_which_another_api_writes_is_held_and_check_says_so(cloud, chat):
+    """More rows were born than clients connected."""
+    chat.connect(6)
+    twenty_minutes_ago = {"N": str(int((time.time() - 1200) * 1000))}
+    cloud.put(chat.table, *(zombie(f"z{n}", connectedAt=twenty_minutes_ago) for n in range(5)))
+    environment = cloud.environment(
+        chat.table,
+        chat.endpoint,
+        REAPER_MESSAGE_SOURCE="cloudwatch",
+        REAPER_FRESH_SECONDS="0",
+        REAPER_HEARTBEAT_MODE="off",
+    )
+    connects(cloud, chat, 3)
+    checked = cloud.reaper("check", environment=environment)
+    held = cloud.reaper("sweep", "--json", environment=environment)
+    connects(cloud, chat, 2)
+    done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert checked.code == 1
+    assert "5 sampled rows were born in two hours in which 3 clients connected" in checked.stdout
+    assert (held.code, held.report["hold_reason"]) == (3, "shared-table")
+    assert (held.report["held"], held.report["evicted"]) == (5, 0)
+    assert (done.code, done.report["evicted"]) == (0, 5)
