@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import groupby
+from operator import attrgetter
 from typing import Protocol
 
 from reaper.aws.wire import Page
@@ -94,16 +96,16 @@ class Intake:
 
     def _note(self, fresh: list[Row], newborn: list[Row], due: list[Row]) -> None:
         """What rows tell of their endpoints."""
-        for endpoint in {row.endpoint for row in (*fresh, *newborn, *due)}:
-            assert endpoint is not None, "foreign rows are left out"
-            state = self._memory.meet(endpoint)
-            state.leave_alone(
-                [row for row in fresh if row.endpoint == endpoint],
-                [row for row in newborn if row.endpoint == endpoint],
-            )
-            if endpoint.is_execute_api:
-                own = (row for row in (*fresh, *newborn, *due) if row.endpoint == endpoint)
-                state.note_ids(row.connection_id for row in own)
+        for kind in (fresh, newborn, due):
+            for endpoint, rows in groupby(kind, key=attrgetter("endpoint")):
+                assert endpoint is not None, "foreign rows are left out"
+                own, state = list(rows), self._memory.meet(endpoint)
+                if kind is fresh:
+                    state.leave_alone(own, ())
+                elif kind is newborn:
+                    state.leave_alone((), own)
+                if endpoint.is_execute_api:
+                    state.note_ids(row.connection_id for row in own)
 
     def _ask(self, rows: Iterable[Row]) -> None:
         """Once for all rows of a page that hold the same id."""

@@ -949,3 +949,16 @@ def test_a_200_of_its_own_leaves_nothing_of_the_strikes_before_it():
 
     assert "live-3" in world.rows
     assert report.gone == 1
+
+
+def test_thirty_zombies_beside_many_fresh_rows_are_no_harvest_to_be_held():
+    world = World(page_size=50)
+    for n in range(400):
+        world.add(f"fresh-{n:03}", alive=True, silent=10)
+    for n in range(10):
+        world.add(f"live-{n}", alive=True)
+    for n in range(30):
+        world.add(f"zombie-{n}", alive=False)
+    report = world.sweep(triage=OFF)
+
+    assert (report.fresh, report.evicted, report.hold_reason) == (400, 30, None)

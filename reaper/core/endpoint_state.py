@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from math import inf
 
@@ -126,8 +126,9 @@ class EndpointState:
 
     # Who may be asked
 
-    def leave_alone(self, fresh: Iterable[Row], newborn: Iterable[Row]) -> None:
+    def leave_alone(self, fresh: Sequence[Row], newborn: Sequence[Row]) -> None:
         """Rows that nobody asks after; a few are remembered as possible witnesses."""
+        self.counts.left_fresh += len(fresh)
         for kept, rows in ((self._fresh, fresh), (self._newborn, newborn)):
             for row in islice(rows, max(0, MAX_LEFT_ALONE - len(kept))):
                 kept[row.connection_id] = row
