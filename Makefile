@@ -2,18 +2,28 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+UNIT := -m 'not worlds' --ignore tests/integration --ignore tests/deploy
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench install run clean
+.PHONY: help demo unit unit-newest test lint bench install run clean
 
 help: ## list the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 8
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(READY) ## watch zombies being found and evicted behind a real WebSocket API, on this machine
 	@$(BIN)/python -m deploy.chat.demo
 
-test: $(READY) ## run all tests, six at a time; they start the servers that they need
-	@$(BIN)/pytest -n 6 --dist worksteal
+unit: $(READY) ## run the tests that need no server, in under a minute
+	@$(BIN)/pytest -n 2 --dist worksteal $(UNIT)
+
+unit-newest: ## the same with the newest versions that setup.cfg allows
+	@$(PYTHON) -m venv --clear $(VENV)/newest
+	@$(VENV)/newest/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@$(VENV)/newest/bin/pip list --outdated --disable-pip-version-check
+	@$(VENV)/newest/bin/pytest -n 2 --dist worksteal $(UNIT)
+
+test: $(READY) ## run all tests, twelve at a time since most of them wait; they start their servers
+	@$(BIN)/pytest -n 12 --dist worksteal
 
 lint: $(READY) ## ruff, mypy, import-linter, cfn-lint
 	@$(BIN)/ruff check .
@@ -30,7 +40,8 @@ install: ## as root, for systemd: /opt/reaper, the unit, its logrotate file, /et
 		echo 'the unit runs without /root and /home, and this Python is there:' \
 			'make install PYTHON=/usr/bin/python3' >&2; exit 1;; esac
 	@$(PYTHON) -m venv $(DESTDIR)/opt/reaper
-	@$(DESTDIR)/opt/reaper/bin/pip install --quiet --disable-pip-version-check .
+	@$(DESTDIR)/opt/reaper/bin/pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt .
 	@test -e $(DESTDIR)/etc/reaper/reaper.env || \
 		install -D -m 600 deploy/systemd/reaper.env.example $(DESTDIR)/etc/reaper/reaper.env
 	@install -D -m 644 deploy/systemd/reaper.service $(DESTDIR)/etc/systemd/system/reaper.service

@@ -2,7 +2,7 @@
 
 import sys
 
-from reaper.signals import block_signals
+from reaper.daemon.signals import block_signals
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""The command line: what there is to call, and what its exit codes mean."""
+"""The command line: which commands there are, and what becomes of errors."""
 
 from __future__ import annotations
 
@@ -7,42 +7,37 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing
-from dataclasses import replace
 
-import boto3
-import structlog
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-from reaper import commands
-from reaper.arguments import parser
-from reaper.aws.errors import TableError
-from reaper.aws.session import TrustStoreError, region_of
-from reaper.core.population import Population
-from reaper.core.triage import HeartbeatMode
-from reaper.environment import SettingsError, load_settings, risk_warnings, unknown_variables
-from reaper.plan import schedule_of, show_plan
-from reaper.settings import Settings
-from reaper.telemetry.audit import AuditLog
-from reaper.telemetry.logs import configure_logs
-from reaper.worker import Worker
+from reaper import __version__
+from reaper.aws.transport.trust import TrustStoreError
+from reaper.commands import check, env, health, plan, restore, run, sweep
+from reaper.commands.exit_codes import BAD_SETTINGS, FAILED, INTERRUPTED, fail
+from reaper.config.environment import SettingsError
+from reaper.config.warnings import unknown_variables
+from reaper.core.errors import TableError
 
-PLANNED = {
-    "REAPER_TABLE_NAME": "planned",
-    "REAPER_API_ENDPOINT": "https://planned.execute-api.us-east-1.amazonaws.com/prod",
-}
-"""What stands for the table and the API that a plan needs none of."""
+COMMANDS = run, sweep, check, plan, restore, health, env
 
-log = structlog.get_logger()
+EPILOG = """\
+exit codes: 0 done, 1 failed, 2 bad settings, 3 evictions held by the circuit breaker
+
+Settings are environment variables: 'reaper env' lists them. Two suffice:
+
+  export REAPER_TABLE_NAME=connections
+  export REAPER_API_ENDPOINT=wss://{api}.execute-api.{region}.amazonaws.com/{stage}
+  reaper check && reaper sweep --dry-run
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. What goes wrong is one line on stderr."""
-    arguments = parser().parse_args(argv)
+    arguments = _parser().parse_args(argv)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ✓ still gets its line
     try:
-        return _run(arguments)
+        return int(arguments.execute(arguments))
     except SettingsError as error:
         for name, faults in error.faults.items():
             for fault in faults:
@@ -50,86 +45,31 @@ def main(argv: Sequence[str] | None = None) -> int:
         for warning in unknown_variables():
             print(f"reaper: {warning}", file=sys.stderr)
         print("reaper: 'reaper env' lists every variable", file=sys.stderr)
-        return commands.BAD_SETTINGS
+        return BAD_SETTINGS
     except NoCredentialsError:
-        return commands.fail(
+        return fail(
             "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE,"
             " or give the task or instance a role"
         )
     except (TableError, TrustStoreError, BotoCoreError) as error:
-        return commands.fail(str(error))
+        return fail(str(error))
     except KeyboardInterrupt:
-        return commands.INTERRUPTED
+        return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody listens any more
-        return commands.FAILED
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads any more
+        return FAILED
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    if arguments.command == "env":
-        return commands.show_variables(markdown=arguments.markdown, example=arguments.example)
-    session = boto3.Session()
-    region = region_of(session)
-    if arguments.command == "plan":
-        return _plan(arguments, region or "")
-    settings = load_settings(region)
-    configure_logs(settings.log_format, settings.log_level)
-    if arguments.command == "health":
-        return commands.ask_health(settings)
-    for warning in (*unknown_variables(), *risk_warnings(settings, region)):
-        log.warning(warning)
-    return _with_worker(arguments, settings, session)
-
-
-def _plan(arguments: argparse.Namespace, region: str) -> int:
-    """Settings are the environment's, but for what flags say; there need be no table yet."""
-    settings = load_settings(region, PLANNED)
-    if not region and "REAPER_API_ENDPOINT" in os.environ:
-        endpoint = settings.endpoint(None)
-        region = endpoint.region if endpoint else ""
-    if arguments.heartbeat_mode:
-        settings = replace(settings, heartbeat_mode=HeartbeatMode(arguments.heartbeat_mode))
-    if arguments.sweep_interval_seconds:
-        settings = replace(settings, sweep_interval_seconds=arguments.sweep_interval_seconds)
-    population = Population(
-        arguments.connections,
-        arguments.mean_life_seconds,
-        arguments.messages_per_minute,
-        arguments.zombie_rate,
-        arguments.row_bytes,
-        arguments.last_seen,
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reaper",
+        description="Evicts the zombie rows of an AWS API Gateway WebSocket API from DynamoDB,"
+        " keeps idle sockets open, and never evicts a live connection.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    reasons = show_plan(population, schedule_of(settings, region), as_json=arguments.json)
-    for reason in reasons:
-        print(f"reaper: this cannot work: {reason}", file=sys.stderr)
-    return commands.FAILED if reasons else commands.DONE
-
-
-def _with_worker(arguments: argparse.Namespace, settings: Settings, session: boto3.Session) -> int:
-    if getattr(arguments, "dry_run", False):
-        settings = replace(settings, dry_run=True)
-    with closing(Worker(settings, _audit_log(arguments, settings), session)) as worker:
-        match arguments.command:
-            case "run":
-                return commands.run(settings, worker)
-            case "sweep":
-                return commands.sweep(
-                    settings,
-                    worker,
-                    as_json=arguments.json,
-                    trust_endpoint=arguments.trust_endpoint,
-                )
-            case "restore":
-                return commands.restore_rows(settings, worker, arguments.audit_file)
-            case _:
-                return commands.show_check(settings, worker)
-
-
-def _audit_log(arguments: argparse.Namespace, settings: Settings) -> AuditLog:
-    """Opened at once where rows may be evicted, so that a fault shows before that."""
-    try:
-        evicts = arguments.command in ("run", "sweep")
-        return AuditLog(settings.audit_log if evicts else "stdout")
-    except OSError as error:
-        fault = f"must be a file that can be written to, in a directory that exists: {error}"
-        raise SettingsError({"REAPER_AUDIT_LOG": [fault]}) from None
+    parser.add_argument("--version", action="version", version=f"reaper {__version__}")
+    subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_to(subparsers)
+    return parser

@@ -8,32 +8,33 @@ from pathlib import Path
 
 import pytest
 
-from reaper.core.alerts import Kind
-from reaper.core.breaker import HoldReason
-from reaper.core.plan import NEW_CONNECTIONS_PER_SECOND, ONE_WORKER_RPS, plan
-from reaper.core.population import Population, Schedule
+from reaper.config.environment import load_settings
+from reaper.config.settings import variables
+from reaper.core.evidence.breaker import HoldReason
+from reaper.core.plan.plan import ONE_WORKER_RPS, plan
+from reaper.core.plan.population import Population, Timetable
+from reaper.core.platform import MAX_NEW_CONNECTIONS_PER_SECOND
+from reaper.core.report.alerts import Kind
 from reaper.core.triage import HeartbeatMode, TriageRules
-from reaper.environment import load_settings
-from reaper.settings import variables
 from reaper.telemetry.sinks.metrics import UNITS
 from reaper.telemetry.sinks.prometheus import PrometheusSink
-from tests.telemetry.reports import a_report, a_sweep
+from tests.support.reports import a_report, a_sweep
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "deploy/systemd/reaper.env.example"
-README = (ROOT / "README.md").read_text()
+DOCS = {path.name: path.read_text() for path in [ROOT / "README.md", *ROOT.glob("docs/*.md")]}
 
 
-def test_readme_holds_the_table_of_variables(capsys):
+def test_the_table_of_variables_is_made_from_the_settings(capsys):
     from reaper.cli import main
 
     assert main(["env", "--markdown"]) == 0
-    assert capsys.readouterr().out in README
+    assert capsys.readouterr().out in DOCS["variables.md"]
 
 
-def test_readme_names_no_variable_that_does_not_exist():
-    named = set(re.findall(r"REAPER_[A-Z_]+[A-Z]", README))
-    assert named <= set(variables())
+@pytest.mark.parametrize("page", DOCS)
+def test_no_page_names_a_variable_that_does_not_exist(page):
+    assert set(re.findall(r"REAPER_[A-Z_]+[A-Z]", DOCS[page])) <= set(variables())
 
 
 def test_the_environment_example_is_made_from_the_settings(capsys):
@@ -62,25 +63,51 @@ def test_the_example_with_every_default_spelled_out_is_the_example(monkeypatch):
     assert settings[0].dry_run
 
 
-def test_every_link_of_readme_leads_somewhere():
-    for target in re.findall(r"\]\(([^)#]+)\)", README):
-        assert "://" in target or (ROOT / target).exists(), target
+@pytest.mark.parametrize("page", DOCS)
+def test_every_link_leads_somewhere(page):
+    folder = ROOT if page == "README.md" else ROOT / "docs"
+    for target in re.findall(r"\]\(([^)\s]+)\)", DOCS[page]):
+        path, _, heading = target.partition("#")
+        if "://" in target:
+            continue
+        there = folder / path if path else folder / page
+        assert there.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", there.read_text(), re.MULTILINE)
+            assert heading in map(anchor, headings), target
+
+
+def anchor(heading: str) -> str:
+    """As GitHub makes it."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_readme_is_a_face():
+    assert len(DOCS["README.md"].splitlines()) <= 150
+    linked = set(re.findall(r"\(docs/([\w-]+\.md)", DOCS["README.md"]))
+    assert linked == DOCS.keys() - {"README.md"}
+
+
+def test_every_file_that_a_page_names_in_passing_exists():
+    named = set()
+    for text in DOCS.values():
+        named |= set(re.findall(r"`((?:reaper|tests|deploy|docs)/[\w./-]+)`", text))
+    assert all((ROOT / path).exists() for path in named)
 
 
 def test_the_runbook_knows_every_alert_and_every_reason_to_hold():
-    runbook = (ROOT / "docs/runbook.md").read_text()
+    runbook = DOCS["runbook.md"]
     for kind in Kind:
         assert f"\n## {kind.value}\n" in runbook
-        assert f"| `{kind.value}` |" in README
+        assert f"| [`{kind.value}`](#{kind.value}) |" in runbook
     for reason in HoldReason:
         assert reason is HoldReason.DENIED or f"| `{reason.value}` |" in runbook
-    assert set(re.findall(r"REAPER_[A-Z_]+[A-Z]", runbook)) <= set(variables())
 
 
-def test_readme_lists_every_metric_by_both_names():
+def test_every_metric_is_listed_by_both_names():
     sink = PrometheusSink(10_000)
     sink.publish(a_sweep(a_report(messages=1, heartbeat_message_ratio=1.0)))
-    rows = re.findall(r"^\| ?`?(\w*)`? \| `(reaper_\w+)", README, re.MULTILINE)
+    rows = re.findall(r"^\| ?`?(\w*)`? \| `(reaper_\w+)", DOCS["metrics.md"], re.MULTILINE)
     assert {name for name, _ in rows if name} == UNITS.keys()
     exposed = re.findall(r"^# TYPE (reaper_\w+)", sink.exposition().decode(), re.MULTILINE)
     assert {name for _, name in rows} == set(exposed)
@@ -93,14 +120,16 @@ def numbers_of(line: str) -> list[float]:
 
 
 def test_the_numbers_about_scale_are_what_the_plan_says():
-    text = (ROOT / "docs" / "scale.md").read_text()
+    text = DOCS["scale.md"]
     mix = {
         "mean_life_seconds": 2400.0,
         "messages_per_minute": 1.0,
         "zombie_rate": 0.05,
         "row_bytes": 200,
     }
-    schedule = Schedule(TriageRules(60, 7500, 180, HeartbeatMode.IDLE, 480), 300, 60, 1_000_000, 1)
+    timetable = Timetable(
+        TriageRules(60, 7500, 180, HeartbeatMode.IDLE, 480), 300, 60, 1_000_000, 1
+    )
     needs = [
         (numbers_of(line), "| yes |" in line)
         for line in text.splitlines()
@@ -108,7 +137,7 @@ def test_the_numbers_about_scale_are_what_the_plan_says():
     ]
     assert len(needs) == 6
     for (connections, *told), has_seen in needs:
-        of = plan(Population(int(connections), **mix, notes_last_seen=has_seen), schedule)
+        of = plan(Population(int(connections), **mix, notes_last_seen=has_seen), timetable)
         read_units = of.read_units_per_month / (30 * 86_400 / 300) / 150
         needed = [of.rps, of.workers, read_units, of.heartbeat_dollars, of.table_dollars]
         assert told == [round(one) for one in needed]
@@ -117,12 +146,12 @@ def test_the_numbers_about_scale_are_what_the_plan_says():
         numbers_of(line)[:2] for line in text.splitlines() if re.match(r"\| [\d,]+ \| \d", line)
     ]
     of_a_million = [
-        plan(Population(1_000_000, **mix, notes_last_seen=has_seen), schedule)
+        plan(Population(1_000_000, **mix, notes_last_seen=has_seen), timetable)
         for has_seen in (False, True)
     ]
     for told, of in zip(zip(*walls, strict=True), of_a_million, strict=True):
         read_units = of.read_units_per_month / (30 * 86_400 / 300) / 150
         rates = 1_000 / of.rps, ONE_WORKER_RPS / of.rps
         then = 10_000 / of.rps, 100 * ONE_WORKER_RPS / of.rps, 40_000 / read_units
-        opened = NEW_CONNECTIONS_PER_SECOND * 2400 / 1e6
+        opened = MAX_NEW_CONNECTIONS_PER_SECOND * 2400 / 1e6
         assert told == pytest.approx([1e6 * one for one in (*rates, opened, *then)], rel=1e-5)

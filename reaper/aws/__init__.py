@@ -1,2 +1,1 @@
-"""The outside that AWS is: one system per file. What fails here comes back as a value or an
-error that an operator understands."""
+"""AWS's services: one a file, or one a folder."""

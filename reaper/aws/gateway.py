@@ -11,10 +11,10 @@ from urllib.parse import quote
 
 import msgspec
 
-from reaper.aws.http import HttpClient, Response
+from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.model import Answer, Ask, Outcome, Probe
-from reaper.core.outcome import outcome_of
-from reaper.core.times import epoch_seconds
+from reaper.core.rows.times import epoch_seconds
+from reaper.core.status_codes import outcome_of
 
 CLOCKS_DIFFER_SECONDS = 3600.0
 """A time of the gateway's makes sense even where this host's clock is slow by so much."""

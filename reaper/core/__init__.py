@@ -1,1 +1,1 @@
-"""The decisions: pure functions over plain values, the clock passed in, no I/O."""
+"""Decisions, and nothing else: the standard library only, no clock, no chance, no I/O."""

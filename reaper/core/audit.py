@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any
 
-from reaper.core.breaker import Harvest
-from reaper.core.evidence import Standing, Suspect
-from reaper.core.items import AttributePath, Item, attribute, item_from_json
+from reaper.core.evidence.breaker import Harvest
+from reaper.core.evidence.evidence_rule import Standing, Suspect
 from reaper.core.model import Zombie
-from reaper.core.rules import EvictAction
+from reaper.core.rows.items import AttributePath, Item, attribute, item_from_json
+from reaper.core.sweep_rules import EvictAction
 
 EVICT, KEPT = "evict", "kept"
 """What a line says: the row is about to go; or it stayed after all, in spite of its line."""
@@ -63,9 +63,20 @@ def audit_entry(
 
 
 def evidence_against(
-    suspect: Suspect, standing: Standing, harvest: Harvest, to_epoch: float
+    suspect: Suspect,
+    standing: Standing,
+    harvest: Harvest,
+    *,
+    born_at: float | None,
+    now: float,
+    epoch_now: float,
 ) -> dict[str, Any]:
-    """What a suspect is convicted on. ``to_epoch`` makes epoch seconds of its moments."""
+    """What a suspect is convicted on; by age, where ``born_at`` is given.
+
+    Moments are of the clock that never goes back, on which it is ``now``; written down they are
+    epoch seconds.
+    """
+    to_epoch = epoch_now - now
     evidence: dict[str, Any] = {
         "first_410_at": round(suspect.first_410_at + to_epoch, 3),
         "last_410_at": round(suspect.last_410_at + to_epoch, 3),
@@ -75,6 +86,8 @@ def evidence_against(
     }
     if standing.alive_at > -inf:
         evidence["witness_at"] = round(standing.alive_at + to_epoch, 3)
+    if born_at is not None:
+        evidence["age_seconds"] = round(now - born_at)
     return evidence
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from datetime import UTC, datetime
 from typing import Any
 
 from reaper.core.model import Zombie
+
+HOOK_BATCH = 20
+"""The most zombies that a hook is given at a time."""
 
 CLOSED_ABNORMALLY = 1006
 """RFC 6455: what is reported when a socket went without a close frame."""
@@ -16,7 +18,7 @@ EVENT_DETAIL_TYPE = "WebSocket Connection Reaped"
 EVENT_VERSION = "1"
 
 
-def disconnect_event(zombie: Zombie, now: float) -> dict[str, Any]:
+def disconnect_event(zombie: Zombie, now: float, request_id: str) -> dict[str, Any]:
     """The event with which API Gateway should have called the ``$disconnect`` route.
 
     Of its shape, and marked by ``"synthetic": true``. What nobody knows any more is left out: the
@@ -25,7 +27,6 @@ def disconnect_event(zombie: Zombie, now: float) -> dict[str, Any]:
     """
     row, endpoint = zombie.row, zombie.row.endpoint
     assert endpoint is not None, "a foreign row is never evicted"
-    request_id = f"reaper-{uuid.uuid4()}"
     context = {
         "routeKey": "$disconnect",
         "eventType": "DISCONNECT",

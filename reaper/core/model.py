@@ -1,4 +1,4 @@
-"""The nouns: endpoint, row, probe, outcome, zombie."""
+"""The nouns of a sweep: probe, answer, zombie, change."""
 
 from __future__ import annotations
 
@@ -6,81 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
-from reaper.core.items import AttributeValue, Item
-from reaper.core.shape import RowShape
-
-
-class Endpoint(NamedTuple):
-    """Where the management API of one WebSocket API stage answers."""
-
-    scheme: str
-    host: str
-    port: int
-    path: str
-    """What precedes ``/@connections``: ``/prod``; empty for a bare custom domain."""
-    region: str
-    api_id: str | None
-    """None behind a custom domain, whose name does not tell."""
-    stage: str | None
-
-    @property
-    def is_execute_api(self) -> bool:
-        """Whether the host is API Gateway's own, and no custom domain or stand-in."""
-        return self.api_id is not None and self.host.startswith(f"{self.api_id}.execute-api.")
-
-    @property
-    def authority(self) -> str:
-        """The value of the Host header: the port only where it is not the scheme's own."""
-        standard = {"https": 443, "http": 80}[self.scheme]
-        return self.host if self.port == standard else f"{self.host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.scheme}://{self.authority}{self.path}"
-
-
-class MissedPongs(NamedTuple):
-    """What a row remembers of the heartbeats that its client took and did not answer."""
-
-    missed: int
-    at: float
-    """Epoch seconds of the last of them."""
-    unchanged: str
-    """The fingerprint that the row had then. With any other one the count is void."""
-
-
-class Row(NamedTuple):
-    """One connection row as the scan read it. Times are epoch seconds."""
-
-    item: Item
-    """What the scan brought of it."""
-    shape: RowShape
-    connection_id: str
-    """Empty when the row holds no usable id."""
-    endpoint: Endpoint | None
-    """None when the row belongs to an endpoint that this reaper does not serve."""
-    connected_at: float | None
-    last_seen_at: float | None
-    message_count: int
-    missed_pongs: MissedPongs | None = None
-
-    @property
-    def key(self) -> Item:
-        """The primary key of the table, hash and range."""
-        return {name: self.item[name] for name in self.shape.key_names}
-
-    @property
-    def watched(self) -> tuple[AttributeValue | None, ...]:
-        """The attributes, as read, that must still be the same when the row is evicted."""
-        return self.shape.watched_in(self.item)
-
-    def is_untouched(self, item: Item) -> bool:
-        """Whether nothing that is watched has changed in what the row holds now."""
-        return self.watched == self.shape.watched_in(item)
-
-    @property
-    def is_keyed_by_connection(self) -> bool:
-        """Whether the key holds the connection id, so that the row is of that connection alone."""
-        return any(self.connection_id in str(value) for value in self.key.values())
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.row import Row
 
 
 class Outcome(Enum):
@@ -101,7 +28,7 @@ class Ask(Enum):
     CHECK = "GET"
     HEARTBEAT = "POST"
     CLOSE = "DELETE"
-    """No question but an order: to close the socket of a deaf client."""
+    """Not to ask but to order: close the socket of a deaf client."""
 
 
 class Purpose(Enum):
@@ -121,9 +48,9 @@ class Purpose(Enum):
     CLOSE = "close"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Probe:
-    """One question to the gateway, on behalf of every row that was read with this id."""
+    """One request to the gateway, on behalf of every row that was read with this id."""
 
     endpoint: Endpoint
     connection_id: str
@@ -178,3 +105,11 @@ class Zombie(NamedTuple):
     reason: Reason
     evidence: dict[str, Any]
     """What it was convicted on, for the audit line."""
+
+
+class Change(Enum):
+    """What came of a change that was made on condition."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """The row was touched after it was read, so its connection may be a new one."""

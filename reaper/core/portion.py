@@ -3,11 +3,11 @@
 DynamoDB places rows by a hash of their partition key, and a segment is a range of hashes. So the
 rows of a segment are a random sample of the table, and what holds for the table holds for it: one
 row that answers 200 proves the endpoint, and the fraction of zombies is that of the table. Evidence
-is therefore judged by the portion, without a word between workers.
+therefore holds for the portion, and workers need not exchange any.
 
-Rows that share a partition key are the exception: they are all in one segment, and are judged by
-each other alone. That is no less safe, but such a segment is no sample: it may be held where the
-table as a whole would not be, or the other way round, as its rows deserve by themselves.
+Rows that share a partition key are the exception: they are all in one segment, whose evidence is
+theirs alone. That is no less safe, but such a segment is no sample: it may be held where the table
+as a whole would not be, or the other way round, as its rows deserve by themselves.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Portion(Protocol):
     """Some segments of a table, which may become more while they are being swept."""
 
     @property
-    def of(self) -> int:
+    def total_segments(self) -> int:
         """How many segments the whole table has."""
 
     @property
@@ -48,14 +48,14 @@ class Portion(Protocol):
 class WholeTable:
     """All segments, from the beginning to the end."""
 
-    of: int
+    total_segments: int
     started_at: float
     is_all_here: bool = True
     is_lost: bool = False
 
     @cached_property
     def segments(self) -> tuple[int, ...]:
-        return tuple(range(self.of))
+        return tuple(range(self.total_segments))
 
     def close(self) -> None:
         """Nothing is ever added."""
@@ -63,7 +63,7 @@ class WholeTable:
 
 def share_of(portion: Portion) -> float:
     """The part of the table, and of everything that is rationed by the table, from 0 to 1."""
-    return len(portion.segments) / portion.of
+    return len(portion.segments) / portion.total_segments
 
 
 class Extrapolation:

@@ -1,8 +1,8 @@
 """A sweep that many workers share: its segments as messages on a queue.
 
 The queue is first in, first out by group, hands out one message of a group at a time, and drops a
-message that it was given within the last five minutes. With the segment for a group and sweep and
-segment for the identity, any number of workers may put the same plan on it and nobody has to lead;
+message that it was given within the last five minutes. With the segment for a group, and sweep and
+segment for the identity, any number of workers may enqueue the same sweep and nobody has to lead;
 and a segment is swept by one of them at a time.
 
 So a segment is also a seat: it carries its part of everything that is rationed by the table. As no
@@ -15,12 +15,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-PLAN_WITHIN_SECONDS = 240.0
-"""After its beginning a sweep may be planned for so long at most: surely within the five minutes in
-which SQS knows a message again (Amazon SQS Developer Guide, "Exactly-once processing"), counted
-from the first worker's plan, whatever the clocks of the others say."""
+from reaper.core.platform import DEDUPLICATION_SECONDS
 
-PLAN_WITHIN_FRACTION = 0.5
+ENQUEUE_WITHIN_SECONDS = DEDUPLICATION_SECONDS - 60
+"""After its beginning a sweep may be put on the queue for so long at most: surely while SQS knows
+its messages again, counted from the first worker's, whatever the clocks of the others say."""
+
+ENQUEUE_WITHIN_FRACTION = 0.5
 """And in this part of the interval. Later the next one is near, and the time too short for this."""
 
 
@@ -30,35 +31,38 @@ class NoSegment(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One of the ``of`` segments of a parallel scan, in one sweep of a table."""
+    """One of the ``total_segments`` of a parallel scan, in one sweep of a table."""
 
     table: str
     sweep: int
     """Sweeps are numbered by their interval, from the beginning of the epoch on."""
-    every: float
-    """That interval, in seconds."""
-    number: int
-    of: int
+    interval_seconds: float
+    index: int
+    total_segments: int
 
     @property
     def group(self) -> str:
-        return str(self.number)
+        return str(self.index)
 
     @property
     def identity(self) -> str:
-        return f"{self.sweep}-{self.every:g}-{self.number}-{self.of}"
+        return f"{self.sweep}-{self.interval_seconds:g}-{self.index}-{self.total_segments}"
 
     @property
     def begins_at(self) -> float:
         """Epoch seconds."""
-        return self.sweep * self.every
+        return self.sweep * self.interval_seconds
 
     @property
     def ends_at(self) -> float:
-        return self.begins_at + self.every
+        return self.begins_at + self.interval_seconds
 
     def is_of_sweep(self, other: Segment) -> bool:
-        return (self.sweep, self.every, self.of) == (other.sweep, other.every, other.of)
+        return (self.sweep, self.interval_seconds, self.total_segments) == (
+            other.sweep,
+            other.interval_seconds,
+            other.total_segments,
+        )
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))
@@ -69,7 +73,7 @@ class Segment:
         try:
             found = cls(**json.loads(text))
             is_sound = isinstance(found.table, str) and found.ends_at > found.begins_at >= 0
-            is_sound = is_sound and 0 <= found.number < found.of
+            is_sound = is_sound and 0 <= found.index < found.total_segments
         except (ValueError, TypeError):
             is_sound = False
         if not is_sound:
@@ -84,12 +88,17 @@ def sweep_at(now: float, interval_seconds: float) -> int:
     return int(now // interval_seconds)
 
 
-def may_be_planned(sweep: int, now: float, interval_seconds: float) -> bool:
+def may_be_enqueued(sweep: int, now: float, interval_seconds: float) -> bool:
     """Whether it is early enough to put it on the queue."""
     age_seconds = now - sweep * interval_seconds
-    return age_seconds < min(PLAN_WITHIN_SECONDS, PLAN_WITHIN_FRACTION * interval_seconds)
+    return age_seconds < min(ENQUEUE_WITHIN_SECONDS, ENQUEUE_WITHIN_FRACTION * interval_seconds)
 
 
-def plan_of(table: str, sweep: int, every: float, of: int) -> list[Segment]:
+def segments_of_sweep(
+    table: str, sweep: int, interval_seconds: float, total_segments: int
+) -> list[Segment]:
     """All that has to be done in a sweep."""
-    return [Segment(table, sweep, every, number, of) for number in range(of)]
+    return [
+        Segment(table, sweep, interval_seconds, index, total_segments)
+        for index in range(total_segments)
+    ]

@@ -1,4 +1,4 @@
-"""Triage: which rows are left alone, and which are asked after."""
+"""RowKind: which rows are left alone, and which are asked after."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from enum import Enum, StrEnum
 from math import inf
 from typing import NamedTuple
 
-from reaper.core.model import Ask, Row
+from reaper.core.model import Ask
+from reaper.core.rows.row import Row
 
 
-class Triage(StrEnum):
+class RowKind(StrEnum):
     MALFORMED = "malformed"
     FOREIGN = "foreign"
     NEWBORN = "newborn"
@@ -62,23 +63,23 @@ class Cutoffs(NamedTuple):
         )
 
 
-def triage(row: Row, cutoffs: Cutoffs) -> Triage:
+def triage(row: Row, cutoffs: Cutoffs) -> RowKind:
     """Sort one row.
 
     A time in the future says nothing of youth. An expired row is older, by its own time, than a
-    socket can live; whether that time can be believed is another question, so it is asked too.
+    socket can live; whether that time can be believed is not known here, so it is asked too.
     """
     if not row.connection_id:
-        return Triage.MALFORMED
+        return RowKind.MALFORMED
     if row.endpoint is None:
-        return Triage.FOREIGN
+        return RowKind.FOREIGN
     connected_at = row.connected_at
     if connected_at is not None and cutoffs.newborn_after < connected_at <= cutoffs.now:
-        return Triage.NEWBORN if connected_at >= cutoffs.awake_after else Triage.DUE
+        return RowKind.NEWBORN if connected_at >= cutoffs.awake_after else RowKind.DUE
     last_seen_at = row.last_seen_at
     if last_seen_at is not None and last_seen_at > cutoffs.fresh_after:
-        return Triage.FRESH if last_seen_at >= cutoffs.awake_after else Triage.DUE
-    return Triage.EXPIRED if is_expired(row, cutoffs) else Triage.DUE
+        return RowKind.FRESH if last_seen_at >= cutoffs.awake_after else RowKind.DUE
+    return RowKind.EXPIRED if is_expired(row, cutoffs) else RowKind.DUE
 
 
 def is_expired(row: Row, cutoffs: Cutoffs) -> bool:

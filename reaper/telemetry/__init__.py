@@ -1,1 +1,1 @@
-"""What operators see: logs, audit log, metrics, alerts, progress and health."""
+"""What is told of sweeps: logs, audit log, alerts, metrics, pages."""

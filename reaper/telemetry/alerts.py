@@ -16,8 +16,8 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.types import Breadcrumb, MonitorConfig
 
 from reaper import __version__
-from reaper.core.alerts import Kind
-from reaper.core.report import Report
+from reaper.core.report.alerts import Kind
+from reaper.core.report.report import Report
 
 log = structlog.get_logger()
 
@@ -45,7 +45,7 @@ def configure_sentry() -> None:
             before_breadcrumb=_only_ours,
         )
     except Exception as error:  # noqa: BLE001 - a wrong DSN is a warning and nothing else
-        log.warning("SENTRY_DSN is not usable, so alerts go nowhere", error=str(error))
+        log.warning("SENTRY_DSN is not usable", why=str(error), so="alerts go nowhere")
 
 
 def _only_ours(crumb: Breadcrumb, _: Any) -> Breadcrumb | None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from reaper.core.report import Progress
+from reaper.core.report.report import Progress
 
 INTERVALS_WITHOUT_A_SWEEP = 3
 
@@ -28,6 +28,7 @@ class Health:
         """How far the running sweep has come; None between sweeps, and at its very start."""
 
     def sweep_moves(self, progress: Progress | None = None) -> None:
+        """A sweep has begun, or come so far."""
         self._last_moved = self._clock()
         self.progress = progress
 

@@ -6,10 +6,10 @@ import threading
 from collections import deque
 from typing import NamedTuple
 
-from reaper.core.ratio import ratio_over
-from reaper.core.report import Details, Report
+from reaper.core.report.ratio import ratio_over
+from reaper.core.report.report import Details, Report
 
-MOST_SWEEPS = 300
+MAX_SWEEPS = 300
 """A day of sweeps every five minutes."""
 
 HOUR_SECONDS = 3600.0
@@ -33,7 +33,7 @@ class History:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._sweeps: deque[PastSweep] = deque(maxlen=MOST_SWEEPS)
+        self._sweeps: deque[PastSweep] = deque(maxlen=MAX_SWEEPS)
         self._fault: Fault | None = None
 
     def add(self, sweep: PastSweep) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bar
 
-from reaper.core.report import Progress
+from reaper.core.report.report import Progress
 
 SHOWN_AFTER_SECONDS = 1.5
 
@@ -59,6 +59,6 @@ class ProgressBar:
 
 
 def _what_it_waits_for(progress: Progress) -> str:
-    if not progress.questioned:
+    if not progress.suspects:
         return ""
-    return f"; {progress.questioned} are asked again after REAPER_CONFIRM_DELAY_SECONDS"
+    return f"; {progress.suspects} suspects are asked again after REAPER_CONFIRM_DELAY_SECONDS"

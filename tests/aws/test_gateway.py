@@ -10,14 +10,14 @@ from botocore.exceptions import ClientError, CredentialRetrievalError
 from botocore.httpsession import get_cert_path
 
 from reaper.aws.gateway import Gateway
-from reaper.aws.http import HttpClient, Response
-from reaper.aws.session import proxy_for, tls_fault
-from reaper.aws.signing import Signer
-from reaper.core.endpoint import parse_endpoint
-from reaper.core.model import Ask, Endpoint, Outcome, Probe, Purpose
-from tests import faulty_gateway as faults
-from tests.certificates import self_signed
-from tests.faulty_gateway import FaultyGateway
+from reaper.aws.transport.http import HttpClient, Response
+from reaper.aws.transport.signing import Signer
+from reaper.aws.transport.trust import proxy_for, tls_fault
+from reaper.core.model import Ask, Outcome, Probe, Purpose
+from reaper.core.rows.endpoint import Endpoint, parse_endpoint
+from tests.support import faulty_gateway as faults
+from tests.support.certificates import self_signed
+from tests.support.faulty_gateway import FaultyGateway
 
 TIMEOUT_SECONDS = 1.0
 

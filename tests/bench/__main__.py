@@ -17,9 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench import costs, together
+from tests.bench import costs, crew
 from tests.bench.lab import Lab
-from tests.moments import most_within
+from tests.support.moments import most_within
 
 ROUNDS = 3
 console = Console()
@@ -156,7 +156,7 @@ PARTS: dict[str, Callable[[Lab], dict[str, float]]] = {
     part.__name__: part
     for part in (
         *(probes, sweeps, scans, evictions, memory, pacing),
-        *(together.workers, together.crew, costs.costs),
+        *(crew.workers, crew.crew, costs.costs),
     )
 }
 

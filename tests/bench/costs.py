@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reaper.core.plan import naive_plan, plan
-from reaper.core.population import Population, Schedule
+from reaper.core.plan.plan import naive_plan, plan
+from reaper.core.plan.population import Population, Schedule
 from reaper.core.triage import HeartbeatMode, TriageRules
 from tests.bench.lab import Lab
 

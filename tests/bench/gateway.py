@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.certificates import self_signed
+from tests.support.certificates import self_signed
 
 GONE_PREFIX = "Z"
 """Ids that start so are answered 410."""

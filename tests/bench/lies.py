@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from statistics import mean
 
-from tests.core.rule_world import Blip, RuleWorld
+from tests.support.rule_world import Blip, RuleWorld
 
 PARTS = (0.05, 0.3, 0.6, 0.9)
 MINUTES = (2, 5, 15, 60)

@@ -14,29 +14,36 @@ from itertools import islice
 
 import boto3
 
-from reaper import garbage
-from reaper.context import SweepContext
-from reaper.core.evidence import STRIKES
+from reaper.aws.clients import Clients
+from reaper.config.environment import load_settings
+from reaper.config.rules import (
+    budget_rps,
+    configured_endpoint,
+    endpoint_resolver,
+    row_shape,
+    sweep_rules,
+)
+from reaper.config.settings import Settings
+from reaper.core.evidence.evidence_rule import STRIKES
 from reaper.core.model import Ask, Probe, Purpose, Reason, Zombie
-from reaper.core.report import Tally
-from reaper.core.rows import RowReader
-from reaper.environment import load_settings
-from reaper.eviction import Evictor
-from reaper.rulebook import row_shape, sweep_rules
-from reaper.settings import Settings
+from reaper.core.report.tally import Tally
+from reaper.core.rows.reader import RowReader
+from reaper.daemon.gc_tuning import tune_gc
+from reaper.sweep.context import SweepContext
+from reaper.sweep.eviction.evictor import Evictor
 from reaper.telemetry.audit import AuditLog
 from reaper.telemetry.logs import configure_logs
-from reaper.worker import Worker
+from reaper.wiring import make_clients
 from tests.bench.table_api import connection_id
 
 IN_FLIGHT = 64
 
 
-def probes(worker: Worker, settings: Settings, count: int) -> Callable[[], None]:
+def probes(clients: Clients, settings: Settings, count: int) -> Callable[[], None]:
     """Checks by ``aws/gateway.py``, 64 in flight; one in ten is gone."""
-    endpoint = settings.endpoint(worker.region)
+    endpoint = configured_endpoint(settings, clients.access.region)
     assert endpoint is not None
-    gateway = worker.gateway
+    gateway = clients.gateway
     ids = (connection_id(n, gone_percent=10) for n in range(count))
     waiting = (Probe(endpoint, one, Ask.CHECK, Purpose.DUE) for one in ids)
 
@@ -52,12 +59,12 @@ def probes(worker: Worker, settings: Settings, count: int) -> Callable[[], None]
     return run
 
 
-def evictions(worker: Worker, settings: Settings, count: int) -> Callable[[], None]:
+def evictions(clients: Clients, settings: Settings, count: int) -> Callable[[], None]:
     """Rows straight into the evictor: read again, written down, deleted on condition."""
-    worker.table.describe()
-    shape = row_shape(settings, worker.table)
-    reader = RowReader(shape, worker.resolver)
-    page = worker.table.scan_page(shape, limit=count)
+    region, table = clients.access.region, clients.table
+    shape = row_shape(settings, table.describe())
+    reader = RowReader(shape, endpoint_resolver(settings, region))
+    page = table.scan_page(shape, limit=count)
     zombies = [
         Zombie(row, Reason.GONE, {"strikes_at": [time.time()] * STRIKES})
         for row in reader.read_page(page.items(), time.time())
@@ -66,14 +73,14 @@ def evictions(worker: Worker, settings: Settings, count: int) -> Callable[[], No
         settings,
         heartbeat_interval_seconds=settings.heartbeat_interval_seconds,
         next_turn_at=time.time() + settings.sweep_interval_seconds,
-        budget_rps=worker.budget_rps,
-        first_rate_rps=worker.budget_rps,
+        budget_rps=budget_rps(settings, region),
+        first_rate_rps=budget_rps(settings, region),
         spread_seconds=0,
         question_seconds=0,
         trust_endpoint=False,
     )
     context = SweepContext(rules, Tally(), time.monotonic, time.time)
-    evictor = Evictor(context, worker.table, shape, reader, AuditLog(settings.audit_log), [])
+    evictor = Evictor(context, table, shape, reader, AuditLog(settings.audit_log), [])
 
     def run() -> None:
         evictor.evict(zombies)
@@ -85,9 +92,9 @@ def evictions(worker: Worker, settings: Settings, count: int) -> Callable[[], No
 def main(name: str, count: int) -> None:
     settings = load_settings("eu-west-1")
     configure_logs("json", "info")
-    with closing(Worker(settings, AuditLog("stdout"), boto3.Session())) as worker:
-        run = globals()[name](worker, settings, count)
-        garbage.settle_in()
+    with closing(make_clients(settings, boto3.Session())) as clients:
+        run = globals()[name](clients, settings, count)
+        tune_gc()
         started, started_cpu = time.perf_counter(), time.process_time()
         run()
         seconds, cpu = time.perf_counter() - started, time.process_time() - started_cpu

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.core.breaker import BreakerLimits, Counts, Findings, HoldReason, hold_of
+from reaper.core.evidence.breaker import BreakerLimits, Counts, Findings, HoldReason, hold_of
 from reaper.core.portion import WholeTable, share_of
 
 LIMITS = BreakerLimits(max_gone_fraction=0.5, min_gone_rows=20, max_unknown_fraction=0.2)

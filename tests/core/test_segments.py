@@ -8,16 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.core.segments import (
-    NoSegment,
-    Segment,
-    may_be_planned,
-    plan_of,
-    sweep_at,
-)
+from reaper.core.segments import NoSegment, Segment, may_be_enqueued, segments_of_sweep, sweep_at
 
 segments = st.builds(
-    lambda table, sweep, every, of, number: Segment(table, sweep, every, number % of, of),
+    lambda table, sweep, every, total, n: Segment(table, sweep, every, n % total, total),
     st.text(min_size=1),
     st.integers(0, 10**10),
     st.floats(0.1, 86_400),
@@ -33,7 +27,7 @@ def test_a_segment_comes_back_from_its_message(segment):
 
 @given(segments, segments)
 def test_only_the_same_work_has_the_same_identity(one, other):
-    same = one.is_of_sweep(other) and one.number == other.number
+    same = one.is_of_sweep(other) and one.index == other.index
     assert (one.identity == other.identity) is same
 
 
@@ -47,19 +41,19 @@ def test_whatever_else_is_on_the_queue_is_no_segment(text):
     "fields",
     [
         {},
-        {"number": 4},
-        {"number": -1},
-        {"of": 0},
-        {"of": "4"},
+        {"index": 4},
+        {"index": -1},
+        {"total_segments": 0},
+        {"total_segments": "4"},
         {"sweep": None},
-        {"every": 0},
-        {"every": "300"},
+        {"interval_seconds": 0},
+        {"interval_seconds": "300"},
         {"sweep": -1},
         {"more": 1},
     ],
 )
 def test_a_message_that_is_nearly_a_segment_is_none(fields):
-    sound = {"table": "t", "sweep": 1, "every": 300, "number": 0, "of": 4}
+    sound = {"table": "t", "sweep": 1, "interval_seconds": 300, "index": 0, "total_segments": 4}
     assert Segment.of_table(json.dumps(sound), "t")
     with pytest.raises(NoSegment):
         Segment.of_table(json.dumps(sound | (fields or {"table": 5})), "t")
@@ -70,11 +64,13 @@ def test_a_segment_of_another_table_says_so():
         Segment.of_table(Segment("theirs", 1, 300, 0, 4).to_text(), "ours")
 
 
-def test_a_plan_is_the_whole_table_each_segment_in_a_group_of_its_own():
-    plan = plan_of("t", 7, 300, 16)
-    assert [segment.number for segment in plan] == list(range(16))
-    assert len({segment.group for segment in plan}) == 16
-    assert {segment.group for segment in plan} == {one.group for one in plan_of("t", 8, 300, 16)}
+def test_a_sweep_is_the_whole_table_each_segment_in_a_group_of_its_own():
+    segments = segments_of_sweep("t", 7, 300, 16)
+    assert [segment.index for segment in segments] == list(range(16))
+    assert len({segment.group for segment in segments}) == 16
+    assert {segment.group for segment in segments} == {
+        one.group for one in segments_of_sweep("t", 8, 300, 16)
+    }
 
 
 @given(st.floats(1, 10**10), st.floats(0.1, 86_400))
@@ -85,13 +81,11 @@ def test_sweeps_follow_each_other_by_the_interval(now, interval):
 
 
 @pytest.mark.parametrize(("interval", "within"), [(60, 30), (300, 150), (3600, 240)])
-def test_a_sweep_is_planned_early_on_and_while_sqs_still_knows_who_else_planned_it(
-    interval, within
-):
+def test_a_sweep_is_enqueued_early_on_and_while_sqs_still_knows_its_messages(interval, within):
     begins_at = 10 * interval
-    assert may_be_planned(10, begins_at, interval)
-    assert may_be_planned(10, begins_at + within - 1, interval)
-    assert not may_be_planned(10, begins_at + within, interval)
+    assert may_be_enqueued(10, begins_at, interval)
+    assert may_be_enqueued(10, begins_at + within - 1, interval)
+    assert not may_be_enqueued(10, begins_at + within, interval)
 
 
 def test_a_segment_tells_when_its_sweep_is_whatever_the_readers_interval():

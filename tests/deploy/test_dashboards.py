@@ -10,7 +10,7 @@ from cfnlint.decode import cfn_yaml
 
 from reaper.telemetry.sinks.metrics import UNITS
 from reaper.telemetry.sinks.prometheus import PrometheusSink
-from tests.telemetry.reports import a_report, a_sweep
+from tests.support.reports import a_report, a_sweep
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 GRAFANA = (DEPLOY / "grafana" / "reaper.json").read_text()

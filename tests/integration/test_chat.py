@@ -9,15 +9,14 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from deploy.chat.handlers.authorizer import sign_token, user_of
-from tests.integration.conftest import TOKEN_SECRET, eventually
+from tests.support.cloud import TOKEN_SECRET, eventually
 
 
 def test_a_message_is_stored_counted_and_heard_by_all(cloud, chat):
     clients = chat.connect(3)
     chat.run(clients[0].say("hello"))
-    chat.listen(1.5)
+    chat.listen_until(lambda: [client.received for client in clients] == [1, 1, 1])
 
-    assert [client.received for client in clients] == [1, 1, 1]
     assert "hello" in {row["text"]["S"] for row in cloud.rows(chat.chat.messages_table)}
     counts = sorted(int(row["messageCount"]["N"]) for row in cloud.rows(chat.table))
     assert counts == [0, 0, 1]
@@ -28,9 +27,8 @@ def test_a_member_who_is_gone_keeps_the_message_from_nobody(cloud, chat):
     gone = {"room": {"S": "lobby"}, "connectionId": {"S": "R0oXAdfD0kwCH6w="}}
     cloud.put(chat.chat.members_table, gone)
     chat.run(clients[0].say("hello"))
-    chat.listen(1.5)
+    chat.listen_until(lambda: [client.received for client in clients] == [1, 1])
 
-    assert [client.received for client in clients] == [1, 1]
     cloud.dynamodb.delete_item(TableName=chat.chat.members_table, Key=gone)
 
 
@@ -38,7 +36,8 @@ def test_a_message_stays_in_its_room(cloud, chat):
     here = chat.connect(2, room="here")
     there = chat.connect(1, room="there")
     chat.run(here[0].say("hello"))
-    chat.listen(1.5)
+    chat.listen_until(lambda: [client.received for client in here] == [1, 1])
+    chat.listen(0.5)
 
     assert [client.received for client in (*here, *there)] == [1, 1, 0]
 
@@ -47,7 +46,8 @@ def test_a_pong_is_a_sign_of_life_but_no_message(cloud, chat):
     (client,) = chat.connect(1)
     (before,) = cloud.rows(chat.table)
     cloud.heartbeat(chat.endpoint, before["connectionId"]["S"])
-    chat.listen(1.0)
+    seen = int(before["lastSeenAt"]["N"])
+    chat.listen_until(lambda: int(cloud.rows(chat.table)[0]["lastSeenAt"]["N"]) > seen)
     (after,) = cloud.rows(chat.table)
 
     assert client.heartbeats == 1

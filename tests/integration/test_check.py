@@ -8,10 +8,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests import faulty_gateway as faults
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.test_shapes import item
-from tests.integration.test_sweep import zombie
+from tests.support import faulty_gateway as faults
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.rows import item, zombie
 
 
 def lines(done) -> list[str]:

@@ -8,10 +8,10 @@ import time
 
 from deploy.chat.frozen import FrozenClient
 from deploy.chat.handlers.authorizer import sign_token
-from tests import faulty_gateway as faults
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.conftest import TOKEN_SECRET
-from tests.integration.test_sweep import zombie
+from tests.support import faulty_gateway as faults
+from tests.support.cloud import TOKEN_SECRET
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.rows import zombie
 
 
 def test_a_stopped_client_is_closed_and_evicted_and_a_slow_one_is_not(cloud, chat, tmp_path):
@@ -64,7 +64,7 @@ def test_an_application_that_notes_no_pongs_loses_nobody(cloud, chat):
 
     assert (done.code, done.report["hold_reason"]) == (3, "too-many-gone")
     assert (done.report["evicted"], len(cloud.rows(table))) == (0, 2)
-    (told,) = [entry for entry in done.log if entry["event"] == "deaf clients are left alone"]
+    (told,) = [entry for entry in done.log if entry["event"] == "deaf evictions are held"]
     assert "REAPER_LAST_SEEN_ATTRIBUTE" in told["why"]
 
 

@@ -8,10 +8,10 @@ import sys
 
 import pytest
 
-from tests import faulty_gateway as faults
-from tests.certificates import self_signed
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.test_sweep import zombie
+from tests.support import faulty_gateway as faults
+from tests.support.certificates import self_signed
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.rows import LIVING, living, zombie
 
 
 @pytest.mark.parametrize(
@@ -54,12 +54,12 @@ def test_a_few_faults_hold_up_nothing(cloud):
 
 def test_one_that_flaps_between_gone_and_alive_stays(cloud):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("flapping"), zombie("live"))
+    cloud.put(table, zombie("flapping"), *living())
     with FaultyGateway({"flapping": [faults.gone, faults.alive]}) as server:
         done = cloud.reaper("sweep", "--json", environment=cloud.environment(table, server.url))
 
-    assert (done.report["gone"], done.report["confirmed"], done.report["alive"]) == (1, 0, 2)
-    assert cloud.ids(table) == {"flapping", "live"}
+    assert (done.report["gone"], done.report["confirmed"], done.report["alive"]) == (1, 0, 4)
+    assert cloud.ids(table) == {"flapping", *LIVING}
 
 
 def test_a_host_that_does_not_resolve_is_named(cloud):
@@ -127,7 +127,7 @@ def test_a_certificate_for_another_name_holds_everything_and_check_says_why(clou
 
 def test_a_custom_domain_is_swept_over_tls(cloud, tmp_path):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("z"), zombie("live"))
+    cloud.put(table, zombie("z"), *living())
     certificate, context = self_signed(tmp_path, "localhost")
     with FaultyGateway({"z": faults.gone}, ssl_context=context) as server:
         environment = cloud.environment(
@@ -135,7 +135,7 @@ def test_a_custom_domain_is_swept_over_tls(cloud, tmp_path):
         )
         done = cloud.reaper("sweep", "--json", environment=environment)
 
-    assert (done.code, done.report["evicted"], cloud.ids(table)) == (0, 1, {"live"})
+    assert (done.code, done.report["evicted"], cloud.ids(table)) == (0, 1, {*LIVING})
 
 
 def test_a_table_that_is_deleted_during_the_scan_ends_the_sweep_with_its_name(cloud):
@@ -165,7 +165,7 @@ def test_a_table_that_is_deleted_during_the_scan_ends_the_sweep_with_its_name(cl
 
 def test_a_pipe_that_nobody_reads_takes_no_audit_line_and_so_no_row(cloud):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("z"), zombie("live"))
+    cloud.put(table, zombie("z"), *living())
     with FaultyGateway({"z": faults.gone}) as server:
         reading_end, writing_end = os.pipe()
         os.close(reading_end)
@@ -183,4 +183,4 @@ def test_a_pipe_that_nobody_reads_takes_no_audit_line_and_so_no_row(cloud):
     assert "evictions failed" in done.stderr
     assert "Broken pipe" in done.stderr
     assert "Traceback" not in done.stderr
-    assert cloud.ids(table) == {"z", "live"}
+    assert cloud.ids(table) == {"z", *LIVING}

@@ -2,37 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
-import zipfile
 from collections.abc import Callable
 
 import pytest
 
-from tests import faulty_gateway as faults
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.conftest import Cloud
-from tests.integration.test_sweep import zombie
+from tests.support import faulty_gateway as faults
+from tests.support.cloud import function
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.rows import LIVING, living, zombie
 
 FAILS = "def handler(event, context):\n    raise ValueError('not today')\n"
 ANSWERS_500 = "def handler(event, context):\n    return {'statusCode': 500}\n"
-
-
-def function(cloud: Cloud, code: str, table: str = "", name: str = "") -> str:
-    """A Lambda function of the test's own; returns its ARN."""
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as zipped:
-        zipped.writestr("index.py", code)
-    made = cloud.session.client("lambda", endpoint_url=cloud.standin.url).create_function(
-        FunctionName=name or f"f-{time.monotonic_ns()}",
-        Runtime="python3.12",
-        Role="arn:aws:iam::000000000000:role/any",
-        Handler="index.handler",
-        Code={"ZipFile": archive.getvalue()},
-        Environment={"Variables": {"TABLE": table}},
-    )
-    return made["FunctionArn"]
 
 
 @pytest.fixture(scope="session")
@@ -62,7 +44,7 @@ def events(cloud) -> Callable[[], list[dict]]:
 
 
 def test_members_of_a_room_leave_it_when_their_connection_is_reaped(cloud, chat):
-    clients = chat.connect(2, room="blue")
+    clients = chat.connect(3, room="blue")
     live = cloud.ids(chat.table)
     dead = {"connectionId": {"S": "R0oXAdfD0kwCH6w="}, "room": {"S": "blue"}}
     cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w=", room={"S": "blue"}))
@@ -95,7 +77,7 @@ def test_the_function_gets_the_event_that_it_never_got(cloud):
         "    return {'statusCode': 200}\n"
     )
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("z="), zombie("live"))
+    cloud.put(table, zombie("z="), *living())
     with FaultyGateway({"z=": faults.gone}) as server:
         environment = cloud.environment(
             table, server.url, REAPER_ON_EVICT_LAMBDA=function(cloud, code, notes)
@@ -118,7 +100,7 @@ def test_the_function_gets_the_event_that_it_never_got(cloud):
 @pytest.mark.parametrize("code", [FAILS, ANSWERS_500, ANSWERS_500.replace("500", "'500'")])
 def test_a_row_stays_when_its_function_fails(cloud, code):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("z"), zombie("live"))
+    cloud.put(table, zombie("z"), *living())
     with FaultyGateway({"z": faults.gone}) as server:
         environment = cloud.environment(
             table, server.url, REAPER_ON_EVICT_LAMBDA=function(cloud, code)
@@ -126,7 +108,7 @@ def test_a_row_stays_when_its_function_fails(cloud, code):
         done = cloud.reaper("sweep", "--json", environment=environment)
 
     assert (done.code, done.report["evicted"], done.report["failed"]) == (1, 0, 1)
-    assert cloud.ids(table) == {"z", "live"}
+    assert cloud.ids(table) == {"z", *LIVING}
     audit = [json.loads(line)["audit"] for line in done.stdout.splitlines() if "audit" in line]
     assert audit == ["evict", "kept"]
     assert "evictions failed" in done.stderr
@@ -134,7 +116,7 @@ def test_a_row_stays_when_its_function_fails(cloud, code):
 
 def test_a_function_that_is_not_there_is_named(cloud):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("z"), zombie("live"))
+    cloud.put(table, zombie("z"), *living())
     with FaultyGateway({"z": faults.gone}) as server:
         environment = cloud.environment(table, server.url, REAPER_ON_EVICT_LAMBDA="nobody")
         done = cloud.reaper("sweep", "--json", environment=environment)
@@ -143,7 +125,7 @@ def test_a_function_that_is_not_there_is_named(cloud):
     assert (done.code, done.report["failed"]) == (1, 1)
     assert "correct REAPER_ON_EVICT_LAMBDA" in done.stderr
     assert "correct REAPER_ON_EVICT_LAMBDA" in checked.stdout
-    assert cloud.ids(table) == {"z", "live"}
+    assert cloud.ids(table) == {"z", *LIVING}
 
 
 def test_an_event_for_every_eviction_is_put_on_the_bus(cloud, events):
@@ -169,7 +151,7 @@ def test_an_event_for_every_eviction_is_put_on_the_bus(cloud, events):
 
 def test_a_bus_that_is_not_there_is_told_and_no_row_goes(cloud):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("z"), zombie("live"))
+    cloud.put(table, zombie("z"), *living())
     with FaultyGateway({"z": faults.gone}) as server:
         environment = cloud.environment(table, server.url, REAPER_ON_EVICT_EVENT_BUS="nobody")
         checked = cloud.reaper("check", environment=environment)
@@ -177,12 +159,12 @@ def test_a_bus_that_is_not_there_is_told_and_no_row_goes(cloud):
 
     assert checked.code == 1
     assert "correct REAPER_ON_EVICT_EVENT_BUS" in checked.stdout
-    assert (done.code, done.report["failed"], cloud.ids(table)) == (1, 1, {"z", "live"})
+    assert (done.code, done.report["failed"], cloud.ids(table)) == (1, 1, {"z", *LIVING})
 
 
 def test_the_row_may_be_left_to_the_hook(cloud, events):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("z"), zombie("live"))
+    cloud.put(table, zombie("z"), *living())
     with FaultyGateway({"z": faults.gone}) as server:
         environment = cloud.environment(
             table, server.url, REAPER_ON_EVICT_EVENT_BUS="reaped", REAPER_EVICT_ACTION="hook"
@@ -190,13 +172,13 @@ def test_the_row_may_be_left_to_the_hook(cloud, events):
         done = cloud.reaper("sweep", "--json", environment=environment)
 
     assert (done.code, done.report["evicted"]) == (0, 1)
-    assert cloud.ids(table) == {"z", "live"}
+    assert cloud.ids(table) == {"z", *LIVING}
     assert [event["detail"]["connectionId"] for event in events()] == ["z"]
 
 
 def test_a_binary_key_can_be_told_of(cloud, events):
     table = cloud.make_table(("id", "B"))
-    cloud.put(table, *(zombie(n, id={"B": n.encode()}) for n in ("z", "live")))
+    cloud.put(table, *(zombie(n, id={"B": n.encode()}) for n in ("z", *LIVING)))
     with FaultyGateway({"z": faults.gone}) as server:
         environment = cloud.environment(table, server.url, REAPER_ON_EVICT_EVENT_BUS="reaped")
         done = cloud.reaper("sweep", "--json", environment=environment)
@@ -207,7 +189,7 @@ def test_a_binary_key_can_be_told_of(cloud, events):
 
 def test_a_dry_run_calls_nobody(cloud, events):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("z"), zombie("live"))
+    cloud.put(table, zombie("z"), *living())
     with FaultyGateway({"z": faults.gone}) as server:
         environment = cloud.environment(
             table,

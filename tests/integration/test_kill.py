@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
 import random
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests import faulty_gateway as faults
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.conftest import Cloud, eventually
-from tests.integration.test_sweep import zombie
+from tests.support import faulty_gateway as faults
+from tests.support.cloud import Cloud, eventually
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.preloaded import Process
+from tests.support.rows import zombie
 
 KILLS = 50
-TABLES = 2
+TABLES = 4
 ZOMBIES = [f"z{n:03}" for n in range(160)]
 LIVE = [f"live{n:03}" for n in range(200)]
 
@@ -55,17 +55,14 @@ def _kill_and_look(cloud: Cloud, audit: Path, seed: int) -> int:
             this_time = {"kill": {"N": str(kill)}}
             cloud.put(table, *(zombie(name, **this_time) for name in ZOMBIES))
             server.requests.clear()
-            process = subprocess.Popen(
-                [sys.executable, "-m", "reaper", "sweep"],
-                env=environment,
-                stdout=subprocess.DEVNULL,
-            )
+            with open(os.devnull, "wb") as nowhere:
+                process = Process(["sweep"], environment, nowhere, nowhere)
             if kill % 2:
-                eventually(lambda: server.requests)
+                eventually(lambda: server.requests, seconds=60)
                 time.sleep(chance.uniform(0, 1.4))
             else:
                 written = _size(audit)
-                eventually(lambda before=written: _size(audit) > before, every=0.002)
+                eventually(lambda before=written: _size(audit) > before, seconds=60, every=0.002)
                 time.sleep(chance.uniform(0, 0.3))
             process.kill()
             process.wait()

@@ -16,16 +16,18 @@ import boto3
 import pytest
 
 from deploy.chat.standin import free_port
-from reaper.aws.messages import SETTLING_SECONDS, CloudWatchMessages, MessagesUnknown
-from reaper.core.endpoint import parse_endpoint
-from reaper.counting import MessageCounter
-from reaper.environment import load_settings
+from reaper.aws.cloudwatch import SETTLING_SECONDS, CloudWatchMessages
+from reaper.config.environment import load_settings
+from reaper.core.errors import MessagesUnknown
+from reaper.core.rows.endpoint import parse_endpoint
+from reaper.sweep.ports import Outside
 from reaper.telemetry.audit import AuditLog
+from reaper.wiring import make_clients
 from reaper.worker import Worker
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.conftest import daemon, eventually
-from tests.integration.test_daemon import sweeps
-from tests.integration.test_sweep import zombie
+from tests.support.cloud import daemon, eventually
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.logs import sweeps
+from tests.support.rows import zombie
 
 ENDPOINT = parse_endpoint("https://abc123.execute-api.us-east-1.amazonaws.com/prod", None)
 
@@ -85,13 +87,15 @@ def test_the_heartbeats_of_all_sweeps_of_a_process_are_known(cloud, monkeypatch,
         environment = cloud.environment(table, server.url, REAPER_HEARTBEAT_MODE="always")
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
-        with closing(
-            Worker(load_settings("us-east-1"), AuditLog("/dev/null"), boto3.Session())
-        ) as worker:
-            source = SimpleNamespace(
-                note_heartbeats=lambda total, at: noted.append(total), count=lambda *_: 0
+        settings = load_settings("us-east-1")
+        source = SimpleNamespace(
+            note_heartbeats=lambda total, at: noted.append(total), count=lambda *_: 0
+        )
+        with closing(make_clients(settings, boto3.Session())) as clients:
+            outside = Outside(
+                clients.table, clients.gateway, AuditLog("/dev/null"), messages=source
             )
-            worker.counter = MessageCounter(source, by_rows=False)
+            worker = Worker(settings, "us-east-1", outside)
             for _ in range(3):
                 worker.sweep(spread=False)
     assert noted == sorted(noted)
@@ -158,7 +162,7 @@ def test_the_emf_line_is_valid_and_carries_the_ratio(cloud, chat):
     clients = chat.connect(2)
     chat.run(clients[0].say("one"))
     chat.run(clients[0].say("two"))
-    chat.listen(1.5)
+    chat.listen_until(lambda: clients[1].received == 2)
     cloud.put(chat.table, zombie("R0oXAdfD0kwCH6w="))
     environment = cloud.environment(
         chat.table, chat.endpoint, REAPER_HEARTBEAT_MODE="always", REAPER_FRESH_SECONDS="0"
@@ -195,7 +199,7 @@ def test_the_emf_line_is_valid_and_carries_the_ratio(cloud, chat):
 def test_metrics_are_put_to_cloudwatch(cloud, chat, tmp_path):
     clients = chat.connect(2)
     chat.run(clients[0].say("one"))
-    chat.listen(1.5)
+    chat.listen_until(lambda: clients[1].received == 1)
     environment = cloud.environment(
         chat.table,
         chat.endpoint,
@@ -264,7 +268,7 @@ def test_a_cloudwatch_that_is_away_holds_up_no_sweep_and_gets_what_it_missed(
         AWS_ENDPOINT_URL_CLOUDWATCH=f"http://127.0.0.1:{port}",
     )
     with daemon(environment, log) as process:
-        eventually(lambda: "metrics cannot be sent" in log.read_text())
+        eventually(lambda: "metrics not sent" in log.read_text())
         eventually(lambda: len(sweeps(log)) >= 5)
         with forwarding(port, cloud.standin.port):
             eventually(lambda: put_to_cloudwatch(cloud, table).get("SweepSeconds"))

@@ -14,10 +14,9 @@ from cfnlint.decode import cfn_yaml
 from deploy.chat import taskrole
 from deploy.chat.standin import REGION, StandIn
 from deploy.chat.taskrole import ACCOUNT, TaskRole
-from tests.integration.conftest import Cloud, daemon, eventually
-from tests.integration.test_daemon import sweeps
-from tests.integration.test_hooks import function
-from tests.integration.test_sweep import zombie
+from tests.support.cloud import Cloud, daemon, eventually, function
+from tests.support.logs import sweeps
+from tests.support.rows import zombie
 
 PLAIN = {"Deletes"}
 """The template's conditions that hold at its defaults."""
@@ -156,7 +155,7 @@ PARTITIONS = {"TakesPartitions", "Deletes"}
 PONGING = {"ExpectsPongs", "Updates", "Deletes"}
 HOOKED = {"Deletes", "HasLambda", "HasEventBus"}
 PUTTING = {"Deletes", "PutsMetrics"}
-SHARING = {"Deletes", "SweepsTogether"}
+SHARING = {"Deletes", "SharesSweeps"}
 FEATURES = (
     (PONGS, PONGING),
     (CLEARS, CLEARING),
@@ -242,7 +241,7 @@ def test_workers_who_share_sweeps_need_nothing_that_the_role_does_not_grant(stri
     with TaskRole(strict.standin, policy) as role:
         environment = as_task(strict, role, table, api, **settings)
         with daemon(environment, log) as process:
-            eventually(lambda: log.exists() and log.read_text().count("segments are done") >= 2)
+            eventually(lambda: log.exists() and log.read_text().count("segments completed") >= 2)
             process.terminate()
             assert process.wait(10) == 0
     assert "not granted" not in log.read_text()
@@ -322,8 +321,7 @@ def test_a_revoked_permission_evicts_nothing(strict, api, action, resource, code
     assert len(strict.rows(table)) == 5
 
 
-def test_a_missing_grant_for_post_is_told_although_checks_are_answered(strict, api, tmp_path):
-    """Heartbeats that follow a check are refused: the sweep says so and does not exit with 0."""
+def test_a_missing_grant_for_post_holds_where_everybody_gets_a_heartbeat(strict, api):
     table = strict.make_table(("connectionId", "S"))
     strict.put(table, zombie("z"))
     policy = without(task_policy(table, api), "execute-api:ManageConnections", "/POST/")

@@ -9,14 +9,15 @@ from contextlib import ExitStack, closing
 import boto3
 import pytest
 
-from reaper.core.report import SweepResult
-from reaper.environment import load_settings
+from reaper.config.environment import load_settings
+from reaper.core.report.report import SweepResult
 from reaper.telemetry.audit import AuditLog
+from reaper.wiring import make_clients, make_worker
 from reaper.worker import Worker
-from tests import faulty_gateway as faults
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.test_sweep import zombie
-from tests.portions import Some
+from tests.support import faulty_gateway as faults
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.portions import Some
+from tests.support.rows import zombie
 
 OF = 4
 
@@ -31,8 +32,9 @@ def worker(cloud, monkeypatch) -> Iterator[Callable[..., Worker]]:
             )
             for name, value in environment.items():
                 monkeypatch.setenv(name, value)
-            worker = Worker(load_settings("us-east-1"), AuditLog("/dev/null"), boto3.Session())
-            return stack.enter_context(closing(worker))
+            settings = load_settings("us-east-1")
+            clients = stack.enter_context(closing(make_clients(settings, boto3.Session())))
+            return make_worker(settings, clients, AuditLog("/dev/null"))
 
         yield make
 
@@ -143,7 +145,7 @@ def test_a_portion_that_is_lost_midway_asks_nobody_any_more(cloud, worker):
     cloud.put(table, *(zombie(f"c{n:03}") for n in range(200)))
 
     class Lost:
-        of, segments, started_at, is_all_here = OF, (0, 1, 2), 0.0, True
+        total_segments, segments, started_at, is_all_here = OF, (0, 1, 2), 0.0, True
 
         def close(self) -> None:
             """Nothing is ever added."""

@@ -16,7 +16,7 @@ import pytest
 from deploy.chat.clients import ChatClient, open_clients
 from deploy.chat.deploy import Chat, deploy
 from deploy.chat.handlers.authorizer import sign_token
-from tests.integration.conftest import TOKEN_SECRET, Cloud, Finished, eventually
+from tests.support.cloud import TOKEN_SECRET, Cloud, Finished, eventually
 
 REGIONS = ("us-east-1", "eu-west-1")
 

@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from tests import faulty_gateway as faults
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.test_shapes import item
-from tests.integration.test_sweep import zombie
+from tests.support import faulty_gateway as faults
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.rows import LIVING, item, living, zombie
 
 RICH = {
     "note": {"S": 'ünï\n"quoted"'},
@@ -42,7 +41,7 @@ def by_id(rows) -> dict[str, dict]:
 
 def test_rows_come_back_as_they_were_whatever_they_hold(cloud, tmp_path):
     table = cloud.make_table(("connectionId", "S"), ("n", "N"))
-    rows = [zombie(name, n={"N": "7"}, **RICH) for name in ("a", "b", "live")]
+    rows = [zombie(name, n={"N": "7"}, **RICH) for name in ("a", "b", *LIVING)]
     cloud.put(table, *rows)
     before = by_id(cloud.rows(table))
     environment = evict(cloud, table, tmp_path, "a", "b")
@@ -75,7 +74,7 @@ def test_it_never_writes_over_a_newer_row_and_may_be_run_twice(cloud, tmp_path):
 
 def test_a_dry_run_writes_nothing_and_tells_the_same(cloud, tmp_path):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("a"), zombie("b"), zombie("live"))
+    cloud.put(table, zombie("a"), zombie("b"), *living())
     environment = evict(cloud, table, tmp_path, "a", "b")
     cloud.put(table, zombie("b"))
     done = restore(cloud, environment, "--dry-run")
@@ -84,12 +83,12 @@ def test_a_dry_run_writes_nothing_and_tells_the_same(cloud, tmp_path):
     assert "nothing was written" in done.stdout
     assert "1 put back" in done.stdout
     assert "1 left alone" in done.stdout
-    assert cloud.ids(table) == {"b", "live"}
+    assert cloud.ids(table) == {"b", *LIVING}
 
 
 def test_a_cleared_id_comes_back_where_no_newer_one_is(cloud, tmp_path):
     table = cloud.make_table(("pk", "S"))
-    cloud.put(table, *(item(pk=f"PLAYER#{c}", ws={"M": {"id": {"S": c}}}) for c in "abcde"))
+    cloud.put(table, *(item(pk=f"PLAYER#{c}", ws={"M": {"id": {"S": c}}}) for c in "abcdef"))
     environment = evict(
         cloud,
         table,
@@ -107,13 +106,13 @@ def test_a_cleared_id_comes_back_where_no_newer_one_is(cloud, tmp_path):
         assert told in dry.stdout
     assert done.code == 0
     ids = {row["pk"]["S"][-1]: row["ws"]["M"]["id"]["S"] for row in cloud.rows(table)}
-    assert ids == {"a": "a", "b": "newer", "d": "d", "e": "e"}
+    assert ids == {"a": "a", "b": "newer", "d": "d", "e": "e", "f": "f"}
 
 
 def test_what_went_along_with_a_partition_comes_back_too(cloud, tmp_path):
     table = cloud.make_table(("pk", "S"), ("sk", "S"))
     rows = [item(pk="CONN#a", sk=sk) for sk in ("META", "SUB#1", "SUB#2")]
-    cloud.put(table, *rows, item(pk="CONN#live", sk="META"))
+    cloud.put(table, *rows, *(item(pk=f"CONN#{name}", sk="META") for name in LIVING))
     environment = evict(
         cloud,
         table,
@@ -124,15 +123,15 @@ def test_what_went_along_with_a_partition_comes_back_too(cloud, tmp_path):
         REAPER_ROW_FILTER="sk=META",
         REAPER_EVICT_SCOPE="partition",
     )
-    assert len(cloud.rows(table)) == 1
+    assert len(cloud.rows(table)) == 3
     assert restore(cloud, environment).stdout == "3 put back\n"
-    assert len(cloud.rows(table)) == 4
+    assert len(cloud.rows(table)) == 6
 
 
 def test_only_what_is_missing_by_the_last_word_of_the_log_comes_back(cloud, tmp_path):
     """Lines that were taken back, torn lines, metrics, and lines of other tables."""
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("a"), zombie("live"))
+    cloud.put(table, zombie("a"), *living())
     environment = evict(cloud, table, tmp_path, "a")
     audit = tmp_path / "audit.jsonl"
     line = json.loads(audit.read_text())
@@ -162,10 +161,12 @@ def test_only_what_is_missing_by_the_last_word_of_the_log_comes_back(cloud, tmp_
     done = restore(cloud, environment)
 
     assert done.code == 0
-    assert cloud.ids(table) == {"a", "live", "again"}
+    assert cloud.ids(table) == {"a", *LIVING, "again"}
     for told in ("2 put back", "1 passed over: of another table", "3 passed over: a torn"):
         assert told in done.stdout
-    unreadable = [entry["line"] for entry in done.log if "cannot be read" in entry["event"]]
+    unreadable = [
+        entry["line"] for entry in done.log if entry["event"] == "audit line not readable"
+    ]
     assert unreadable == [8, 10, 11]
 
 
@@ -183,20 +184,20 @@ def test_only_what_is_missing_by_the_last_word_of_the_log_comes_back(cloud, tmp_
 )
 def test_a_damaged_line_is_passed_over_and_the_others_come_back(cloud, tmp_path, damage):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("a"), zombie("live"))
+    cloud.put(table, zombie("a"), *living())
     environment = evict(cloud, table, tmp_path, "a")
     audit = tmp_path / "audit.jsonl"
     line = audit.read_text()
     audit.write_text(json.dumps(json.loads(line) | damage) + "\n" + line + "[" * 100_000)
     done = restore(cloud, environment)
 
-    assert (done.code, cloud.ids(table)) == (0, {"a", "live"})
+    assert (done.code, cloud.ids(table)) == (0, {"a", *LIVING})
     assert "2 passed over: a torn or damaged line" in done.stdout
 
 
 def test_a_table_that_was_made_again_with_other_keys_takes_nothing(cloud, tmp_path):
     table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, zombie("a"), zombie("live"))
+    cloud.put(table, zombie("a"), *living())
     environment = evict(cloud, table, tmp_path, "a")
     other = cloud.make_table(("userId", "S"))
     audit = tmp_path / "audit.jsonl"
@@ -226,18 +227,18 @@ def test_a_file_without_evictions_is_told(cloud, tmp_path, content, told):
 def test_many_rows_come_back(cloud, tmp_path):
     table = cloud.make_table(("connectionId", "S"))
     names = [f"z{n:03}" for n in range(250)]
-    cloud.put(table, *(zombie(name) for name in names), zombie("live"))
+    cloud.put(table, *(zombie(name) for name in names), *living())
     environment = evict(cloud, table, tmp_path, *names, REAPER_MAX_GONE_FRACTION="1")
 
     assert restore(cloud, environment).stdout == "250 put back\n"
-    assert cloud.ids(table) == {*names, "live"}
+    assert cloud.ids(table) == {*names, *LIVING}
 
 
 @pytest.mark.parametrize("action", ["delete", "clear"])
 def test_many_rows_may_be_put_back_twice(cloud, tmp_path, action):
     table = cloud.make_table(("userId", "S"))
     names = [f"z{n:03}" for n in range(150)]
-    cloud.put(table, *(item(userId=f"of {name}", connectionId=name) for name in [*names, "live"]))
+    cloud.put(table, *(item(userId=f"of {name}", connectionId=name) for name in [*names, *LIVING]))
     environment = evict(
         cloud,
         table,
@@ -251,4 +252,4 @@ def test_many_rows_may_be_put_back_twice(cloud, tmp_path, action):
     assert first.stdout.splitlines() == ["150 put back"]
     assert second.stdout.startswith("150 left alone")
     held = {row["connectionId"]["S"] for row in cloud.rows(table)}
-    assert held == {*names, "live"}
+    assert held == {*names, *LIVING}

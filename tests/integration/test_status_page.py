@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from deploy.chat.standin import free_port
-from tests import faulty_gateway as faults
-from tests.browser import browser_tab
-from tests.faulty_gateway import FaultyGateway
-from tests.integration.conftest import daemon, eventually
-from tests.integration.test_daemon import log_of, sweeps
-from tests.integration.test_sweep import zombie
+from tests.support import faulty_gateway as faults
+from tests.support.browser import browser_tab
+from tests.support.cloud import daemon, eventually
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.logs import log_of, sweeps
+from tests.support.rows import zombie
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_why_evictions_are_held_is_on_the_page(cloud, tab, shown):
     cloud.put(table, *(zombie(f"z{n}") for n in range(5)))
     with FaultyGateway(default=faults.gone) as server:
         shown(table, server.url)
-        assert (tab.text("#breaker"), tab.text("#zombies")) == ("open", "5")
+        eventually(lambda: (tab.text("#breaker"), tab.text("#zombies")) == ("open", "5"))
         assert tab.text("#breaker-note") == "unproven-endpoint"
         assert "REAPER_API_ENDPOINT" in tab.text("#notices")
 
@@ -105,7 +105,7 @@ def test_a_worker_who_shares_sweeps_shows_which_segments_it_did(cloud, tab, show
             log, _ = shown(table, server.url, **shared)
             eventually(lambda: "segments" in tab.text("#live-note"))
             note = tab.text("#live-note")
-    done = [entry["segments"] for entry in log_of(log) if entry["event"] == "segments are done"]
+    done = [entry["segments"] for entry in log_of(log) if entry["event"] == "segments completed"]
     assert note.partition(" in segments ")[2] in {
         f"{', '.join(map(str, segments))} of 0 to 7" for segments in done
     }

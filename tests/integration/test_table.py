@@ -7,19 +7,19 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
-from reaper.aws.conditions import Change
-from reaper.aws.connections import ConnectionsTable
-from reaper.aws.errors import TableError
-from reaper.aws.http import HttpClient
-from reaper.aws.session import ca_bundle
-from reaper.aws.signing import Signer
-from reaper.core.endpoint import EndpointResolver
-from reaper.core.items import attribute_path
-from reaper.core.model import MissedPongs
-from reaper.core.rows import RowReader
-from reaper.core.shape import RowShape
-from tests.core.builders import ENDPOINT, NOW
-from tests.integration.conftest import Cloud
+from reaper.aws.dynamodb.connections import ConnectionsTable
+from reaper.aws.transport.http import HttpClient
+from reaper.aws.transport.signing import Signer
+from reaper.aws.transport.trust import ca_bundle
+from reaper.core.errors import TableError
+from reaper.core.model import Change
+from reaper.core.rows.endpoint import EndpointResolver
+from reaper.core.rows.items import attribute_path
+from reaper.core.rows.reader import RowReader
+from reaper.core.rows.row import MissedPongs
+from reaper.core.rows.shape import RowShape
+from tests.support.builders import ENDPOINT, NOW
+from tests.support.cloud import Cloud
 
 SHAPE = RowShape(
     key_names=("room", "seat"),

@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.integration.conftest import eventually
+from tests.support.cloud import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
@@ -71,14 +71,14 @@ def test_the_ecs_service_can_be_deployed_with_many_workers(cloud):
     """But for what scales it, which ministack does not know; and it makes no number of a text."""
     template = (DEPLOY / "ecs" / "template.yaml").read_text()
     unscaled = re.sub(r"  ScalableTarget:\n.*?(?=  GivenUpAlarm:)", "", template, flags=re.DOTALL)
-    in_numbers = unscaled.replace("!If [SweepsTogether, !Ref Workers, 1]", "3")
+    in_numbers = unscaled.replace("!If [SharesSweeps, !Ref Workers, 1]", "3")
     assert in_numbers != unscaled
     deploy(
         cloud,
         "ecs-together",
         in_numbers,
         **ECS,
-        Together="true",
+        SharedSweeps="true",
     )
     environment = environment_of(cloud, "ecs-together")
     sqs = cloud.session.client("sqs", endpoint_url=cloud.standin.url)

@@ -7,8 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from reaper.aws.errors import TableError
-from reaper.core.alerts import Kind
+from reaper.core.errors import TableError
 from reaper.telemetry.history import History
 from reaper.telemetry.publish import Publisher
 
@@ -26,7 +25,7 @@ def test_what_is_worded_by_others_stays_in_the_log(fault, told):
     heard: list[str] = []
     alerts = SimpleNamespace(alert=lambda kind, why, report: heard.append(why))
     history = History()
-    Publisher([], alerts, history, 0).publish_fault(Kind.SWEEP_FAILED, fault, None)
+    Publisher([], alerts, history, 0).publish_fault(fault)
     assert heard == [history.fault.why]
     assert told in heard[0]
     assert "R0oX" not in json.dumps(heard)

@@ -8,13 +8,13 @@ from collections import Counter
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from reaper.core.breaker import HoldReason
-from reaper.core.latency import Latencies
+from reaper.core.evidence.breaker import HoldReason
 from reaper.core.model import Reason
+from reaper.core.pacing.latency import Latencies
 from reaper.telemetry.sinks.emf import EmfSink
 from reaper.telemetry.sinks.metrics import UNITS, metrics
 from reaper.telemetry.sinks.prometheus import PrometheusSink
-from tests.telemetry.reports import a_report, a_sweep
+from tests.support.reports import a_report, a_sweep
 
 REPORT = a_report(
     scanned=100,
@@ -56,7 +56,7 @@ def test_the_sums_of_workers_who_share_sweeps_are_those_of_one_who_sweeps_alone(
     for segments in parts:
         live = 100 * len(segments)
         report = a_report(fresh=live, heartbeats=len(segments), messages=2 * len(segments))
-        sums.update(metrics(a_sweep(report, segments=segments, of=8), 10_000))
+        sums.update(metrics(a_sweep(report, segments=segments, total_segments=8), 10_000))
     assert sums["SweepShare"] == 3
     assert sums["LiveConnections"] / sums["SweepShare"] == 800
     assert sums["HeartbeatsSent"] / sums["Messages"] == 0.5
@@ -141,7 +141,7 @@ def test_a_dry_run_counts_no_evictions():
 def test_a_portion_that_another_worker_has_to_finish_is_not_counted_twice():
     """What it did is told; what the table looks like is told by who finishes it."""
     whole = a_sweep(a_report(fresh=800, heartbeats=10))
-    broken_off = a_sweep(a_report(fresh=90, heartbeats=5), segments=(), of=8)
+    broken_off = a_sweep(a_report(fresh=90, heartbeats=5), segments=(), total_segments=8)
     known = metrics(broken_off, 10_000)
     assert known["SweepShare"] == 0
     assert {"LiveConnections", "ZombiesHeld", "QuotaUtilization"}.isdisjoint(known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from reaper.core.report import SweepResult
+from reaper.core.report.report import SweepResult
 
 
 class Sink(Protocol):

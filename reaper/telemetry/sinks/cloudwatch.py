@@ -13,15 +13,15 @@ from typing import Any
 import structlog
 from botocore.exceptions import ClientError
 
-from reaper.core.report import SweepResult
+from reaper.core.report.report import SweepResult
 from reaper.telemetry.sinks.metrics import UNITS, metrics
 
 log = structlog.get_logger()
 
-MOST_PER_CALL = 1000
+MAX_METRICS_PER_CALL = 1000
 """Metrics that PutMetricData takes at once (CloudWatch API reference)."""
 
-MOST_UNSENT = 12 * 288
+MAX_UNSENT = 12 * 288
 """A day of sweeps every five minutes; CloudWatch takes what is up to two weeks old."""
 
 
@@ -41,7 +41,7 @@ class CloudWatchSink:
         self._table = table
         self._quota_rps = quota_rps
         self._wall_clock = wall_clock
-        self._unsent: deque[dict[str, Any]] = deque(maxlen=MOST_UNSENT)
+        self._unsent: deque[dict[str, Any]] = deque(maxlen=MAX_UNSENT)
         self._news: queue.SimpleQueue[list[dict[str, Any]] | None] = queue.SimpleQueue()
         self.failures = 0
         """Calls that did not succeed."""
@@ -70,8 +70,8 @@ class CloudWatchSink:
     def _send_all(self) -> None:
         while (news := self._news.get()) is not None:
             self._unsent += news
-            while self._unsent and self._send(list(self._unsent)[:MOST_PER_CALL]):
-                for _ in range(min(MOST_PER_CALL, len(self._unsent))):
+            while self._unsent and self._send(list(self._unsent)[:MAX_METRICS_PER_CALL]):
+                for _ in range(min(MAX_METRICS_PER_CALL, len(self._unsent))):
                     self._unsent.popleft()
 
     def _send(self, some: list[dict[str, Any]]) -> bool:
@@ -82,11 +82,11 @@ class CloudWatchSink:
             self.failures += 1
             is_refused = isinstance(error, ClientError) and _is_about_parameters(error)
             log.warning(
-                "metrics are refused by CloudWatch and dropped"
+                "metrics dropped" if is_refused else "metrics not sent",
+                why=str(error),
+                cure=None
                 if is_refused
-                else "metrics cannot be sent to CloudWatch, and wait for the next sweep: grant"
-                " cloudwatch:PutMetricData if it is denied",
-                error=str(error),
+                else "they wait for the next sweep; grant cloudwatch:PutMetricData if it is denied",
                 failures=self.failures,
                 metrics=len(some),
             )

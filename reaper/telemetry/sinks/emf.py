@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from reaper.core.report import SweepResult
+from reaper.core.report.report import SweepResult
 from reaper.telemetry.sinks.metrics import UNITS, metrics
 
 log = structlog.get_logger()
@@ -55,7 +55,7 @@ class EmfSink:
             sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
             sys.stdout.flush()
         except OSError as error:
-            log.error("metrics cannot be written to stdout", error=str(error))
+            log.error("metrics not written to stdout", why=str(error))
 
     def close(self, timeout_seconds: float) -> None:
         """Nothing waits."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from reaper.core import prices
-from reaper.core.report import SweepResult
+from reaper.core.platform import MESSAGE_DOLLARS
+from reaper.core.report.report import SweepResult
 
 UNITS = {
     "HeartbeatsSent": "Count",
@@ -43,6 +43,6 @@ def metrics(result: SweepResult, quota_rps: float) -> dict[str, float]:
         "SweepSeconds": report.seconds,
         "QuotaUtilization": 100 * report.probe_rps / quota_rps if share else None,
         "BreakerOpen": int(report.hold_reason is not None),
-        "HeartbeatDollars": report.heartbeats * prices.MESSAGE,
+        "HeartbeatDollars": report.heartbeats * MESSAGE_DOLLARS,
     }
     return {name: value for name, value in values.items() if value is not None}

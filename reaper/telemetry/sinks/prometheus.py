@@ -17,9 +17,9 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from reaper.core import prices
-from reaper.core.latency import BOUNDS_SECONDS, Latencies
-from reaper.core.report import SweepResult
+from reaper.core.pacing.latency import BOUNDS_SECONDS, Latencies
+from reaper.core.platform import MESSAGE_DOLLARS
+from reaper.core.report.report import SweepResult
 
 
 class PrometheusSink(Collector):
@@ -75,7 +75,7 @@ class PrometheusSink(Collector):
                 yield from self._of_last_sweep(self._last)
 
     def _totals(self) -> Iterator[Metric]:
-        dollars = self._heartbeats * prices.MESSAGE
+        dollars = self._heartbeats * MESSAGE_DOLLARS
         for name, meaning, value in (
             ("reaper_heartbeats", "POSTs that the gateway took", self._heartbeats),
             ("reaper_checks", "GETs sent", self._checks),
@@ -83,7 +83,9 @@ class PrometheusSink(Collector):
             ("reaper_heartbeat_dollars", "What the heartbeats cost, in US dollars", dollars),
         ):
             yield CounterMetricFamily(name, meaning, value)
-        probes = CounterMetricFamily("reaper_probes", "Rows by their verdict", labels=["outcome"])
+        probes = CounterMetricFamily(
+            "reaper_probes", "Rows by what their answers came to", labels=["outcome"]
+        )
         for outcome, count in self._outcomes.items():
             probes.add_metric([outcome], count)
         yield probes

@@ -56,9 +56,9 @@ function showTiles(status) {
   if (!last) return;
   const report = sweeps[sweeps.length - 1];
   show("live", whole(last.live));
-  const isPart = report.segments.length < report.of;
+  const isPart = report.segments.length < report.total_segments;
   show("live-note", `${whole(report.scanned)} rows`
-    + (isPart ? ` in segments ${report.segments.join(", ")} of 0 to ${report.of - 1}` : ""));
+    + (isPart ? ` in segments ${report.segments.join(", ")} of 0 to ${report.total_segments - 1}` : ""));
   show("zombies", whole(last.zombies));
   show("zombies-note", `${whole(report.evicted)} evicted, ${whole(report.held)} held, `
     + `${whole(report.failed)} failed`);

@@ -8,15 +8,16 @@ from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from waitress.server import TcpWSGIServer
+from waitress.wasyncore import dispatcher
 
 THREADS = 2
-MOST_CONNECTIONS = 50
-MOST_HEADER_BYTES = 8192
-LONGEST_CONNECTION_SECONDS = 15.0
+MAX_CONNECTIONS = 50
+MAX_HEADER_BYTES = 8192
+MAX_CONNECTION_SECONDS = 15.0
 """From its opening to its end, whatever the client does; a request takes milliseconds."""
 
 
-LONGEST_CLOSE_SECONDS = 1.0
+MAX_CLOSE_SECONDS = 1.0
 
 
 class Page(NamedTuple):
@@ -35,7 +36,7 @@ class HttpServer:
         self,
         address: tuple[str, int],
         pages: Mapping[str, Callable[[], Page]],
-        longest_connection_seconds: float = LONGEST_CONNECTION_SECONDS,
+        longest_connection_seconds: float = MAX_CONNECTION_SECONDS,
     ) -> None:
         """Raises OSError when the address cannot be bound, ValueError when it is none."""
         host, port = address
@@ -43,9 +44,9 @@ class HttpServer:
             _application(pages),
             listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             threads=THREADS,
-            connection_limit=MOST_CONNECTIONS,
-            max_request_header_size=MOST_HEADER_BYTES,
-            max_request_body_size=MOST_HEADER_BYTES,
+            connection_limit=MAX_CONNECTIONS,
+            max_request_header_size=MAX_HEADER_BYTES,
+            max_request_body_size=MAX_HEADER_BYTES,
             channel_timeout=longest_connection_seconds,
             cleanup_interval=1,
             ident=None,
@@ -59,15 +60,16 @@ class HttpServer:
         return int(self._server.effective_port)
 
     def close(self) -> None:
-        """Listen no more. Done by the server's own thread, which may be waiting on the socket."""
-        closed = threading.Event()
+        """Listen no more, and let requests that are being answered come to their end.
 
-        def close() -> None:
-            self._server.close()
-            closed.set()
-
-        self._server.trigger.pull_trigger(close)
-        closed.wait(LONGEST_CLOSE_SECONDS)
+        Waitress would close the pipe by which its workers wake it while they may still do so. So
+        the workers end first, and each socket is closed by the thread that waits on it.
+        """
+        server = self._server
+        server.trigger.pull_trigger(server.stop_listening)
+        server.task_dispatcher.shutdown(timeout=MAX_CLOSE_SECONDS)
+        if not server.task_dispatcher.threads:
+            server.trigger.pull_trigger(server.trigger.close)
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
@@ -76,6 +78,9 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         for channel in self.active_channels.values():
             if channel.creation_time < now - self.adj.channel_timeout:
                 channel.will_close = True
+
+    def stop_listening(self) -> None:
+        dispatcher.close(self)
 
 
 def _application(pages: Mapping[str, Callable[[], Page]]) -> Any:

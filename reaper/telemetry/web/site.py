@@ -10,7 +10,7 @@ from collections.abc import Callable
 from hashlib import sha256
 from http import HTTPStatus
 from importlib.resources import files
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from reaper.telemetry.health import Health
 from reaper.telemetry.web.server import Page
@@ -19,7 +19,6 @@ from reaper.telemetry.web.status import Status
 REMEMBERED_SECONDS = 0.5
 
 
-@runtime_checkable
 class Exposition(Protocol):
     """A sink that is asked for its metrics, instead of sending them."""
 

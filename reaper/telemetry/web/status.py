@@ -1,4 +1,4 @@
-"""The answers to an operator's questions, as /status.json gives them."""
+"""What an operator wants to know, as /status.json tells it."""
 
 from __future__ import annotations
 
@@ -6,27 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from reaper.core import prices
-from reaper.core.breaker import HoldReason
+from reaper.core.platform import MESSAGE_DOLLARS
 from reaper.telemetry.health import Health
 from reaper.telemetry.history import History, PastSweep
 
 MONTH_SECONDS = 30 * 86_400.0
-
-WHY_HELD = {
-    HoldReason.UNPROVEN_ENDPOINT: "no connection answered 200, or the ids are not API Gateway's, so"
-    " nothing proves that the endpoint is this table's: compare REAPER_API_ENDPOINT with your API",
-    HoldReason.TOO_MANY_GONE: "zombies are REAPER_MAX_GONE_FRACTION of the answers or more: right"
-    " after an outage they may be real, else the endpoint may be another API's",
-    HoldReason.TOO_MANY_UNKNOWN: "too many answers were inconclusive: the gateway is throttled,"
-    " slow or out of reach",
-    HoldReason.DENIED: "the gateway refuses the reaper: 'reaper check' names the permission that is"
-    " missing",
-    HoldReason.AGE_CONTRADICTED: "what is held would go by age, but living connections are older"
-    " than the gateway says, so REAPER_CONNECTED_AT_ATTRIBUTE is not when they connected",
-    HoldReason.SHARED_TABLE: "more rows were born than clients connected to this API, so another"
-    " API writes into the same table: give rows their endpoint",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +64,7 @@ class Status:
             "slowdowns": past.details.slowdowns,
             "quota_utilization": report.probe_rps / self._setup.quota_rps,
             "breaker_open": report.hold_reason is not None,
-            "why_held": WHY_HELD[report.hold_reason] if report.hold_reason else None,
+            "why_held": past.details.why_held,
         }
 
     def _heartbeat_dollars(self, now: float) -> float | None:
@@ -90,13 +74,13 @@ class Status:
         if not shares:
             return None
         per_sweep = sum(past.report.heartbeats for past in sweeps) / shares
-        return per_sweep * MONTH_SECONDS / self._setup.interval_seconds * prices.MESSAGE
+        return per_sweep * MONTH_SECONDS / self._setup.interval_seconds * MESSAGE_DOLLARS
 
 
 def _sweep(past: PastSweep) -> dict[str, Any]:
     return {
         "ended_at": past.ended_at,
         "segments": past.details.segments,
-        "of": past.details.of,
+        "total_segments": past.details.total_segments,
         **past.report.to_dict(),
     }

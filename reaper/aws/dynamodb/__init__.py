@@ -1,0 +1,1 @@
+"""The table: described, scanned, read, and changed on condition."""

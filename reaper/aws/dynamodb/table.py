@@ -1,0 +1,243 @@
+"""A DynamoDB table: what it looks like, what it holds, and its errors in words that help.
+
+This works below pynamodb's models, on items in wire form: a model would have to know every
+attribute's type beforehand, and would lose those that it does not know.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
+
+from reaper.aws.dynamodb.calls import Calls
+from reaper.aws.dynamodb.conditions import ConditionFailed
+from reaper.aws.dynamodb.wire import PlainConnection, read_batch
+from reaper.aws.service_errors import error_response
+from reaper.aws.transport.http import HttpClient
+from reaper.core.errors import TableAccessDenied, TableError, TableUnfit
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.items import Item, identity
+from reaper.core.rows.shape import TableFacts
+
+MAX_CONNECTIONS = 32
+"""Scan segments, and those removals that botocore does, share them."""
+
+READ_TIMEOUT_SECONDS = 10
+
+READ_BATCH = 100
+"""The most keys that one BatchGetItem takes."""
+
+_PERMISSIONS = {"TransactWriteItems": "ConditionCheckItem and dynamodb:DeleteItem"}
+"""Where an operation's permission does not have its name."""
+
+
+class DynamoTable:
+    """A table, or one of its indexes."""
+
+    def __init__(
+        self, name: str, index: str | None, region: str | None, client: HttpClient
+    ) -> None:
+        """``client`` signs for DynamoDB. It is for what botocore would be too slow for."""
+        self.name = name
+        self.index = index
+        self.region = region
+        self._connection = PlainConnection(
+            region=region,
+            connect_timeout_seconds=5,
+            read_timeout_seconds=READ_TIMEOUT_SECONDS,
+            max_retry_attempts=4,
+            max_pool_connections=MAX_CONNECTIONS,
+        )
+        self._client = client
+        self._description: dict[str, Any] = {}
+        self.key_names: tuple[str, ...] = ()
+        """Hash key, then range key if there is one; known once the table is described."""
+
+    def close(self) -> None:
+        self._client.close()
+
+    def describe(self) -> TableFacts:
+        """Ask what it is like. Raises TableError if there is no such table or index."""
+        with self.explained("DescribeTable"):
+            self._description = self._connection.describe_table(self.name)
+        schema = sorted(self._description["KeySchema"], key=lambda key: key["KeyType"])
+        self.key_names = tuple(key["AttributeName"] for key in schema)
+        if self.index is not None and self.index not in self.index_names:
+            known = ", ".join(self.index_names) or "none"
+            raise TableUnfit(
+                f"table {self.name} has no index {self.index}: correct REAPER_TABLE_INDEX"
+                f" (there are: {known})"
+            )
+        return self.facts
+
+    @property
+    def facts(self) -> TableFacts:
+        """What it is like, as it was described last."""
+        return TableFacts(self.name, self.key_names, self.partition_key, self.projected)
+
+    @cached_property
+    def _calls(self) -> Calls:
+        return Calls(self._client, self._endpoint, self._error)
+
+    @property
+    def _endpoint(self) -> Endpoint:
+        """Where DynamoDB answers, by botocore's rules."""
+        meta = self._connection.client.meta
+        url = urlsplit(meta.endpoint_url)
+        port = url.port or {"https": 443, "http": 80}[url.scheme]
+        path = url.path.rstrip("/")
+        return Endpoint(url.scheme, url.hostname or "", port, path, meta.region_name, None, None)
+
+    @property
+    def arn(self) -> str:
+        return str(self._description["TableArn"])
+
+    @property
+    def index_names(self) -> list[str]:
+        return [index["IndexName"] for index in self._indexes]
+
+    @property
+    def _indexes(self) -> list[dict[str, Any]]:
+        return [
+            *self._description.get("GlobalSecondaryIndexes", []),
+            *self._description.get("LocalSecondaryIndexes", []),
+        ]
+
+    @property
+    def _index(self) -> dict[str, Any]:
+        (index,) = (one for one in self._indexes if one["IndexName"] == self.index)
+        return index
+
+    @property
+    def projected(self) -> frozenset[str] | None:
+        """The attributes that the scanned index holds; None where it holds them all."""
+        if self.index is None:
+            return None
+        projection = self._index["Projection"]
+        if projection["ProjectionType"] == "ALL":
+            return None
+        keys = (key["AttributeName"] for key in self._index["KeySchema"])
+        return frozenset((*self.key_names, *keys, *projection.get("NonKeyAttributes", ())))
+
+    @property
+    def partition_key(self) -> str:
+        """By which rows are placed in what is scanned: the table, or its index."""
+        schema = (self._description if self.index is None else self._index)["KeySchema"]
+        (name,) = (key["AttributeName"] for key in schema if key["KeyType"] == "HASH")
+        return str(name)
+
+    @property
+    def row_estimate(self) -> int:
+        """DynamoDB's own count, up to six hours old."""
+        return int(self._description.get("ItemCount", 0))
+
+    def read(self, keys: Sequence[Item]) -> list[Item]:
+        """The whole rows with these keys as they are now; those that are gone are left out."""
+        items: list[Item] = []
+        # A scan may show a row twice that moves meanwhile; a batch may not name a key twice.
+        wanted = list({identity(key): key for key in keys}.values())
+        pause_seconds = 0.0
+        while wanted:
+            time.sleep(pause_seconds)
+            pause_seconds = min(2.0, 2 * pause_seconds + 0.1)
+            chunks = [wanted[n : n + READ_BATCH] for n in range(0, len(wanted), READ_BATCH)]
+            wanted = []
+            for result in self._calls.make("BatchGetItem", [self._batch(keys) for keys in chunks]):
+                if isinstance(result, Exception):
+                    raise result
+                batch = read_batch(result, self.name)
+                items += batch.items
+                wanted += batch.unprocessed_keys
+        return items
+
+    def _batch(self, keys: list[Item]) -> dict[str, Any]:
+        return {"RequestItems": {self.name: {"Keys": keys, "ConsistentRead": True}}}
+
+    def read_partition(self, key: Item) -> list[Item]:
+        """Every whole row that shares the partition key of ``key``."""
+        items: list[Item] = []
+        start_key: Item | None = None
+        while True:
+            with self.explained("Query"):
+                data = self._connection.query(
+                    self.name,
+                    self.key_values(key)[0],
+                    exclusive_start_key=cast(Any, start_key),
+                    consistent_read=True,
+                )
+            items += data["Items"]
+            start_key = data.get("LastEvaluatedKey")
+            if start_key is None:
+                return items
+
+    def impossible_key(self) -> Item:
+        """A well-formed key that no row has."""
+        types = {
+            definition["AttributeName"]: definition["AttributeType"]
+            for definition in self._description["AttributeDefinitions"]
+        }
+        nobody: dict[str, Any] = {"S": "reaper-check-nobody", "N": "-9.87e99", "B": b"\0reaper"}
+        return {name: {types[name]: nobody[types[name]]} for name in self.key_names}
+
+    def key_of(self, item: Item) -> Item:
+        """The primary key of a row."""
+        return {name: item[name] for name in self.key_names}
+
+    def key_values(self, key: Item) -> tuple[Any, Any]:
+        """Hash and range value; None where there is no range key."""
+        hash_value, *range_value = (next(iter(key[name].values())) for name in self.key_names)
+        return hash_value, range_value[0] if range_value else None
+
+    @contextmanager
+    def explained(self, operation: str) -> Iterator[None]:
+        """Raises TableError in place of whatever pynamodb or botocore raise, or ConditionFailed."""
+        try:
+            yield
+        except TableDoesNotExist:
+            raise self._no_such_table() from None
+        except PynamoDBException as error:
+            raise self._explain(operation, error.cause or error) from None
+        except (BotoCoreError, ClientError) as error:
+            raise self._explain(operation, error) from None
+
+    def _explain(self, operation: str, error: Exception) -> Exception:
+        answer = error_response(error)
+        code = answer.get("Code", "")
+        if code == "ConditionalCheckFailedException" or (
+            code == "TransactionCanceledException" and _is_condition_failed(error)
+        ):
+            return ConditionFailed()
+        return self._error(operation, code, answer.get("Message", "") if code else str(error))
+
+    def _error(self, operation: str, code: str, message: str) -> TableError:
+        """What DynamoDB answered, with the cure; ``code`` is empty where no answer came."""
+        match code:
+            case "AccessDeniedException":
+                permission = _PERMISSIONS.get(operation, operation)
+                return TableAccessDenied(
+                    f"dynamodb:{permission} on table {self.name} is not granted to these"
+                    " credentials: add it to the role's policy"
+                )
+            case "ResourceNotFoundException":
+                return self._no_such_table()
+            case _:
+                why = ": ".join(part for part in (code, message) if part)
+                return TableError(f"{operation} on table {self.name} failed: {why}")
+
+    def _no_such_table(self) -> TableError:
+        return TableError(
+            f"there is no table {self.name} in Region {self.region}: correct REAPER_TABLE_NAME,"
+            " or AWS_REGION if the table is in another Region"
+        )
+
+
+def _is_condition_failed(error: Exception) -> bool:
+    reasons = getattr(error, "cancellation_reasons", [])  # pynamodb's own, on botocore's error
+    return any(reason and reason.code == "ConditionalCheckFailed" for reason in reasons)

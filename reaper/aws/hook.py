@@ -1,0 +1,50 @@
+"""What on-evict hooks have in common: the application hears of a connection before its row goes.
+
+At least once: whoever is told and then keeps us from evicting, or dies in between, is told again
+by a later sweep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from reaper.aws.service_errors import error_response
+from reaper.core.errors import HookAccessDenied, HookError
+from reaper.core.iam import partition
+from reaper.core.model import Zombie
+
+
+class Hook(Protocol):
+    """Told of zombies, at most ``HOOK_BATCH``; returns for each what went wrong, or None."""
+
+    permission: str
+    name: str
+    """As the operator gave it."""
+    arn: str
+    """What its permission is granted on."""
+
+    def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]: ...
+    def try_out(self) -> None: ...
+
+
+def explain(error: Exception, hook: Hook, variable: str, permission: str = "") -> HookError:
+    permission = permission or hook.permission
+    what, answer = f"{permission} on {hook.name}", error_response(error)
+    match answer.get("Code"):
+        case "AccessDeniedException" | "AccessDenied":
+            return HookAccessDenied(f"{what} is not granted to these credentials", permission)
+        case "ResourceNotFoundException":
+            return HookError(f"there is no {hook.arn}: correct {variable}")
+        case None:
+            return HookError(f"{what} failed: {error}")
+        case code:
+            return HookError(f"{what} failed: {code}: {answer.get('Message', '')}")
+
+
+def arn_of(name: str, rest: str, region: str) -> str:
+    return name if name.startswith("arn:") else f"arn:{partition(region)}:{rest}"
+
+
+def region_of_arn(name: str) -> str | None:
+    return name.split(":")[3] if name.startswith("arn:") and name.count(":") >= 5 else None

@@ -1,0 +1,1 @@
+"""Signed HTTP: connections, signatures, trust and proxies."""

@@ -1,0 +1,210 @@
+"""`reaper restore`: puts evicted rows back from the audit log, never over a newer one."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import structlog
+
+from reaper.aws.dynamodb.connections import ConnectionsTable
+from reaper.aws.dynamodb.table import READ_BATCH
+from reaper.commands.exit_codes import DONE, FAILED, fail
+from reaper.commands.prepare import prepare
+from reaper.core.audit import EVICT, AuditLine, parse_line
+from reaper.core.errors import TableAccessDenied, TableError
+from reaper.core.model import Change
+from reaper.core.rows.items import Identity, Item, attribute, identity
+from reaper.core.sweep_rules import EvictAction
+from reaper.wiring import make_access, make_table
+
+log = structlog.get_logger()
+
+PUT_BACK_AT_ONCE = 16
+
+
+class Fate(StrEnum):
+    """What becomes of a line of the audit log."""
+
+    RESTORED = "put back"
+    NEWER = "left alone: a row, or another connection's id, is there by now"
+    NO_ROW = "left alone: the row or map that the id was cleared from is gone by now"
+    FAILED = "failed"
+    OTHER_TABLE = "passed over: of another table"
+    OTHER_KEYS = "passed over: the table has other keys by now"
+    UNREADABLE = "passed over: a torn or damaged line"
+
+
+class _Place(NamedTuple):
+    """Where in the file a line is: so much can be remembered of every one of them."""
+
+    number: int
+    offset: int
+
+
+def add_to(subparsers: Any) -> None:
+    command = subparsers.add_parser(
+        "restore",
+        help="put evicted rows back from the audit log",
+        description="Puts back every row of REAPER_TABLE_NAME whose last line in the file says that"
+        " it was evicted, unless a row with its key is there by now: a newer one is never"
+        " overwritten, and to run it twice does no harm. Stop the daemon before, or its next sweep"
+        " evicts the same zombies again. It needs DescribeTable, BatchGetItem and PutItem (after"
+        " REAPER_EVICT_ACTION=clear: UpdateItem). Exit code 1 if nothing in the file was of use.",
+    )
+    command.add_argument("audit_file", metavar="AUDIT_FILE", help="what REAPER_AUDIT_LOG wrote")
+    command.add_argument("--dry-run", action="store_true", help="only say what would be put back")
+    command.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    settings, session = prepare()
+    if arguments.dry_run:
+        settings = replace(settings, dry_run=True)
+    path = Path(arguments.audit_file)
+    with closing(make_table(settings, make_access(settings, session))) as table:
+        try:
+            fates = restore(path, table, dry_run=settings.dry_run)
+        except OSError as error:
+            return fail(f"the audit file cannot be read: {error}")
+    if settings.dry_run:
+        print("dry run (--dry-run or REAPER_DRY_RUN): nothing was written; this would be done:")
+    for fate, count in fates.items():
+        print(f"{count} {fate.value}")
+    if fates[Fate.FAILED]:
+        return FAILED
+    if not fates:
+        return fail(f"{path} holds no line of an eviction: is it what REAPER_AUDIT_LOG names?")
+    if fates[Fate.OTHER_TABLE]:
+        print(f"only rows of {settings.table_name} are put back: see REAPER_TABLE_NAME")
+    is_of_use = fates[Fate.RESTORED] + fates[Fate.NEWER] + fates[Fate.NO_ROW]
+    return DONE if is_of_use else FAILED
+
+
+def restore(path: Path, table: ConnectionsTable, *, dry_run: bool) -> Counter[Fate]:
+    """Put back each row whose last line says that it was evicted. Counts rows, or lines.
+
+    In a dry run nothing is written, and ``restored`` is what would be. Raises OSError when the
+    file cannot be read, TableError when the table cannot be used at all.
+    """
+    table.describe()
+    fates: Counter[Fate] = Counter()
+    with path.open("rb") as file, ThreadPoolExecutor(PUT_BACK_AT_ONCE) as pool:
+        evicted = iter(_last_evictions(_lines(file, fates), table, fates))
+        while places := list(itertools.islice(evicted, READ_BATCH)):
+            lines = [_line_at(file, place) for place in places]
+            results = _what_would_be(table, lines)
+            if not dry_run:
+                _put_back_all(table, lines, results, pool)
+            for place, line, fate in zip(places, lines, results, strict=True):
+                fates[fate] += 1
+                log.info(fate.value, line=place.number, key=line.key, dry_run=dry_run)
+    return fates
+
+
+def _lines(file: BinaryIO, fates: Counter[Fate]) -> Iterator[tuple[_Place, AuditLine]]:
+    """The lines that are ours. Others, such as metrics on the same stream, are passed over."""
+    offset = 0
+    for number, raw in enumerate(file, start=1):
+        place, offset = _Place(number, offset), offset + len(raw)
+        if not raw.strip():
+            continue
+        try:
+            line = parse_line(raw.decode())
+        except ValueError as error:
+            fates[Fate.UNREADABLE] += 1
+            log.warning("audit line not readable", line=number, why=str(error))
+            continue
+        if line is not None:
+            yield place, line
+
+
+def _last_evictions(
+    lines: Iterable[tuple[_Place, AuditLine]], table: ConnectionsTable, fates: Counter[Fate]
+) -> list[_Place]:
+    """Where each row's last line is, if that says that the row was evicted."""
+    evicted: dict[Identity, _Place] = {}
+    for place, line in lines:
+        key = identity(line.key)
+        if line.table != table.name:
+            fates[Fate.OTHER_TABLE] += 1
+        elif set(line.key) != set(table.key_names):
+            fates[Fate.OTHER_KEYS] += 1
+        elif line.says == EVICT:
+            evicted[key] = place
+        else:
+            evicted.pop(key, None)
+    return list(evicted.values())
+
+
+def _line_at(file: BinaryIO, place: _Place) -> AuditLine:
+    file.seek(place.offset)
+    line = parse_line(file.readline().decode())
+    assert line is not None, "it was one a moment ago"
+    return line
+
+
+def _put_back_all(
+    table: ConnectionsTable,
+    lines: Sequence[AuditLine],
+    fates: list[Fate],
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Write the rows that nothing stands in the way of, and say in ``fates`` what came of them.
+
+    Reads stay on this thread: they share one client.
+    """
+    free = [n for n, fate in enumerate(fates) if fate is Fate.RESTORED]
+    written = pool.map(partial(_put_back, table), [lines[n] for n in free])
+    for n, fate in zip(free, written, strict=True):
+        fates[n] = fate
+    refused = [n for n in free if fates[n] is Fate.NEWER]
+    for n, fate in zip(refused, _what_would_be(table, [lines[n] for n in refused]), strict=True):
+        fates[n] = Fate.NEWER if fate is Fate.RESTORED else fate
+
+
+def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
+    """Raises TableAccessDenied, which holds for all the others too."""
+    try:
+        if line.action is not EvictAction.CLEAR:
+            change = table.put_back(line.item)
+        else:
+            value = attribute(line.item, line.cleared) or {}
+            change = table.put_back_attribute(line.key, line.cleared, value)
+        return Fate.RESTORED if change is Change.DONE else Fate.NEWER
+    except TableAccessDenied:
+        raise
+    except TableError as error:
+        log.error("row not put back", why=str(error))
+        return Fate.FAILED
+
+
+def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[Fate]:
+    """What stands in the way of each, if anything does. Raises TableAccessDenied."""
+    try:
+        items = table.read([line.key for line in lines])
+    except TableAccessDenied:
+        raise
+    except TableError as error:
+        log.error("rows not readable", why=str(error))
+        return [Fate.FAILED] * len(lines)
+    found = {identity(table.key_of(item)): item for item in items}
+    return [_fate(line, found.get(identity(line.key))) for line in lines]
+
+
+def _fate(line: AuditLine, item: Item | None) -> Fate:
+    if line.action is not EvictAction.CLEAR:
+        return Fate.RESTORED if item is None else Fate.NEWER
+    map_of_id = line.cleared[:-1]
+    if item is None or (map_of_id and "M" not in (attribute(item, map_of_id) or {})):
+        return Fate.NO_ROW
+    return Fate.RESTORED if attribute(item, line.cleared) is None else Fate.NEWER

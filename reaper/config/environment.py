@@ -1,0 +1,143 @@
+"""The environment, read once: into Settings, or into a list of everything that is wrong with it."""
+
+from __future__ import annotations
+
+import os
+import reprlib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any, cast
+
+from environs import Env, EnvValidationError, ValidationError
+
+from reaper.config.parsers import Variable
+from reaper.config.settings import PREFIX, Settings, variables
+from reaper.core.platform import IDLE_TIMEOUT_SECONDS
+from reaper.core.rows.endpoint import parse_endpoint
+from reaper.core.sweep_rules import EvictAction, EvictScope
+from reaper.core.triage import HeartbeatMode
+
+
+class SettingsError(Exception):
+    """Every fault of the environment at once: variable name -> what is wrong and what cures it."""
+
+    def __init__(self, faults: Mapping[str, list[str]]) -> None:
+        self.faults = dict(faults)
+        super().__init__("; ".join(f"{name} {' and '.join(why)}" for name, why in faults.items()))
+
+
+def load_settings(
+    region: str | None, stand_ins: Mapping[str, str] = MappingProxyType({})
+) -> Settings:
+    """Read the environment. ``region`` is the one that AWS's own configuration names, if any.
+
+    ``stand_ins`` are values, by variable, for what is not set. Raises SettingsError with every
+    fault at once.
+    """
+    env = Env(eager=False)
+    env.add_parser("variable", _read)
+    values = {
+        one.name: env.variable(name, stand_ins.get(name, variable.default), variable=variable)
+        for one, (name, variable) in zip(fields(Settings), variables().items(), strict=True)
+    }
+    faults: dict[str, list[str]] = {}
+    try:
+        env.seal()
+    except EnvValidationError as error:
+        faults.update(cast("dict[str, list[str]]", error.error_messages))
+    for name, why in _contradictions(values, region):
+        faults.setdefault(name, []).append(why)
+    if faults:
+        raise SettingsError(faults)
+    return Settings(**values)
+
+
+def _read(given: str, variable: Variable) -> Any:
+    value = given.strip() or ("" if variable.may_be_emptied else variable.default)
+    if not value:
+        if variable.required:
+            raise ValidationError(f"is required: {variable.meaning}")
+        return variable.absent
+    try:
+        return variable.parse(value)
+    except ValueError as error:
+        raise ValidationError(f"{error} (it is {reprlib.repr(value)})") from None
+
+
+def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[tuple[str, str]]:
+    """What is wrong although each variable by itself can be read."""
+    endpoint = values["api_endpoint"]
+    if endpoint:
+        try:
+            parse_endpoint(endpoint, region)
+        except ValueError as error:
+            yield f"{PREFIX}API_ENDPOINT", f"{error} (it is {endpoint!r})"
+    elif not values["endpoint_attribute"]:
+        yield (
+            f"{PREFIX}API_ENDPOINT",
+            "is required, unless REAPER_ENDPOINT_ATTRIBUTE says where rows carry it:"
+            " https://{api}.execute-api.{region}.amazonaws.com/{stage}",
+        )
+    elif not region:
+        yield "AWS_REGION", "is required where REAPER_API_ENDPOINT does not name the Region"
+    yield from _heartbeat_contradictions(values)
+    yield from _metrics_contradictions(values)
+    yield from _eviction_contradictions(values)
+    for name in sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")):
+        url = os.environ[name]
+        if url and not url.startswith(("http://", "https://")):
+            yield name, f"must be a URL, such as http://localhost:4566 (it is {url!r})"
+
+
+def _heartbeat_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    heartbeat = values["heartbeat_interval_seconds"]
+    if (
+        heartbeat is not None
+        and heartbeat >= IDLE_TIMEOUT_SECONDS
+        and values["heartbeat_mode"] is not HeartbeatMode.OFF
+    ):
+        yield (
+            f"{PREFIX}HEARTBEAT_INTERVAL_SECONDS",
+            f"must be below {IDLE_TIMEOUT_SECONDS}, the silence after which API Gateway closes a"
+            f" socket; or set REAPER_HEARTBEAT_MODE=off (it is {heartbeat:g})",
+        )
+    if values["max_heartbeat_ratio"] and values["message_source"] == "none":
+        yield (
+            f"{PREFIX}MAX_HEARTBEAT_RATIO",
+            "is a limit in heartbeats per message, and REAPER_MESSAGE_SOURCE=none counts no"
+            " messages: set it to cloudwatch or attribute",
+        )
+    if values["pong_timeout_seconds"] and values["heartbeat_mode"] is HeartbeatMode.OFF:
+        yield (
+            f"{PREFIX}PONG_TIMEOUT_SECONDS",
+            "expects answers to heartbeats, of which REAPER_HEARTBEAT_MODE=off sends none",
+        )
+
+
+def _metrics_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    sinks = values["metrics"] or ()
+    if "none" in sinks and len(sinks) > 1:
+        yield f"{PREFIX}METRICS", "is none and something else: which is meant?"
+    if "prometheus" in sinks and values["http_bind"] is None:
+        yield (
+            f"{PREFIX}METRICS",
+            "is prometheus, which fetches /metrics, and REAPER_HTTP_BIND is empty: set it",
+        )
+
+
+def _eviction_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    has_hook = values["on_evict_lambda"] or values["on_evict_event_bus"]
+    if values["evict_action"] is EvictAction.HOOK and not has_hook:
+        yield (
+            f"{PREFIX}EVICT_ACTION",
+            "is hook, but there is none: set REAPER_ON_EVICT_LAMBDA or REAPER_ON_EVICT_EVENT_BUS",
+        )
+    if (
+        values["evict_scope"] is EvictScope.PARTITION
+        and values["evict_action"] is not EvictAction.DELETE
+    ):
+        yield (
+            f"{PREFIX}EVICT_SCOPE",
+            "is partition, whose rows can only be deleted: set REAPER_EVICT_ACTION=delete",
+        )

@@ -1,0 +1,1 @@
+"""What answers prove: of one id, and of the endpoint that gives them."""

@@ -1,0 +1,89 @@
+"""Why evictions are held, what to look at, and what ends it, in words for an operator."""
+
+from __future__ import annotations
+
+from reaper.core.evidence.breaker import BreakerLimits, Findings, HoldReason
+
+
+def explain(reason: HoldReason, findings: Findings, limits: BreakerLimits) -> str:
+    """The numbers that led to a hold, and its cure, in one sentence."""
+    counts = findings.counts
+    match reason:
+        case HoldReason.UNPROVEN_ENDPOINT:
+            return _explain_unproven(findings)
+        case HoldReason.TOO_MANY_GONE:
+            return _explain_too_many_gone(findings, limits)
+        case HoldReason.TOO_MANY_UNKNOWN:
+            return (
+                f"{counts.unknown} of {_decided(findings)} answers were neither 200 nor 410"
+                f" ({counts.throttled} throttled, {counts.denied} denied, {counts.rejected} ids"
+                " rejected), which is REAPER_MAX_UNKNOWN_FRACTION="
+                f"{limits.max_unknown_fraction:g} or more: the log line 'inconclusive answers' says"
+                " what they were"
+            )
+        case HoldReason.DENIED:
+            return (
+                f"{counts.denied} of {_decided(findings)} answers were 403: the stage in"
+                " REAPER_API_ENDPOINT is wrong, or execute-api:ManageConnections is not granted"
+                " for GET and POST on @connections/*"
+            )
+        case HoldReason.AGE_CONTRADICTED:
+            return (
+                "the rows that are held are older than any socket by REAPER_CONNECTED_AT_ATTRIBUTE,"
+                " which would let them go, but so are living ones by the gateway's account:"
+                " name the attribute that holds the time of connection, or mend how it is read"
+                " with REAPER_TIME_ZONE or REAPER_CONNECTED_AT_OFFSET_SECONDS ('reaper check' says"
+                " by how much it is off)"
+            )
+        case HoldReason.SHARED_TABLE:
+            return (
+                "more rows were born in this table than clients connected to this API by"
+                " CloudWatch's ConnectCount, so another API writes into it too: give rows their"
+                " endpoint (REAPER_ENDPOINT_ATTRIBUTE) or each API its own table"
+            )
+
+
+def what_ends_it(max_connection_age_seconds: float) -> str:
+    """How a hold ends if nobody does anything about it."""
+    if not max_connection_age_seconds:
+        return "REAPER_MAX_CONNECTION_AGE_SECONDS=0, so nothing ends this hold but its cure"
+    hours, minutes = divmod(round(max_connection_age_seconds / 60), 60)
+    return (
+        "if nothing is done, 'reaper run' lets each row go that still answers 410"
+        f" {hours} h {minutes} min after it first did: no socket lives so long"
+    )
+
+
+def _decided(findings: Findings) -> int:
+    counts = findings.counts
+    return counts.alive + counts.harvest.dead + counts.unknown
+
+
+def _explain_unproven(findings: Findings) -> str:
+    counts = findings.counts
+    if counts.has_ids_of_one_case:
+        return (
+            f"{counts.ids_of_one_case} of {counts.ids} ids have letters of one case only, and API"
+            " Gateway's have both: something has changed them, so they answer 410 whoever lives."
+            " Name the attribute with the true id in REAPER_CONNECTION_ID_ATTRIBUTE"
+        )
+    return (
+        f"{counts.gone} rows answered 410 and nobody answered 200 meanwhile, so the endpoint may be"
+        " another API's, or out of its mind for a while: compare REAPER_API_ENDPOINT with your API"
+    )
+
+
+def _explain_too_many_gone(findings: Findings, limits: BreakerLimits) -> str:
+    dead, answered = max(findings.harvests, key=lambda one: one.dead / max(1, one.answered))
+    panel = findings.panel
+    asked_again = (
+        f", and {panel.dead} of {panel.answered} that were alive a moment ago answer 410 now"
+        if panel and panel.dead
+        else ""
+    )
+    return (
+        f"{dead} of {answered} answering rows look like zombies{asked_again};"
+        f" REAPER_MAX_GONE_FRACTION={limits.max_gone_fraction:g} of them or more are held: right"
+        " after an outage, or at the first run, they may be real; else another API's rows may share"
+        " this table, or the gateway may be wrong for a while"
+    )

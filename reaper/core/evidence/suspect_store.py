@@ -1,0 +1,41 @@
+"""The suspects that a process remembers from sweep to sweep."""
+
+from __future__ import annotations
+
+from reaper.core.evidence.evidence_rule import Suspect
+from reaper.core.rows.endpoint import Endpoint
+
+MAX_SUSPECTS = 100_000
+"""Some 200 bytes each. More are asked again in every sweep until there is room for them."""
+
+Key = tuple[Endpoint, str]
+"""An id, and whose."""
+
+
+class SuspectStore:
+    """Ids that answered 410, in bounded memory."""
+
+    def __init__(self) -> None:
+        self._suspects: dict[Key, Suspect] = {}
+
+    def __len__(self) -> int:
+        return len(self._suspects)
+
+    def get(self, key: Key) -> Suspect | None:
+        return self._suspects.get(key)
+
+    def remember(self, key: Key, suspect: Suspect) -> bool:
+        """Whether there was room for it."""
+        if len(self._suspects) >= MAX_SUSPECTS:
+            return False
+        self._suspects[key] = suspect
+        return True
+
+    def forget(self, key: Key) -> None:
+        self._suspects.pop(key, None)
+
+    def forget_unasked_since(self, moment: float) -> None:
+        """Those whose rows are gone, or show signs of life; none of them answered 200."""
+        unasked = [key for key, one in self._suspects.items() if one.last_410_at < moment]
+        for key in unasked:
+            del self._suspects[key]

@@ -1,0 +1,1 @@
+"""How fast to ask, and how many requests to have in flight."""

@@ -1,0 +1,1 @@
+"""What a population of connections will need and cost."""

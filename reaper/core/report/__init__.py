@@ -1,0 +1,1 @@
+"""What a sweep found and did, and what is to be told of it."""

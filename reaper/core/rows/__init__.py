@@ -1,0 +1,1 @@
+"""From a DynamoDB item to a connection row."""

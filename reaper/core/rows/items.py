@@ -1,0 +1,86 @@
+"""DynamoDB items in wire form: what they hold, and where in it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from functools import partial
+from operator import methodcaller
+from typing import Any
+
+AttributeValue = dict[str, Any]
+"""A DynamoDB attribute in wire form, such as ``{"S": "abc="}``; binary ones hold bytes."""
+
+Item = dict[str, AttributeValue]
+"""A DynamoDB item in wire form."""
+
+AttributePath = tuple[str, ...]
+"""An attribute's name, or the names that lead through maps to it."""
+
+Identity = tuple[tuple[str, str, str | bytes], ...]
+"""A primary key as a value that can be looked up: name, type and value of each part."""
+
+Getter = Callable[[Item], AttributeValue | None]
+
+
+def attribute_path(name: str) -> AttributePath:
+    """``data.endpoint`` leads through a map; names may hold hyphens. Raises ValueError."""
+    path = tuple(name.strip().split("."))
+    if not all(path):
+        raise ValueError("must be an attribute name, or names joined by single dots")
+    return path
+
+
+def attribute(item: Item, path: AttributePath) -> AttributeValue | None:
+    """The value at ``path``, or None where any step of it is absent."""
+    value: AttributeValue | None = item.get(path[0])
+    for name in path[1:]:
+        value = value["M"].get(name) if value is not None and "M" in value else None
+    return value
+
+
+def identity(key: Item) -> Identity:
+    """What tells a row from all others of its table, from its primary key."""
+    return tuple(
+        sorted((name, kind, value) for name, held in key.items() for kind, value in held.items())
+    )
+
+
+def getter(path: AttributePath) -> Getter:
+    """``attribute`` for one path, faster where that is a single name."""
+    if len(path) == 1:
+        return methodcaller("get", path[0])
+    return partial(attribute, path=path)
+
+
+def text_of(value: AttributeValue | None) -> str | None:
+    """What a string or a number says; None for anything else."""
+    if value is None:
+        return None
+    text = value.get("S")
+    return value.get("N") if text is None else text
+
+
+def item_from_json(item: dict[str, Any]) -> Item:
+    """An item out of JSON, where binary values are in base64.
+
+    Raises ValueError, or KeyError, TypeError or AttributeError, for what is no item.
+    """
+    return {name: _from_json(value) for name, value in item.items()}
+
+
+def _from_json(value: dict[str, Any]) -> AttributeValue:
+    ((kind, held),) = value.items()
+    match kind:
+        case "B":
+            return {kind: base64.b64decode(held)}
+        case "BS":
+            return {kind: [base64.b64decode(one) for one in held]}
+        case "M":
+            return {kind: item_from_json(held)}
+        case "L":
+            return {kind: [_from_json(one) for one in held]}
+        case "S" | "N" | "SS" | "NS" | "BOOL" | "NULL":
+            return value
+        case _:
+            raise ValueError(f"holds a value of unknown type {kind}")

@@ -1,0 +1,121 @@
+"""From a DynamoDB item to a connection row, as the settings say that rows look."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from reaper.core.rows.endpoint import Endpoint, EndpointResolver
+from reaper.core.rows.ids import looks_like_id
+from reaper.core.rows.items import AttributeValue, Getter, Item, attribute, getter, text_of
+from reaper.core.rows.row import MissedPongs, Row
+from reaper.core.rows.shape import MISSED_PONGS, RowShape
+from reaper.core.rows.times import Time, epoch_seconds, read_time
+
+MAX_MESSAGE_COUNT = 10**12
+"""More messages than any connection can carry."""
+
+_NO_PATH_SEGMENTS = (".", "..")
+
+MAX_CONNECTION_ID_LENGTH = 256
+"""Generous: API Gateway issues 16 characters, stand-ins and custom encodings some more."""
+
+
+class RowReader:
+    """Reads items into rows; items that are no connection rows are passed over.
+
+    What depends on the shape alone is worked out once: a scan reads millions of rows.
+    """
+
+    def __init__(self, shape: RowShape, resolver: EndpointResolver) -> None:
+        self._shape = shape
+        self._stored_id = getter(shape.connection_id)
+        self._connected_at = getter(shape.connected_at)
+        self._last_seen_at = getter(shape.last_seen_at)
+        self._message_count = getter(shape.message_count)
+        self._endpoint = _endpoint_reader(shape, resolver)
+        self._zone, self._offset = shape.time_zone, shape.connected_at_offset_seconds
+
+    def read_page(self, items: Sequence[Item], now: float) -> list[Row]:
+        """The connection rows among ``items``; ``now`` tells which times make sense."""
+        return [row for item in items if (row := self.read(item, now)) is not None]
+
+    def read(self, item: Item, now: float) -> Row | None:
+        """One row, or None for an item that is some other kind of row."""
+        shape = self._shape
+        if shape.row_filter and not _matches(item, *shape.row_filter):
+            return None
+        connection_id = text_of(self._stored_id(item))
+        if connection_id is not None and shape.id_pattern is not None:
+            match = shape.id_pattern.fullmatch(connection_id)
+            if match is None:
+                return None
+            connection_id = match[1] if shape.id_pattern.groups else match[0]
+        endpoint = self._endpoint(item)
+        return Row(
+            item,
+            shape,
+            connection_id if connection_id and _is_usable(connection_id, endpoint) else "",
+            endpoint,
+            epoch_seconds(self._connected_at(item), now, self._zone, self._offset),
+            epoch_seconds(self._last_seen_at(item), now, self._zone),
+            _count(self._message_count(item)),
+            _missed_pongs(item) if shape.counts_pongs else None,
+        )
+
+    def connection_time(self, item: Item) -> Time | None:
+        """What the item says of when its client connected, however little sense that makes."""
+        time = read_time(self._connected_at(item), self._zone)
+        return None if time is None else time._replace(seconds=time.seconds + self._offset)
+
+
+def _endpoint_reader(
+    shape: RowShape, resolver: EndpointResolver
+) -> Callable[[Item], Endpoint | None]:
+    if not shape.endpoint:
+        configured = resolver.of_row(())
+        return lambda _: configured
+    getters: list[Getter] = [getter(path) for path in shape.endpoint]
+    return lambda item: resolver.of_row([get(item) for get in getters])
+
+
+def _missed_pongs(item: Item) -> MissedPongs | None:
+    """None where there is no count, or none that could be ours."""
+    held = (attribute(item, MISSED_PONGS) or {}).get("M", {})
+    missed, at, unchanged = (text_of(held.get(name)) for name in MissedPongs._fields)
+    if missed is None or at is None or unchanged is None:
+        return None
+    try:
+        return MissedPongs(int(missed), float(at), unchanged)
+    except ValueError:
+        return None
+
+
+def _matches(item: Item, path: tuple[str, ...], pattern: re.Pattern[str]) -> bool:
+    text = text_of(attribute(item, path))
+    return text is not None and pattern.fullmatch(text) is not None
+
+
+def _is_usable(connection_id: str, endpoint: Endpoint | None) -> bool:
+    """Whether this can be an id: a path segment of a URL that still means this connection.
+
+    On hosts of API Gateway's own it must look like one of its ids; stand-ins have ids of any form.
+    """
+    if endpoint is not None and endpoint.is_execute_api:
+        return looks_like_id(connection_id)
+    return (
+        connection_id.isprintable()
+        and len(connection_id) <= MAX_CONNECTION_ID_LENGTH
+        and not connection_id.isspace()
+        and connection_id not in _NO_PATH_SEGMENTS
+    )
+
+
+def _count(value: AttributeValue | None) -> int:
+    """A message counter; what is absent, negative or no number counts nothing."""
+    if value is None:
+        return 0
+    try:
+        return min(max(0, int(text_of(value) or 0)), MAX_MESSAGE_COUNT)
+    except ValueError:
+        return 0

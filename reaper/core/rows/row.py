@@ -1,0 +1,59 @@
+"""A connection row: what the scan read of it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.items import AttributeValue, Identity, Item, text_of
+from reaper.core.rows.shape import RowShape
+
+
+class MissedPongs(NamedTuple):
+    """What a row remembers of the heartbeats that its client took and did not answer."""
+
+    missed: int
+    at: float
+    """Epoch seconds of the last of them."""
+    unchanged: str
+    """The fingerprint that the row had then. With any other one the count is void."""
+
+
+class Row(NamedTuple):
+    """One connection row as the scan read it. Times are epoch seconds."""
+
+    item: Item
+    """What the scan brought of it."""
+    shape: RowShape
+    connection_id: str
+    """Empty when the row holds no usable id."""
+    endpoint: Endpoint | None
+    """None when the row belongs to an endpoint that this reaper does not serve."""
+    connected_at: float | None
+    last_seen_at: float | None
+    message_count: int
+    missed_pongs: MissedPongs | None = None
+
+    @property
+    def key(self) -> Item:
+        """The primary key of the table, hash and range."""
+        return self.shape.key_of(self.item)
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from all other rows of the table."""
+        return self.shape.identity_of(self.item)
+
+    @property
+    def watched(self) -> tuple[AttributeValue | None, ...]:
+        """The attributes, as read, that must still be the same when the row is evicted."""
+        return self.shape.watched_in(self.item)
+
+    def is_untouched(self, item: Item) -> bool:
+        """Whether nothing that is watched has changed in what the row holds now."""
+        return self.watched == self.shape.watched_in(item)
+
+    @property
+    def is_keyed_by_connection(self) -> bool:
+        """Whether the key holds the connection id, so that the row is of that connection alone."""
+        return any(self.connection_id in (text_of(one) or "") for one in self.key.values())

@@ -1,0 +1,1 @@
+"""The process: what it does until a signal comes, and how it ends."""

@@ -1,0 +1,1 @@
+"""What `reaper check` finds out before anything is swept."""

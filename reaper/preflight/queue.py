@@ -1,0 +1,73 @@
+"""Preflight of the work queue. No message on it is touched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from reaper.aws.sqs import QueueError, QueueFacts, WorkQueue
+from reaper.core.errors import AccessDenied
+from reaper.core.iam import partition
+from reaper.preflight.finding import Finding, not_granted
+
+SAFE_VISIBILITY_SECONDS = 15.0
+"""A lease is kept three times within it, and has to outlive a slow answer of SQS."""
+
+
+def check_queue(queue: WorkQueue) -> Iterator[Finding]:
+    """Each permission that is needed, and whether the queue is set up as it should be."""
+    resource = _arn(queue)
+    try:
+        facts = queue.facts()
+    except AccessDenied:
+        yield not_granted("sqs:GetQueueAttributes", resource)
+        return
+    except QueueError as error:
+        yield Finding(False, str(error))
+        return
+    yield Finding(True, "sqs:GetQueueAttributes is granted")
+    for permission, fault in queue.try_out():
+        if isinstance(fault, AccessDenied):
+            yield not_granted(permission, resource)
+        else:
+            yield Finding(fault is None, str(fault) if fault else f"{permission} is granted")
+    yield _finding_of_visibility(facts)
+    yield _finding_of_dead_letters(queue, facts)
+
+
+def _finding_of_visibility(facts: QueueFacts) -> Finding:
+    seconds = facts.visibility_seconds
+    if seconds < SAFE_VISIBILITY_SECONDS:
+        return Finding(
+            False,
+            f"the queue's visibility timeout of {seconds:g} s is too short to keep a segment: set"
+            " VisibilityTimeout to 60",
+        )
+    return Finding(
+        True,
+        f"the segments of a worker that dies are swept by another {seconds:g} s later (the queue's"
+        " visibility timeout)",
+    )
+
+
+def _finding_of_dead_letters(queue: WorkQueue, facts: QueueFacts) -> Finding:
+    if facts.dead_letter_queue is None:
+        return Finding(
+            False,
+            "the queue has no dead-letter queue, so that a segment which cannot be swept is tried"
+            " for ever and nobody is told: give it a RedrivePolicy with a maxReceiveCount of 10",
+        )
+    try:
+        count = queue.count_dead_letters(facts.dead_letter_queue)
+    except AccessDenied:
+        name = facts.dead_letter_queue.rsplit("/", 1)[1]
+        return not_granted("sqs:GetQueueAttributes", f"{_arn(queue).rsplit(':', 1)[0]}:{name}")
+    except QueueError as error:
+        return Finding(False, str(error))
+    if count:
+        return Finding(False, f"{count} segments were given up: see {facts.dead_letter_queue}")
+    return Finding(True, f"no segment was given up: {facts.dead_letter_queue} is empty")
+
+
+def _arn(queue: WorkQueue) -> str:
+    name = queue.url.rsplit("/", 1)[1]
+    return f"arn:{partition(queue.region)}:sqs:{queue.region}:*:{name}"

@@ -1,0 +1,215 @@
+"""What a sample of the table's rows tells about the settings."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+import shlex
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+
+from reaper.config.settings import Settings
+from reaper.core.rows.ids import holds_id, is_of_one_case, is_own_partition, looks_like_id
+from reaper.core.rows.items import AttributePath, Item, attribute, text_of
+from reaper.core.rows.recognition import (
+    collections,
+    collections_of_ids,
+    is_nonsense,
+    likely_id_attributes,
+    time_formats,
+)
+from reaper.core.rows.row import Row
+from reaper.core.rows.shape import RowShape
+from reaper.core.sweep_rules import EvictAction, EvictScope
+from reaper.preflight.finding import Finding
+
+
+def findings_of_rows(
+    items: Sequence[Item], rows: Sequence[Row], shape: RowShape, settings: Settings, now: float
+) -> Iterator[Finding]:
+    """``rows`` are those of ``items`` that are connection rows by the settings."""
+    if not items:
+        yield Finding(True, "the table is empty, so nothing tells what its rows look like")
+        return
+    if len(rows) < len(items):
+        yield Finding(
+            True,
+            f"{len(items) - len(rows):,} of {len(items):,} sampled rows are of other kinds, by"
+            " REAPER_CONNECTION_ID_PATTERN or REAPER_ROW_FILTER",
+        )
+    yield _finding_of_ids([row.item for row in rows] or items, rows, shape, settings)
+    yield from _findings_of_one_case(rows)
+    items = [row.item for row in rows if row.connection_id]
+    if not items:
+        return
+    if shape.endpoint:
+        yield _finding_of_endpoints(items, rows, shape)
+    for path, variable in (
+        (shape.connected_at, "REAPER_CONNECTED_AT_ATTRIBUTE"),
+        (shape.last_seen_at, "REAPER_LAST_SEEN_ATTRIBUTE"),
+    ):
+        yield _finding_of_time(items, path, variable, shape, now)
+    if settings.message_source == "attribute":
+        yield _finding_of_counter(items, shape)
+    if settings.expects_pongs:
+        yield _finding_of_pongs(items, shape)
+    if settings.evict_scope is EvictScope.PARTITION:
+        yield _finding_of_partition(rows, shape)
+
+
+def _finding_of_ids(
+    items: Sequence[Item], rows: Sequence[Row], shape: RowShape, settings: Settings
+) -> Finding:
+    name = _name(shape.connection_id)
+    values = [value for item in items if (value := attribute(item, shape.connection_id))]
+    usable = sum(row.connection_id != "" for row in rows)
+    for other in () if usable else sorted({name for item in items for name in item}):
+        if ids := collections_of_ids([item[other] for item in items if other in item]):
+            name, values = other, ids
+    if kinds := collections(values):
+        kind, count = kinds.most_common(1)[0]
+        return Finding(
+            False,
+            f"{name}: {kind} in {count:,} of {len(items):,} rows, and what is evicted is a row or"
+            " an attribute, never one member of a collection: two writers of one set cannot be told"
+            " apart by a condition on it. Store a row per connection, beside the collection if need"
+            " be, and point the reaper at those",
+        )
+    odd = [text for row in rows if not row.connection_id and (text := _text(row, shape))]
+    if usable:
+        rest = len(rows) - usable
+        is_fine = not rest or settings.evict_action is EvictAction.CLEAR
+        such_as = f", such as {_quoted(odd)}" if odd else ""
+        return Finding(
+            True,
+            f"{name}: a connection id in {usable:,} of {len(rows):,} rows"
+            + (
+                ""
+                if is_fine
+                else f"; the other {rest:,} count as malformed and are left alone{such_as}"
+            ),
+        )
+    if odd and len(odd) == len(rows):
+        return Finding(
+            False,
+            f"{name}: 0 of {len(rows):,} look like connection ids of API Gateway, such as"
+            f" R0oXAdfD0kwCH6w=, but like {_quoted(odd)}: {_cure_of_odd(odd)}",
+        )
+    likely = likely_id_attributes(items)
+    held = ", ".join(sorted({attribute for item in items for attribute in item}))
+    hint = f"but {' and '.join(likely)} looks like one" if likely else f"which hold {held}"
+    return Finding(
+        False,
+        f"{name}: no connection id in any of {len(items):,} rows, {hint}: correct"
+        " REAPER_CONNECTION_ID_ATTRIBUTE, _PATTERN or REAPER_ROW_FILTER",
+    )
+
+
+def _text(row: Row, shape: RowShape) -> str:
+    return text_of(attribute(row.item, shape.connection_id)) or ""
+
+
+def _quoted(texts: Sequence[str]) -> str:
+    """Some of them, shortened."""
+    return " and ".join(f"`{reprlib.repr(text)[1:-1]}`" for text in sorted(set(texts))[:3])
+
+
+def _cure_of_odd(texts: Sequence[str]) -> str:
+    """The pattern that takes a common prefix off, if that leaves ids."""
+    pairs = zip(min(texts), max(texts), strict=False)
+    shared = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    prefix = shared[: max(shared.rfind(mark) for mark in "#|:/") + 1]
+    if prefix and all(looks_like_id(text.removeprefix(prefix)) for text in texts):
+        pattern = shlex.quote(re.escape(prefix).replace(r"\#", "#") + "(.+)")
+        return f"set REAPER_CONNECTION_ID_PATTERN={pattern}"
+    if any(holds_id(text) for text in texts):
+        return "set REAPER_CONNECTION_ID_PATTERN, whose first group is the id"
+    return "name the attribute with the id in REAPER_CONNECTION_ID_ATTRIBUTE"
+
+
+def _findings_of_one_case(rows: Sequence[Row]) -> Iterator[Finding]:
+    """Some libraries lower-case what they index: such ids answer 410 whoever lives."""
+    own = [row for row in rows if row.connection_id and row.endpoint is not None]
+    ids = [row.connection_id for row in own if row.endpoint and row.endpoint.is_execute_api]
+    of_one_case = [one for one in ids if is_of_one_case(one)]
+    if len(of_one_case) * 2 > len(ids):
+        yield Finding(
+            False,
+            f"{len(of_one_case):,} of {len(ids):,} ids have letters of one case only, such as"
+            f" {_quoted(of_one_case)}, and API Gateway's have both, so something has changed them:"
+            " name the attribute with the true id in REAPER_CONNECTION_ID_ATTRIBUTE",
+        )
+
+
+def _finding_of_endpoints(items: Sequence[Item], rows: Sequence[Row], shape: RowShape) -> Finding:
+    """Rows without the endpoint that they should name would be taken for our own."""
+    name = ", ".join(_name(path) for path in shape.endpoint)
+    naming = sum(
+        any(attribute(item, path) is not None for path in shape.endpoint) for item in items
+    )
+    foreign = sum(row.endpoint is None for row in rows)
+    named = len({row.endpoint for row in rows if row.endpoint is not None})
+    return Finding(
+        naming == len(items),
+        f"{name}: an endpoint in {naming:,} of {len(items):,} rows"
+        + (f", {named:,} different ones; {foreign:,} rows are foreign" if naming else "")
+        + ("" if naming == len(items) else "; the rest counts as REAPER_API_ENDPOINT's own")
+        + " (REAPER_ENDPOINT_ATTRIBUTE)",
+    )
+
+
+def _finding_of_time(
+    items: Sequence[Item], path: AttributePath, variable: str, shape: RowShape, now: float
+) -> Finding:
+    name = _name(path)
+    if not shape.can_bring(path):
+        return Finding(True, f"{name}: not in the index, so the rules that need it do not apply")
+    values = [value for item in items if (value := attribute(item, path)) is not None]
+    if not values:
+        return Finding(True, f"{name}: in no sampled row, so the rules that need it do not apply")
+    formats = time_formats(values, now)
+    nonsense = sum(count for what, count in formats.items() if is_nonsense(what))
+    found = "; ".join(
+        f"{what}, {count:,} of {len(items):,} rows" for what, count in formats.most_common()
+    )
+    return Finding(
+        not nonsense,
+        f"{name}: {found}"
+        + (f": what makes no sense counts as absent ({variable})" if nonsense else ""),
+    )
+
+
+def _finding_of_counter(items: Sequence[Item], shape: RowShape) -> Finding:
+    name = _name(shape.message_count)
+    count = sum("N" in (attribute(item, shape.message_count) or {}) for item in items)
+    if not count:
+        return Finding(True, f"{name}: in no sampled row, so no messages are counted")
+    return Finding(True, f"{name}: a number, {count:,} of {len(items):,} rows")
+
+
+def _finding_of_pongs(items: Sequence[Item], shape: RowShape) -> Finding:
+    paths = (shape.last_seen_at, shape.message_count)
+    shown = sum(any(attribute(item, path) is not None for path in paths) for item in items)
+    names = " or ".join(map(_name, paths))
+    if shown:
+        return Finding(True, f"{names}: can show a pong in {shown:,} of {len(items):,} rows")
+    return Finding(
+        False,
+        f"{names}: in no sampled row, so no pong can show: note pongs there, or set"
+        " REAPER_PONG_TIMEOUT_SECONDS=0",
+    )
+
+
+def _finding_of_partition(rows: Sequence[Row], shape: RowShape) -> Finding:
+    hash_name = shape.key_names[0]
+    usable = [row for row in rows if row.connection_id]
+    own = sum(is_own_partition(row.key[hash_name], row.connection_id) for row in usable)
+    return Finding(
+        own == len(usable),
+        f"{hash_name}: holds the connection id in {own:,} of {len(usable):,} rows, as"
+        " REAPER_EVICT_SCOPE=partition requires",
+    )
+
+
+def _name(path: AttributePath) -> str:
+    return ".".join(path)

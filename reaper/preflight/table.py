@@ -1,0 +1,79 @@
+"""Preflight of the table: its key, the permissions on it, and what a sample of its rows shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from reaper.aws.clients import Clients
+from reaper.aws.dynamodb.connections import ConnectionsTable
+from reaper.config.rules import endpoint_resolver, row_shape
+from reaper.config.settings import Settings
+from reaper.core.errors import TableError
+from reaper.core.iam import partition
+from reaper.core.rows.items import Item
+from reaper.core.rows.reader import RowReader
+from reaper.core.rows.row import Row
+from reaper.core.sweep_rules import EvictAction, EvictScope
+from reaper.preflight.finding import Finding, attempt
+from reaper.preflight.rows import findings_of_rows
+
+SAMPLE_ROWS = 1000
+
+
+class TableCheck(NamedTuple):
+    findings: list[Finding]
+    rows: list[Row]
+    """A sample of the table's; empty where it cannot be read."""
+    reader: RowReader | None
+    """None where the table does not serve the settings."""
+
+
+def check_table(settings: Settings, clients: Clients) -> TableCheck:
+    table, region = clients.table, clients.access.region
+    resource = f"arn:{partition(region)}:dynamodb:{region}:*:table/{table.name}"
+    described = attempt("dynamodb:DescribeTable", resource, table.describe)
+    if not described.ok:
+        return TableCheck([described], [], None)
+    keys = " and ".join(table.key_names)
+    where = f", index {table.index}" if table.index else ""
+    findings = [Finding(True, f"table {table.name} in {table.region}{where}: key {keys}")]
+    try:
+        shape = row_shape(settings, table.facts)
+    except TableError as error:
+        return TableCheck([*findings, Finding(False, str(error))], [], None)
+    items: list[Item] = []
+    scanned = f"{table.arn}/index/{table.index}" if table.index else table.arn
+    findings.append(attempt("dynamodb:Scan", scanned, lambda: items.extend(_sample(table))))
+    for action, try_it in _permissions(settings, table):
+        findings.append(attempt(action, table.arn, try_it))
+    reader = RowReader(shape, endpoint_resolver(settings, region))
+    rows = reader.read_page(items, time.time())
+    findings += findings_of_rows(items, rows, shape, settings, time.time())
+    return TableCheck(findings, rows, reader)
+
+
+def _sample(table: ConnectionsTable) -> list[Item]:
+    items: list[Item] = []
+    page = table.scan_page(None, limit=SAMPLE_ROWS)
+    items += page.items()
+    while page.next_key is not None and len(items) < SAMPLE_ROWS:
+        page = table.scan_page(None, page.next_key, limit=SAMPLE_ROWS - len(items))
+        items += page.items()
+    return items
+
+
+def _permissions(
+    settings: Settings, table: ConnectionsTable
+) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What evictions need, tried on a row that cannot exist."""
+    key = table.impossible_key()
+    yield "dynamodb:BatchGetItem", lambda: table.read([key])
+    if settings.evict_action is EvictAction.DELETE:
+        yield "dynamodb:DeleteItem", table.try_delete
+    if settings.evict_scope is EvictScope.PARTITION:
+        yield "dynamodb:Query", lambda: table.read_partition(key)
+        yield "dynamodb:ConditionCheckItem", table.try_transaction
+    if settings.evict_action is EvictAction.CLEAR or settings.expects_pongs:
+        yield "dynamodb:UpdateItem", table.try_update

@@ -1,0 +1,1 @@
+"""Who sweeps which part of the table, and when: one worker by itself, or many."""

@@ -1,0 +1,1 @@
+"""What happens to a row that goes: recheck, audit line, hooks, removal."""

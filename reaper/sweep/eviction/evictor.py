@@ -1,0 +1,231 @@
+"""Eviction: read the whole row, write it down, tell the hooks, and only then let it go.
+
+Each step takes what the one before it let pass. At every moment a zombie's row is either still in
+the table or has its audit line; a line whose row stayed after all is followed by one that says so.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from functools import partial
+from typing import Any
+
+from reaper.core.audit import EVICT, KEPT, audit_entry
+from reaper.core.errors import TableError
+from reaper.core.events import HOOK_BATCH
+from reaper.core.model import Change, Reason, Zombie
+from reaper.core.rows.items import Item
+from reaper.core.rows.reader import RowReader
+from reaper.core.rows.shape import RowShape
+from reaper.sweep.context import SweepContext
+from reaper.sweep.eviction.recheck import recheck
+from reaper.sweep.eviction.removal import Eviction, Removal
+from reaper.sweep.eviction.results import EvictionResults
+from reaper.sweep.ports import Audit, EvictionStep, Table
+
+EVICTION_BATCH = 400
+"""Zombies that are read, written down and removed together."""
+
+SLOW_BATCH = 100
+"""Where each of them takes requests of its own."""
+
+DEAF_BATCH = 10
+"""Few enough deaf clients at a time that none has changed before its socket is closed."""
+
+
+class _Stays(Enum):
+    """Why a row stays that nothing went wrong with."""
+
+    TOUCHED = "touched since it was read"
+    STOPPED = "told to stop before its turn"
+
+
+_Why = Exception | _Stays
+
+_Act = Callable[[Sequence[Eviction]], Sequence[_Why | None]]
+
+
+class Evictor:
+    """Evicts zombies in batches. What becomes of each is in the tally."""
+
+    def __init__(
+        self,
+        context: SweepContext,
+        table: Table,
+        shape: RowShape,
+        reader: RowReader,
+        audit: Audit,
+        steps: Sequence[EvictionStep],
+    ) -> None:
+        """``steps`` are taken in order, between the audit line and the removal."""
+        self._context = context
+        self._tally = context.tally
+        self._table = table
+        rules = context.rules
+        self._removal = Removal(table, shape, reader, rules.evict_action, rules.evict_scope)
+        self._audit = audit
+        self._steps = steps
+        self._results = EvictionResults(context.tally)
+        self._has_given_up = False
+
+    @property
+    def fault(self) -> Exception | None:
+        """What made evictions fail, if anything did."""
+        return self._results.fault
+
+    def evict(self, zombies: Iterable[Zombie]) -> None:
+        """Evict each row that is still as it was read.
+
+        Where the audit log cannot be written, or a whole batch fails, the rest of this sweep's
+        zombies are not tried any more, and fail with it.
+        """
+        for batch in self._batches(zombies):
+            self._context.sign_of_life()
+            if self._context.is_stopping():
+                self._results.held(sum(len(group) for group in batch))
+            elif self._has_given_up:
+                self._results.not_tried(sum(len(group) for group in batch))
+            else:
+                self._evict_batch(batch)
+
+    def _batches(self, zombies: Iterable[Zombie]) -> Iterator[list[list[Zombie]]]:
+        """Zombies grouped by connection."""
+        groups: dict[object, list[Zombie]] = {}
+        for zombie in zombies:
+            groups.setdefault(self._removal.group(zombie.row), []).append(zombie)
+        waiting = iter(groups.values())
+        first = next(iter(groups.values()), [])
+        size = EVICTION_BATCH if self._removal.is_quick else SLOW_BATCH
+        if first and first[0].reason is Reason.DEAF:
+            size = DEAF_BATCH
+        while batch := list(itertools.islice(waiting, size)):
+            yield batch
+
+    def _evict_batch(self, batch: Sequence[Sequence[Zombie]]) -> None:
+        try:
+            evictions, touched, refused = recheck(batch, self._table, self._removal)
+        except TableError as error:
+            self._results.failed([zombie for group in batch for zombie in group], error)
+            self._has_given_up = True
+            return
+        self._results.kept(touched)
+        for zombies, why in refused:
+            self._results.failed(zombies, why)
+        if self._context.rules.dry_run:
+            self._results.would_evict(evictions)
+            return
+        try:
+            self._write_down(EVICT, evictions)
+        except OSError as error:
+            self._results.failed([zombie for one in evictions for zombie in one.zombies], error)
+            self._has_given_up = True
+            return
+        self._carry_out(evictions)
+
+    # The audit log
+
+    def _write_down(self, says: str, evictions: Iterable[Eviction]) -> None:
+        """Raises OSError."""
+        entries = []
+        for eviction in evictions:
+            entries += [self._entry(says, *dead, goes_along=False) for dead in eviction.dead]
+            for item in eviction.along:
+                entries.append(self._entry(says, eviction.whose, item, goes_along=True))
+        self._audit.write(entries)
+
+    def _entry(self, says: str, zombie: Zombie, item: Item, *, goes_along: bool) -> dict[str, Any]:
+        return audit_entry(
+            says,
+            zombie,
+            item,
+            at=self._context.wall_clock(),
+            table=self._table.name,
+            key=self._removal.shape.key_of(item),
+            action=self._removal.action,
+            cleared=self._removal.cleared,
+            goes_along=goes_along,
+        )
+
+    # The steps, and the removal
+
+    def _carry_out(self, evictions: list[Eviction]) -> None:
+        """Each step narrows down what goes; what stays is accounted for at the end."""
+        evicted_before, failed_before = self._tally.evicted, self._tally.failed
+        stays: list[tuple[Eviction, _Why]] = []
+        acts: list[_Act] = [*(partial(self._take, step) for step in self._steps), self._remove]
+        for act in acts:
+            results = list(zip(evictions, act(evictions), strict=True))
+            evictions = [eviction for eviction, why in results if why is None]
+            stays += [(eviction, why) for eviction, why in results if why is not None]
+        self._results.evicted(
+            [zombie for one in evictions for zombie in one.zombies],
+            rows_along=sum(len(one.along) for one in evictions),
+        )
+        if stays:
+            self._settle(stays)
+        if self._tally.failed > failed_before and self._tally.evicted == evicted_before:
+            self._has_given_up = True
+
+    def _take(self, step: EvictionStep, evictions: Sequence[Eviction]) -> list[_Why | None]:
+        results: list[_Why | None] = []
+        for start in range(0, len(evictions), HOOK_BATCH):
+            some = evictions[start : start + HOOK_BATCH]
+            self._context.sign_of_life()
+            if self._context.is_stopping():
+                results += [_Stays.STOPPED] * len(some)
+            else:
+                results += _outcomes(step, [eviction.whose for eviction in some])
+        return results
+
+    def _remove(self, evictions: Sequence[Eviction]) -> Sequence[_Why | None]:
+        try:
+            changes = self._removal.remove(evictions)
+        except Exception as error:  # noqa: BLE001 - whatever it is, what went must be counted
+            return [error] * len(evictions)
+        return [_why_it_stays(change) for change in changes]
+
+    # What stays
+
+    def _settle(self, stays: Sequence[tuple[Eviction, _Why]]) -> None:
+        """Count what was not removed, and take back the lines of rows that are still there.
+
+        A row that is not there was removed after all: by a hook, by a request whose answer was
+        lost, or by the application. Its line stays good.
+        """
+        remaining = [eviction for eviction, _ in stays]
+        try:
+            there = self._removal.still_there([item for one, _ in stays for item in one.items])
+            remaining = [one.reduced_to(there) for one, _ in stays]
+            self._write_down(KEPT, remaining)
+        except (TableError, OSError) as unsettled:
+            self._results.failed([], unsettled)
+        evicted: list[Zombie] = []
+        failed: dict[str, tuple[Exception, list[Zombie]]] = {}
+        for (eviction, why), remains in zip(stays, remaining, strict=True):
+            staying = remains.zombies
+            still = {zombie.row.identity for zombie in staying}
+            evicted += [one for one in eviction.zombies if one.row.identity not in still]
+            if why is _Stays.TOUCHED:
+                self._results.kept(staying)
+            elif why is _Stays.STOPPED:
+                self._results.held(len(staying))
+            elif staying and isinstance(why, Exception):
+                failed.setdefault(str(why), (why, []))[1].extend(staying)
+        self._results.evicted(evicted)
+        for error, zombies in failed.values():
+            self._results.failed(zombies, error)
+
+
+def _why_it_stays(change: Change | Exception) -> _Why | None:
+    if isinstance(change, Exception):
+        return change
+    return None if change is Change.DONE else _Stays.TOUCHED
+
+
+def _outcomes(step: EvictionStep, zombies: Sequence[Zombie]) -> list[Exception | None]:
+    try:
+        return step(zombies)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay and are counted
+        return [error] * len(zombies)

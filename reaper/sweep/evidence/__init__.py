@@ -1,0 +1,1 @@
+"""Suspects, and the witnesses and panels who show whether the gateway tells the truth."""

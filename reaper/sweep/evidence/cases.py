@@ -1,0 +1,112 @@
+"""The cases of one sweep: suspects, with the rows that hold their ids, and where each case is."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from dataclasses import dataclass
+from enum import Enum
+from math import inf
+
+from reaper.core.evidence.evidence_rule import Suspect
+from reaper.core.evidence.suspect_store import Key
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.row import Row
+
+MAX_CASES = 20_000
+"""Suspects whose rows are held in memory. The rows of more are found again by the next sweep."""
+
+
+class Place(Enum):
+    """Where a case is."""
+
+    ASKED = "asked"
+    """Its answer is awaited."""
+    LATER = "later"
+    """It is looked at again at some moment."""
+    BLOCKED = "blocked"
+    """It waits for witnesses, or for a panel."""
+    WAITING = "waiting"
+    """It waits for its endpoint to become trustworthy."""
+
+
+@dataclass(slots=True, eq=False)
+class Case:
+    """A suspect of this sweep, with the rows that hold its id."""
+
+    endpoint: Endpoint
+    connection_id: str
+    rows: list[Row]
+    suspect: Suspect
+    place: Place = Place.ASKED
+    is_looked_at: bool = False
+    """Whether it was asked again in this sweep."""
+
+    @property
+    def key(self) -> Key:
+        return self.endpoint, self.connection_id
+
+
+class Cases:
+    """Owns the open cases. Moments are of the clock that never goes back."""
+
+    def __init__(self) -> None:
+        self._open: dict[Key, Case] = {}
+        self._later: list[tuple[float, int, Case]] = []
+        self._order = itertools.count()
+
+    @property
+    def has_room(self) -> bool:
+        return len(self._open) < MAX_CASES
+
+    @property
+    def rows(self) -> int:
+        """Of all open cases."""
+        return sum(len(case.rows) for case in self._open.values())
+
+    def get(self, key: Key) -> Case | None:
+        return self._open.get(key)
+
+    def open(self, case: Case) -> None:
+        self._open[case.key] = case
+
+    def close(self, case: Case) -> None:
+        del self._open[case.key]
+
+    def ask(self, case: Case) -> None:
+        """It is looked at again, now."""
+        case.place, case.is_looked_at = Place.ASKED, True
+
+    def block(self, case: Case) -> None:
+        """It goes on when witnesses, or a panel, have answered."""
+        case.place = Place.BLOCKED
+
+    def leave_waiting(self, case: Case) -> None:
+        """It goes on when its endpoint becomes trustworthy."""
+        case.place = Place.WAITING
+
+    def postpone(self, case: Case, until: float) -> None:
+        case.place = Place.LATER
+        heapq.heappush(self._later, (until, next(self._order), case))
+
+    def take_due(self, now: float) -> Case | None:
+        """One whose moment has come, past those that are postponed no more."""
+        while self._later and not self._is_postponed(self._later[0][2]):
+            heapq.heappop(self._later)
+        return heapq.heappop(self._later)[2] if self.next_at <= now else None
+
+    @property
+    def next_at(self) -> float:
+        """When the next one's moment comes; for ever where none is postponed."""
+        return self._later[0][0] if self._later else inf
+
+    def _is_postponed(self, case: Case) -> bool:
+        return case.place is Place.LATER and self._open.get(case.key) is case
+
+    def at(self, place: Place, endpoint: Endpoint | None = None) -> list[Case]:
+        """Those at a place; of one endpoint, or of all."""
+        return [
+            case
+            for case in self._open.values()
+            if case.place is place and endpoint in (None, case.endpoint)
+        ]

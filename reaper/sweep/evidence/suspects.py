@@ -1,0 +1,264 @@
+"""Suspects: each is questioned until it is acquitted, convicted, or left for later.
+
+What is next for a suspect is decided in ``core/evidence.py``; here it is carried out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import structlog
+
+from reaper.core.audit import evidence_against
+from reaper.core.evidence.evidence_rule import EvidenceRules, Next, Standing, Suspect, next_step
+from reaper.core.model import Answer, Outcome, Probe, Purpose, Reason, Zombie
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.row import Row
+from reaper.core.triage import HeartbeatMode
+from reaper.sweep.context import SweepContext
+from reaper.sweep.evidence.cases import Case, Cases, Place
+from reaper.sweep.evidence.shared_table import SharedTable
+from reaper.sweep.evidence.witnesses import WitnessCalls, note_contradiction
+from reaper.sweep.probes import Probes
+
+log = structlog.get_logger()
+
+
+class Suspects:
+    """Sees to the suspects of one sweep."""
+
+    def __init__(
+        self,
+        context: SweepContext,
+        probes: Probes,
+        witness_calls: WitnessCalls,
+        shared_table: SharedTable,
+    ) -> None:
+        self._context = context
+        self._memory = context.memory
+        self._clock = context.clock
+        self._probes = probes
+        self._witness_calls = witness_calls
+        self._shared_table = shared_table
+        rules = context.rules
+        self._rules = EvidenceRules(
+            rules.confirm_delay_seconds, rules.triage.max_connection_age_seconds
+        )
+        self._sends_heartbeats = rules.triage.heartbeat_mode is not HeartbeatMode.OFF
+        self._cases = Cases()
+        self._convicted: list[Zombie] = []
+        self._reconsidered: dict[Endpoint, Standing] = {}
+        """How endpoints stood when those who wait for them were last decided about."""
+        self._unsettled: set[Endpoint] = set()
+        """Endpoints of which it is not known yet whether they share their table."""
+        self.overflow = 0
+        """Rows of suspects for whom there was no room."""
+
+    def accuse(self, answer: Answer) -> None:
+        """Somebody who was due has answered 410."""
+        probe = answer.probe
+        self._memory.endpoints[probe.endpoint].accuse(probe.connection_id, len(probe.rows))
+        case = self._case_of(probe)
+        if case is not None:
+            case.rows += probe.rows  # another page has brought another row of it
+            return
+        suspect = self._suspect_of(answer)
+        if suspect is None or not self._cases.has_room:
+            self.overflow += len(probe.rows)
+            return
+        case = Case(probe.endpoint, probe.connection_id, list(probe.rows), suspect)
+        self._cases.open(case)
+        self._decide(case)
+
+    def learn(self, answer: Answer) -> int:
+        """A suspect has not answered 200 when it was looked at again.
+
+        Returns how many rows are questioned no more, for want of a 410.
+        """
+        case = self._case_of(answer.probe)
+        if case is None:
+            return 0  # it has answered 200 meanwhile, to another probe
+        if answer.outcome is Outcome.GONE:
+            self._add_410(case.suspect, answer, case.rows)
+            self._decide(case)
+            return 0
+        case.suspect.begin_again(self._standing(case.endpoint))
+        return len(self._withdraw(case))
+
+    def acquit(self, answer: Answer) -> list[Row]:
+        """An id has answered 200, whatever the probe was for: all that it had against it is void.
+
+        Returns the rows that were questioned, if any were.
+        """
+        key = answer.probe.endpoint, answer.probe.connection_id
+        suspect = self._memory.suspects.get(key)
+        if suspect is None:
+            return []
+        state = self._memory.endpoints[answer.probe.endpoint]
+        if suspect.contradicts():
+            note_contradiction(state, answer)
+        self._memory.suspects.forget(key)
+        case = self._cases.get(key)
+        if case is None:
+            return []
+        log.info("suspect is alive after all", connection_id=case.connection_id)
+        state.found_alive(len(case.rows))
+        return self._withdraw(case)
+
+    def interrupt(self, probe: Probe) -> None:
+        """An id that was asked has answered neither 200 nor 410: what was asked so far is void."""
+        suspect = self._memory.suspects.get((probe.endpoint, probe.connection_id))
+        if suspect is not None:
+            suspect.begin_again(self._standing(probe.endpoint))
+
+    def leave_unasked(self, probe: Probe) -> None:
+        """It was to be asked, of an endpoint that is unresponsive now."""
+        if probe.purpose is not Purpose.SUSPECT:
+            self._witness_calls.abandon(probe)
+        elif (case := self._case_of(probe)) is not None:
+            self._memory.endpoints[case.endpoint].leave_unasked(len(case.rows))
+            self._withdraw(case)
+
+    def advance(self) -> None:
+        """Look again at whom it is time to look at, and at those whose witnesses have answered."""
+        now = self._clock()
+        while (case := self._cases.take_due(now)) is not None:
+            self._decide(case)
+        settled = [one for one in self._unsettled if self._shared_table.settle(one)]
+        self._unsettled.difference_update(settled)
+        for endpoint in (*self._witness_calls.advance(), *settled):
+            self._decide_all(endpoint, Place.BLOCKED)
+
+    def reconsider(self) -> None:
+        """Decide again about those who wait, where their endpoint has become trustworthy.
+
+        Whoever waits does so for nothing else, so while nothing has changed there nothing has here.
+        """
+        for endpoint in self.waiting():
+            standing = self._standing(endpoint)
+            if standing == self._reconsidered.get(endpoint):
+                continue
+            self._reconsidered[endpoint] = standing
+            if not standing.is_held or standing.may_weigh:
+                self._decide_all(endpoint, Place.WAITING)
+
+    def take_convicted(self) -> list[Zombie]:
+        convicted, self._convicted = self._convicted, []
+        return convicted
+
+    @property
+    def convicted_rows(self) -> int:
+        """Those that nobody has taken yet."""
+        return len(self._convicted)
+
+    @property
+    def open_rows(self) -> int:
+        """Those that are still questioned."""
+        return self._cases.rows
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether somebody waits for witnesses or a panel, or to be evicted."""
+        return self._witness_calls.is_busy or bool(self._unsettled or self._convicted)
+
+    @property
+    def next_look_at(self) -> float:
+        """When somebody is to be looked at again; for ever where there is nobody."""
+        return self._cases.next_at
+
+    def waiting(self) -> dict[Endpoint, list[Case]]:
+        """Those whose endpoint is not to be trusted now."""
+        found: defaultdict[Endpoint, list[Case]] = defaultdict(list)
+        for case in self._cases.at(Place.WAITING):
+            found[case.endpoint].append(case)
+        return found
+
+    def close_waiting(self) -> None:
+        for case in self._cases.at(Place.WAITING):
+            case.suspect.postpone()
+            self._cases.close(case)
+
+    def _decide(self, case: Case) -> None:
+        now, standing = self._clock(), self._standing(case.endpoint)
+        born_at = self._memory.born_at(case.rows, now)
+        step = next_step(case.suspect, standing, self._rules, now, born_at)
+        match step.what:
+            case Next.LOOK if step.at <= now:
+                self._look_at(case)
+            case Next.LOOK:
+                self._cases.postpone(case, step.at)
+            case Next.WITNESS:
+                self._cases.block(case)
+                self._witness_calls.call_witnesses(case.endpoint)
+            case Next.PANEL:
+                self._cases.block(case)
+                self._witness_calls.want_panel(case.endpoint)
+            case Next.WAIT if not case.is_looked_at and self._sends_heartbeats:
+                self._look_at(case)  # a single 410 that is a lie must not cost it its heartbeat
+            case Next.WAIT:
+                self._cases.leave_waiting(case)
+            case Next.VOID:
+                case.suspect.begin_again(standing)
+                self._decide(case)
+            case Next.CONVICT | Next.CONVICT_BY_AGE:
+                self._convict(case, step.what)
+
+    def _decide_all(self, endpoint: Endpoint, place: Place) -> None:
+        for case in self._cases.at(place, endpoint):
+            self._decide(case)
+
+    def _look_at(self, case: Case) -> None:
+        self._cases.ask(case)
+        self._probes.look_again(case.endpoint, case.connection_id, case.rows, case.suspect)
+
+    def _convict(self, case: Case, what: Next) -> None:
+        if what is Next.CONVICT and not self._shared_table.settle(case.endpoint):
+            self._cases.block(case)
+            self._unsettled.add(case.endpoint)
+            return
+        reason = Reason.GONE if what is Next.CONVICT else Reason.EXPIRED
+        state, now = self._memory.endpoints[case.endpoint], self._clock()
+        evidence = evidence_against(
+            case.suspect,
+            self._standing(case.endpoint),
+            state.counts.harvest,
+            born_at=self._memory.born_at(case.rows, now) if reason is Reason.EXPIRED else None,
+            now=now,
+            epoch_now=self._context.wall_clock(),
+        )
+        self._convicted += [Zombie(row, reason, evidence) for row in case.rows]
+        state.convict(case.connection_id, len(case.rows))
+        self._cases.close(case)
+        self._memory.suspects.forget(case.key)
+
+    def _withdraw(self, case: Case) -> list[Row]:
+        """It is none any more, for this sweep. Returns its rows."""
+        self._cases.close(case)
+        self._memory.endpoints[case.endpoint].withdraw(len(case.rows))
+        return case.rows
+
+    def _suspect_of(self, answer: Answer) -> Suspect | None:
+        """Remembered from before, or from now on; None where there is no room."""
+        probe, suspects = answer.probe, self._memory.suspects
+        key = probe.endpoint, probe.connection_id
+        suspect = suspects.get(key)
+        if suspect is not None:
+            self._add_410(suspect, answer, probe.rows)
+            return suspect
+        standing = self._standing(probe.endpoint)
+        suspect = Suspect.after_410(probe.sent_at, self._clock(), standing, answer.connection)
+        return suspect if suspects.remember(key, suspect) else None
+
+    def _add_410(self, suspect: Suspect, answer: Answer, rows: Sequence[Row]) -> None:
+        now, standing = self._clock(), self._standing(answer.probe.endpoint)
+        born_at = self._memory.born_at(rows, now)
+        suspect.add_410(
+            answer.probe.sent_at, now, standing, self._rules, born_at, answer.connection
+        )
+
+    def _case_of(self, probe: Probe) -> Case | None:
+        return self._cases.get((probe.endpoint, probe.connection_id))
+
+    def _standing(self, endpoint: Endpoint) -> Standing:
+        return self._memory.endpoints[endpoint].standing(self._context.limits())

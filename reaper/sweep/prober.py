@@ -1,0 +1,236 @@
+"""Keeps probes in flight, as many and as fast as the budget allows, and fairly among endpoints."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from reaper.core.model import Answer, Ask, Outcome, Probe
+from reaper.core.pacing.concurrency import MAX_IN_FLIGHT, ConcurrencyLimit
+from reaper.core.pacing.latency import Latencies
+from reaper.core.pacing.rate import AIMDRate, TokenBucket
+from reaper.core.rows.endpoint import Endpoint
+from reaper.sweep.ports import Gateway
+
+log = structlog.get_logger()
+
+MAX_ATTEMPTS = 3
+"""How often a check is sent that the account's throttle refuses."""
+
+MAX_ATTEMPTS_INCONCLUSIVE = 2
+"""Where an answer was inconclusive: a live socket may need its heartbeat."""
+
+TICK_SECONDS = 0.002
+"""It wakes no more often to send, since the token bucket makes good some lateness."""
+
+RETRY_AFTER_SECONDS = 1.0
+"""The throttle's bucket is filled by the second."""
+
+
+class _Lane:
+    """The probes of one endpoint. One that hangs holds up nobody else's."""
+
+    def __init__(self, concurrency: ConcurrencyLimit) -> None:
+        self.ready: deque[Probe] = deque()
+        self.concurrency = concurrency
+        self._in_flight = 0
+
+    def may_send(self, room: int) -> bool:
+        """Whether there is something to send, and room for it in flight.
+
+        ``room`` is as much of the room for all lanes as this one may take.
+        """
+        return bool(self.ready) and self._in_flight < min(room, self.concurrency.limit)
+
+    def take(self) -> Probe:
+        self._in_flight += 1
+        return self.ready.popleft()
+
+    def note_answer(self, latency_seconds: float) -> None:
+        self._in_flight -= 1
+        self.concurrency.note_answer(latency_seconds)
+
+
+class Prober:
+    """Takes probes at any time, sends them at the paced rate, gives back their answers.
+
+    The pace is one for all endpoints, since the quota is the Region's; within it each has a lane
+    of its own, and they take turns. A check that is throttled can only mean the account: the rate
+    goes down and the check is sent again. A throttled heartbeat may also mean this one client's
+    full buffer, and a check tells which: it follows in the heartbeat's place.
+    """
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        rate_rps: float,
+        max_in_flight: int | None,
+        clock: Callable[[], float],
+        share: Callable[[], float] = lambda: 1.0,
+    ) -> None:
+        """``max_in_flight`` is shared by the lanes; None is what rate and latency need.
+
+        Rates are those of all probers together; ``share`` is this one's part of them.
+        """
+        self._gateway = gateway
+        self._clock = clock
+        self._share = share
+        self._max_in_flight = max_in_flight
+        self._rate = AIMDRate.starting_at(rate_rps, clock())
+        self._bucket = TokenBucket(rate_rps * share(), clock())
+        self._lanes: dict[Endpoint, _Lane] = {}
+        self._turns: deque[_Lane] = deque()
+        self._later: list[tuple[float, int, Probe]] = []
+        self._order = itertools.count()
+        self._in_flight: set[Probe] = set()
+        self.calls = 0
+        """Requests sent so far."""
+        self.checks = 0
+        """Those of them that were GETs."""
+        self.latencies = Latencies()
+        self.slowdowns = 0
+        """How often the account's throttle lowered the rate."""
+
+    @property
+    def backlog(self) -> int:
+        """Probes that wait to be sent as soon as the pace allows."""
+        return sum(len(lane.ready) for lane in self._turns)
+
+    @property
+    def open(self) -> int:
+        """Probes without a final answer."""
+        return self.backlog + len(self._later) + self._gateway.in_flight
+
+    @property
+    def postponed(self) -> int:
+        """Probes that wait for a later moment."""
+        return len(self._later)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is under way and nothing waits."""
+        return self.open == 0
+
+    def set_rate(self, rate_rps: float) -> None:
+        """Change the pace that is kept when nobody complains."""
+        self._rate.set_ceiling(rate_rps)
+
+    def ask(self, probe: Probe) -> None:
+        """Send this as soon as its turn comes."""
+        self._lane(probe).ready.append(probe)
+
+    def ask_next(self, probe: Probe) -> None:
+        """Send this before what merely waits its turn."""
+        self._lane(probe).ready.appendleft(probe)
+
+    def ask_later(self, probe: Probe, delay_seconds: float) -> None:
+        """Send this no sooner than after so long, and then before what merely waits its turn."""
+        due = self._clock() + delay_seconds
+        heapq.heappush(self._later, (due, next(self._order), probe))
+
+    def give_up(self, endpoint: Endpoint) -> list[Probe]:
+        """Forget what waits to be sent to one endpoint, and return it."""
+        lane = self._lanes.get(endpoint)
+        if lane is None:
+            return []
+        waiting = list(lane.ready)
+        lane.ready.clear()
+        return waiting
+
+    def abandon(self) -> None:
+        """Forget what has not been sent yet."""
+        for lane in self._turns:
+            lane.ready.clear()
+        self._later.clear()
+
+    def poll(self, wait_seconds: float) -> list[Answer]:
+        """Send what may be sent; return the answers that have come, waiting so long at most."""
+        self._send()
+        next_send = max(TICK_SECONDS, self._seconds_to_next_send())
+        answers = self._gateway.poll(min(wait_seconds, next_send))
+        return [answer for answer in answers if self._take_answer(answer)]
+
+    def _lane(self, probe: Probe) -> _Lane:
+        lane = self._lanes.get(probe.endpoint)
+        if lane is None:
+            lane = _Lane(ConcurrencyLimit(self._clock(), self._max_in_flight))
+            self._lanes[probe.endpoint] = lane
+            self._turns.append(lane)
+        return lane
+
+    def _send(self) -> None:
+        now = self._clock()
+        while self._later and self._later[0][0] <= now:
+            self.ask_next(heapq.heappop(self._later)[2])
+        self._bucket.set_rate(self._rate.rate(now) * self._share(), now)
+        for lane in self._turns:
+            lane.concurrency.adjust(self._bucket.rate, now)
+        while (free := self._next_lane()) is not None and self._bucket.take(now):
+            probe = free.take()
+            probe.attempts += 1
+            self.calls += 1
+            self.checks += probe.ask is Ask.CHECK
+            probe.sent_at = now
+            self._in_flight.add(probe)
+            self._gateway.start(probe)
+        if self._bucket.seconds_to_next(now) == 0:
+            for lane in self._turns:
+                if lane.ready:
+                    lane.concurrency.note_full()
+
+    def _next_lane(self) -> _Lane | None:
+        """The lane whose turn it is among those that may send."""
+        room = self._room_of_each
+        for _ in range(len(self._turns)):
+            lane = self._turns[0]
+            self._turns.rotate(-1)
+            if lane.may_send(room):
+                return lane
+        return None
+
+    @property
+    def _room_of_each(self) -> int:
+        """How many probes of one lane may be in flight, for the others to have their part."""
+        return max(1, (self._max_in_flight or MAX_IN_FLIGHT) // max(1, len(self._turns)))
+
+    def _seconds_to_next_send(self) -> float:
+        now = self._clock()
+        may_send = any(lane.may_send(self._room_of_each) for lane in self._turns)
+        in_lanes = self._bucket.seconds_to_next(now) if may_send else float("inf")
+        later = self._later[0][0] - now if self._later else float("inf")
+        return min(in_lanes, later)
+
+    def _take_answer(self, answer: Answer) -> bool:
+        """Note an answer, and ask again where it settles nothing. Whether it stands."""
+        probe, now = answer.probe, self._clock()
+        if probe not in self._in_flight:
+            return False  # it answers to an earlier prober, whose sweep broke off
+        self._in_flight.discard(probe)
+        latency_seconds = now - probe.sent_at
+        self._lane(probe).note_answer(latency_seconds)
+        self.latencies.observe(latency_seconds)
+        if answer.outcome is Outcome.UNKNOWN and probe.attempts < MAX_ATTEMPTS_INCONCLUSIVE:
+            self.ask_later(probe, RETRY_AFTER_SECONDS)
+            return False
+        if answer.outcome is not Outcome.THROTTLED:
+            return True
+        if probe.ask is Ask.HEARTBEAT:
+            probe.ask = Ask.CHECK
+            self.ask(probe)
+            return False
+        if self._rate.throttled(now):
+            self.slowdowns += 1
+            log.warning(
+                "throttled by the account's quota",
+                endpoint=str(probe.endpoint),
+                rate_rps=round(self._rate.rate(now) * self._share(), 1),
+                variable="REAPER_QUOTA_SHARE",
+            )
+        if probe.attempts >= MAX_ATTEMPTS:
+            return True
+        self.ask_later(probe, RETRY_AFTER_SECONDS)
+        return False

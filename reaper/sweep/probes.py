@@ -1,0 +1,187 @@
+"""Probes: who is asked, by check or by heartbeat, now or later."""
+
+from __future__ import annotations
+
+from math import inf
+
+import structlog
+
+from reaper.core.evidence.activity import PAUSE_SECONDS, Belief
+from reaper.core.evidence.evidence_rule import Suspect
+from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.row import Row
+from reaper.core.triage import HeartbeatMode, how_to_ask
+from reaper.sweep.context import SweepContext
+from reaper.sweep.prober import Prober
+
+log = structlog.get_logger()
+
+MAX_FOLLOW_UPS = 2
+"""So many heartbeats may follow checks of one connection in a sweep."""
+
+SECOND_TRY_SECONDS = 5.0
+"""After a heartbeat that met a 410 although a check had just found the socket alive."""
+
+
+class Probes:
+    """Hands the prober what there is to ask. In a dry run that is checks only."""
+
+    def __init__(self, context: SweepContext, prober: Prober) -> None:
+        self._rules = context.rules
+        # Who needs a heartbeat depends on the next turn, not on the moment of asking.
+        self._cutoffs = context.cutoffs()
+        self._posted_enough_at = context.clock() + self._cutoffs.awake_after - self._cutoffs.now
+        self._clock = context.clock
+        self._self_test = context.memory.self_test
+        self._own_heartbeats = context.memory.own_heartbeats
+        self._suspects = context.memory.suspects
+        self._prober = prober
+        self._undecided: list[Answer] = []
+        """Checks of living ones, until it is known whether ``lastActiveAt`` can be believed."""
+
+    def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
+        """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
+        probe = Probe(endpoint, connection_id, self._way_to_ask(rows), Purpose.DUE, rows)
+        if suspect := self._suspects.get((endpoint, connection_id)):
+            _over_another_connection(probe, suspect)
+        self._prober.ask(probe)
+
+    def look_again(
+        self, endpoint: Endpoint, connection_id: str, rows: list[Row], suspect: Suspect
+    ) -> None:
+        """Ask a suspect, over a connection that cannot still hold an answer about somebody else."""
+        probe = Probe(endpoint, connection_id, Ask.CHECK, Purpose.SUSPECT, rows)
+        self._prober.ask(_over_another_connection(probe, suspect))
+
+    def call(self, purpose: Purpose, row: Row, *, is_second: bool = False) -> None:
+        """Ask a witness, or a member of a panel; the second time at once."""
+        assert row.endpoint is not None
+        self._prober.ask_next(
+            Probe(
+                row.endpoint,
+                row.connection_id,
+                Ask.CHECK,
+                purpose,
+                [row],
+                is_second=is_second,
+                is_rested=True,
+            )
+        )
+
+    def try_again(self, heartbeat: Probe) -> None:
+        """After a heartbeat that met a 410 although a check had just found the socket alive."""
+        again = _heartbeat_after(heartbeat)
+        again.follow_ups, again.is_second = heartbeat.follow_ups, True
+        self._prober.ask_later(again, SECOND_TRY_SECONDS)
+
+    def note_heartbeat(self, connection_id: str) -> None:
+        """The gateway has taken one."""
+        self._own_heartbeats.note(connection_id, self._clock())
+
+    def _was_posted_to(self, connection_id: str) -> bool:
+        """Whether our own last heartbeat keeps it awake until its next turn."""
+        return self._own_heartbeats.last_to(connection_id) >= self._posted_enough_at
+
+    def follow_up(self, check: Answer) -> None:
+        """After a check that found a live socket: the heartbeat that it turns out to need.
+
+        One that was throttled is tried once more; a client whose buffer is full misses nothing.
+        """
+        if not self._sends_heartbeats or check.probe.follow_ups >= MAX_FOLLOW_UPS:
+            return
+        is_untested = self._self_test.belief is Belief.UNTESTED
+        if check.last_active_at is not None and is_untested:
+            self._undecided.append(check)
+            self._test_next()
+        else:
+            self._send_what_it_needs(check)
+
+    def learn_of_self_test(self, answer: Answer) -> None:
+        """The second answer of somebody who was asked twice."""
+        is_alive = answer.outcome is Outcome.ALIVE
+        last_active_at = answer.last_active_at if is_alive else None
+        self._self_test.second(answer.probe.connection_id, last_active_at)
+        if self._self_test.belief is Belief.UNTESTED:
+            self._test_next()
+            return
+        if self._self_test.belief is Belief.DISBELIEVED:
+            log.warning(
+                "lastActiveAt not believed",
+                why="it follows our own checks; heartbeats go by the rows and by those sent before",
+                endpoint=str(answer.probe.endpoint),
+            )
+        self.decide()
+
+    def decide(self) -> None:
+        """Send the heartbeats that waited for the self-test, whatever is known by now."""
+        undecided, self._undecided = self._undecided, []
+        for check in undecided:
+            self._send_what_it_needs(check)
+
+    @property
+    def has_undecided(self) -> bool:
+        return bool(self._undecided)
+
+    def _test_next(self) -> None:
+        """Ask one of those that wait once more."""
+        if not self._self_test.wants_trial or not self._undecided:
+            return
+        check = self._undecided[-1]
+        assert check.last_active_at is not None
+        probe = check.probe
+        self._self_test.first(probe.connection_id, check.last_active_at)
+        second = Probe(
+            probe.endpoint, probe.connection_id, Ask.CHECK, Purpose.SELF_TEST, probe.rows
+        )
+        self._prober.ask_later(second, PAUSE_SECONDS)
+
+    def _send_what_it_needs(self, check: Answer) -> None:
+        """It goes before others that wait: nobody is known to be nearer to falling silent."""
+        is_awake = self._last_active(check) >= self._cutoffs.awake_after
+        if is_awake or self._was_posted_to(check.probe.connection_id):
+            return
+        heartbeat = _heartbeat_after(check.probe)
+        if heartbeat.follow_ups == 1:
+            self._prober.ask_next(heartbeat)
+        else:
+            self._prober.ask_later(heartbeat, SECOND_TRY_SECONDS)
+
+    def _last_active(self, check: Answer) -> float:
+        """By the gateway's account if that can be believed, else by the rows'."""
+        probe = check.probe
+        if self._self_test.belief is Belief.BELIEVED:
+            told = [check.last_active_at]
+        else:
+            told = [row.last_seen_at for row in probe.rows]
+        return max(-inf if one is None else one for one in told)
+
+    @property
+    def _sends_heartbeats(self) -> bool:
+        off = self._rules.triage.heartbeat_mode is HeartbeatMode.OFF
+        return not off and not self._rules.dry_run
+
+    def _way_to_ask(self, rows: list[Row]) -> Ask:
+        if self._rules.dry_run:
+            return Ask.CHECK
+        if not self._cutoffs.always_heartbeat and self._was_posted_to(rows[0].connection_id):
+            return Ask.CHECK
+        needs_heartbeat = any(how_to_ask(row, self._cutoffs) is Ask.HEARTBEAT for row in rows)
+        return Ask.HEARTBEAT if needs_heartbeat else Ask.CHECK
+
+
+def _over_another_connection(probe: Probe, suspect: Suspect) -> Probe:
+    """Than the one that carried its last answer."""
+    probe.is_rested, probe.not_over = True, suspect.connection
+    return probe
+
+
+def _heartbeat_after(probe: Probe) -> Probe:
+    return Probe(
+        probe.endpoint,
+        probe.connection_id,
+        Ask.HEARTBEAT,
+        Purpose.KEEPALIVE,
+        probe.rows,
+        follow_ups=probe.follow_ups + 1,
+    )

@@ -1,0 +1,233 @@
+"""One sweep: rows in, a report out. Here the stages are joined, and kept going until all is done.
+
+scan ─▶ triage ── due ─▶ probes ─▶ prober ─▶ answers ── 410s ─▶ suspects ─▶ breaker ─▶ eviction
+                           ▲                    │                  │    ▲
+                           ├──── heartbeats ────┘                  │    │
+                           └────────── looks again ────────────────┴─ witnesses
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import inf
+
+import structlog
+
+from reaper.core.evidence.breaker import Counts
+from reaper.core.report.report import Details, Progress, Report, make_report
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.reader import RowReader
+from reaper.core.rows.shape import RowShape
+from reaper.sweep.answers import Answers
+from reaper.sweep.breaker import Breaker
+from reaper.sweep.context import SweepContext
+from reaper.sweep.eviction.close_sockets import SocketCloser
+from reaper.sweep.eviction.evictor import Evictor
+from reaper.sweep.evidence.shared_table import SharedTable
+from reaper.sweep.evidence.suspects import Suspects
+from reaper.sweep.evidence.witnesses import WitnessCalls
+from reaper.sweep.pongs import Pongs
+from reaper.sweep.ports import EvictionStep, Outside, Scan
+from reaper.sweep.prober import Prober
+from reaper.sweep.probes import Probes
+from reaper.sweep.triage import Triage
+
+log = structlog.get_logger()
+
+MAX_NAP_SECONDS = 0.1
+"""The loop looks at least this often whether it should stop."""
+
+PROGRESS_SECONDS = 0.1
+"""So often it tells how far it has come, at most."""
+
+DRAIN_SECONDS = 6.0
+"""When a sweep ends early, in-flight requests get this long to complete."""
+
+
+class Sweep:
+    """Sees to it that every row of a table gets its turn."""
+
+    def __init__(
+        self,
+        context: SweepContext,
+        shape: RowShape,
+        reader: RowReader,
+        scan: Scan,
+        outside: Outside,
+    ) -> None:
+        self._context = context
+        self._rules = rules = context.rules
+        self._memory = context.memory
+        self._clock = context.clock
+        self._scan = scan
+        self._table = table = outside.table
+        self._prober = prober = Prober(
+            outside.gateway, rules.first_rate_rps, rules.max_in_flight, context.clock, context.share
+        )
+        self._probes = probes = Probes(context, prober)
+        self._pongs = pongs = Pongs(context, table, shape)
+        shared_table = SharedTable(context, outside.connects)
+        self._triage = Triage(context, reader, scan, prober, probes, pongs, shared_table)
+        self._witness_calls = witness_calls = WitnessCalls(
+            context, probes, shared_table, table, reader
+        )
+        self._suspects = Suspects(context, probes, witness_calls, shared_table)
+        self._answers = Answers(context, reader, probes, self._suspects, witness_calls, pongs)
+        steps: list[EvictionStep] = [SocketCloser(prober, rules.budget_rps), *outside.hooks]
+        self._evictor = Evictor(context, table, shape, reader, outside.audit, steps)
+        self._breaker = Breaker(context, self._suspects, pongs, self._evictor)
+        self._is_everybody_asked = False
+        self.turn_calls = 0
+        """Requests until every row had its turn; what came later was about suspects."""
+        self.is_complete = False
+        """Whether every row got its turn: the sweep was neither stopped nor cut short."""
+
+    @property
+    def fault(self) -> Exception | None:
+        """What made evictions, heartbeats or pongs fail, if anything did."""
+        return self._evictor.fault or self._pongs.fault or self._answers.fault
+
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        return list(self._memory.in_sweep)
+
+    @property
+    def progress(self) -> Progress:
+        return Progress(
+            self._context.tally.scanned,
+            round(self._table.row_estimate * self._context.share()),
+            self._prober.open,
+            sum(counts.gone for counts in self._counts),
+            self._suspects.open_rows,
+        )
+
+    def report(self, *, seconds: float, messages: int | None) -> Report:
+        return make_report(
+            self._context.tally,
+            self._counts,
+            hold_reason=self._breaker.hold_reason,
+            dry_run=self._rules.dry_run,
+            is_complete=self.is_complete,
+            pending=self._suspects.open_rows + self._suspects.overflow,
+            checks=self._prober.checks,
+            api_calls=self._prober.calls,
+            seconds=seconds,
+            messages=messages,
+        )
+
+    @property
+    def details(self) -> Details:
+        return Details(
+            evicted_by_reason=self._context.tally.evicted_by_reason,
+            latencies=self._prober.latencies,
+            slowdowns=self._prober.slowdowns,
+            turn_calls=self.turn_calls,
+            heartbeat_interval_seconds=self._rules.triage.heartbeat_interval_seconds,
+            segments=self._context.portion.segments,
+            total_segments=self._context.portion.total_segments,
+            why_held=self._breaker.why_held,
+        )
+
+    def run(self, on_progress: Callable[[Progress], None] = lambda _: None) -> None:
+        """Sweep until every row had its turn, or until told to stop.
+
+        Raises TableError when the table cannot be scanned.
+        """
+        self._started_at = self._clock()
+        self._memory.begin_sweep()
+        try:
+            self._ask_all(on_progress)
+        finally:
+            self._scan.stop()
+            self._drain()
+            is_of_table = self._context.share() == 1
+            self._memory.end_sweep(is_complete=self.is_complete, is_of_table=is_of_table)
+        self._answers.log_inconclusive()
+        self._breaker.settle(is_complete=self.is_complete)
+
+    def _ask_all(self, on_progress: Callable[[Progress], None]) -> None:
+        paced_until = self._started_at + self._rules.spread_seconds
+        tell_at = self._started_at
+        while not self._finish():
+            if self._context.is_stopping():
+                log.info("sweep stopping", why="told to stop; in-flight requests complete")
+                return
+            if self._is_unresponsive:
+                log.error("sweep cut short", why="all answers were inconclusive")
+                return
+            if self._clock() >= paced_until:
+                self._prober.set_rate(self._rules.budget_rps)
+            self._give_up_unresponsive_endpoints()
+            took_page = self._triage.take_page()
+            self._note_turns()
+            self._take_answers(0 if took_page else self._nap_seconds)
+            self._pongs.collect()
+            self._suspects.advance()
+            self._breaker.evict_convicted(is_idle=self._prober.idle)
+            if self._clock() >= tell_at:
+                on_progress(self.progress)
+                tell_at = self._clock() + PROGRESS_SECONDS
+        self.is_complete = not self._context.is_stopping()
+
+    def _finish(self) -> bool:
+        """Decide what only waited for everything else. Whether nothing is left to be done."""
+        if not self._scan.exhausted or not self._prober.idle or self._pongs.awaited:
+            return False
+        if self._probes.has_undecided:
+            self._probes.decide()
+            return False
+        self._suspects.reconsider()
+        is_busy = self._suspects.is_busy or not self._prober.idle
+        if is_busy or self._has_time_for(self._suspects.next_look_at):
+            return False
+        self._context.portion.close()
+        return self._scan.exhausted  # unless another segment came just before
+
+    def _note_turns(self) -> None:
+        """Count the requests until every row had its turn, and say when that is so."""
+        if not self._is_everybody_asked:
+            self.turn_calls = self._prober.calls
+            self._is_everybody_asked = self._scan.exhausted and not self._prober.backlog
+            self._witness_calls.expect_more_rows(more=not self._is_everybody_asked)
+
+    def _has_time_for(self, moment: float) -> bool:
+        return moment < inf and moment <= self._started_at + self._rules.question_seconds
+
+    @property
+    def _counts(self) -> list[Counts]:
+        return [self._memory.endpoints[endpoint].counts for endpoint in self._memory.in_sweep]
+
+    @property
+    def _is_unresponsive(self) -> bool:
+        """Whether every endpoint is: all was denied, throttled or unknown."""
+        states = [self._memory.endpoints[endpoint] for endpoint in self._memory.in_sweep]
+        asked = [state.counts for state in states if state.is_asked]
+        return bool(asked) and all(counts.is_unresponsive for counts in asked)
+
+    def _give_up_unresponsive_endpoints(self) -> None:
+        """Ask them no more, so that they do not hold up others."""
+        for endpoint in self._memory.in_sweep:
+            if self._memory.endpoints[endpoint].counts.is_unresponsive:
+                for probe in self._prober.give_up(endpoint):
+                    self._answers.leave_unasked(probe)
+
+    def _take_answers(self, wait_seconds: float) -> None:
+        for answer in self._prober.poll(wait_seconds):
+            self._answers.learn(answer)
+
+    @property
+    def _nap_seconds(self) -> float:
+        """How long to wait at most for an answer, or for the moment of another look."""
+        may_take_page = not self._scan.exhausted and not self._triage.is_full
+        if self._prober.idle and not self._pongs.awaited and may_take_page:
+            return 0.0
+        until_next_look = self._suspects.next_look_at - self._clock()
+        return max(0.0, min(MAX_NAP_SECONDS, until_next_look))
+
+    def _drain(self) -> None:
+        """Send nothing more; in-flight requests complete. After a whole sweep there are none."""
+        give_up_at = self._clock() + DRAIN_SECONDS
+        self._prober.abandon()
+        while not self._prober.idle and self._clock() < give_up_at:
+            self._take_answers(MAX_NAP_SECONDS)
+            self._prober.abandon()

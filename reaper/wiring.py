@@ -1,0 +1,216 @@
+"""The composition root: whatever runs is made here, from the settings."""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple
+
+import boto3
+import structlog
+
+from reaper import __version__
+from reaper.aws.clients import Clients
+from reaper.aws.cloudwatch import CloudWatchMessages
+from reaper.aws.dynamodb.connections import ConnectionsTable
+from reaper.aws.dynamodb.table import READ_TIMEOUT_SECONDS
+from reaper.aws.event_bus import EventBusHook
+from reaper.aws.gateway import Gateway
+from reaper.aws.hook import Hook
+from reaper.aws.lambda_hook import LambdaHook
+from reaper.aws.session import API_CONFIG, Access, access, region_of
+from reaper.aws.transport.http import HttpClient
+from reaper.aws.transport.signing import Signer
+from reaper.config.rules import budget_rps, configured_endpoint, quota_rps
+from reaper.config.settings import Settings
+from reaper.daemon.daemon import Daemon
+from reaper.schedule.interval import IntervalSchedule
+from reaper.schedule.ports import Schedule
+from reaper.sweep.ports import Outside
+from reaper.telemetry.alerts import Alerts
+from reaper.telemetry.audit import AuditLog
+from reaper.telemetry.health import Health
+from reaper.telemetry.history import History
+from reaper.telemetry.publish import Publisher
+from reaper.telemetry.sinks import Sink
+from reaper.telemetry.web.server import HttpServer
+from reaper.telemetry.web.site import Exposition, site
+from reaper.telemetry.web.status import Setup, Status
+from reaper.worker import Worker
+
+log = structlog.get_logger()
+
+
+# What talks to AWS
+
+
+def make_access(settings: Settings, session: boto3.Session) -> Access:
+    """Raises NoCredentialsError or TrustStoreError."""
+    endpoint = configured_endpoint(settings, region_of(session))
+    return access(session, region_of(session) or (endpoint.region if endpoint else ""))
+
+
+def make_table(settings: Settings, known: Access) -> ConnectionsTable:
+    signer = Signer(known.credentials, "dynamodb")
+    client = HttpClient(signer, READ_TIMEOUT_SECONDS, known.ca_file)
+    return ConnectionsTable(settings.table_name, settings.table_index, known.region, client)
+
+
+def make_clients(settings: Settings, session: boto3.Session) -> Clients:
+    """Raises NoCredentialsError or TrustStoreError."""
+    known = make_access(settings, session)
+    signer = Signer(known.credentials, "execute-api")
+    client = HttpClient(signer, settings.probe_timeout_seconds, known.ca_file)
+    return Clients(
+        access=known,
+        table=make_table(settings, known),
+        gateway=Gateway(client, settings.heartbeat_payload),
+        hooks=_make_hooks(settings, known),
+        messages=(
+            CloudWatchMessages(session, known.region, settings.sweep_interval_seconds)
+            if settings.message_source == "cloudwatch"
+            else None
+        ),
+    )
+
+
+def _make_hooks(settings: Settings, known: Access) -> list[Hook]:
+    hooks: list[Hook] = []
+    session, region = known.session, known.region
+    if name := settings.on_evict_lambda:
+        hooks.append(LambdaHook(session, region, name))
+    if name := settings.on_evict_event_bus:
+        hooks.append(EventBusHook(session, region, name, settings.table_name))
+    return hooks
+
+
+# What sweeps
+
+
+def make_worker(settings: Settings, clients: Clients, audit: AuditLog) -> Worker:
+    outside = Outside(
+        table=clients.table,
+        gateway=clients.gateway,
+        audit=audit,
+        hooks=clients.hooks,
+        messages=clients.messages,
+        connects=clients.messages,
+    )
+    return Worker(settings, clients.access.region, outside)
+
+
+def make_daemon(settings: Settings, clients: Clients, audit: AuditLog) -> Daemon:
+    """The worker with its schedule, and everybody who is told of its sweeps."""
+    alerts, history = make_alerts(settings), History()
+    health = Health(settings.sweep_interval_seconds)
+    sinks = make_sinks(settings, clients.access)
+    publisher = make_publisher(settings, alerts, history, sinks)
+    return Daemon(
+        make_worker(settings, clients, audit),
+        publisher,
+        alerts,
+        health,
+        _make_schedule(settings, clients.access, publisher, alerts, health),
+        _serve(settings, clients.access.region, sinks.prometheus, history, health),
+    )
+
+
+def _make_schedule(
+    settings: Settings, known: Access, publisher: Publisher, alerts: Alerts, health: Health
+) -> Schedule:
+    """By the interval, or shared with others through REAPER_QUEUE_URL; only then it is imported."""
+    interval_seconds = settings.sweep_interval_seconds
+    if settings.queue_url is None:
+        return IntervalSchedule(interval_seconds, alerts)
+    from reaper.aws.sqs import WorkQueue
+    from reaper.schedule.shared import SharedSchedule
+
+    queue = WorkQueue(known.session, known.region, settings.queue_url)
+    segments = settings.scan_segments
+    log.info("sweeps shared through a queue", queue=settings.queue_url, segments=segments)
+    return SharedSchedule(
+        queue=queue,
+        table=settings.table_name,
+        total_segments=segments,
+        interval_seconds=interval_seconds,
+        publisher=publisher,
+        alerts=alerts,
+        health=health,
+    )
+
+
+# Who is told
+
+
+class Sinks(NamedTuple):
+    """Where metrics go."""
+
+    all: list[Sink]
+    prometheus: Exposition | None
+    """The one of them that is asked for its metrics, instead of sending them."""
+
+
+def make_sinks(settings: Settings, known: Access) -> Sinks:
+    """Those that REAPER_METRICS names; only they are imported."""
+    sinks: list[Sink] = []
+    prometheus = None
+    quota = quota_rps(settings, known.region)
+    about = settings.metrics_namespace, settings.table_name, quota
+    if "emf" in settings.metrics:
+        from reaper.telemetry.sinks.emf import EmfSink
+
+        sinks.append(EmfSink(*about))
+    if "cloudwatch" in settings.metrics:
+        from reaper.telemetry.sinks.cloudwatch import CloudWatchSink
+
+        client = known.session.client("cloudwatch", region_name=known.region, config=API_CONFIG)
+        sinks.append(CloudWatchSink(client, *about))
+    if "prometheus" in settings.metrics:
+        from reaper.telemetry.sinks.prometheus import PrometheusSink
+
+        prometheus = PrometheusSink(quota)
+        sinks.append(prometheus)
+    return Sinks(sinks, prometheus)
+
+
+def make_alerts(settings: Settings) -> Alerts:
+    return Alerts(
+        settings.table_name, settings.alert_cooldown_seconds, settings.sweep_interval_seconds
+    )
+
+
+def make_publisher(settings: Settings, alerts: Alerts, history: History, sinks: Sinks) -> Publisher:
+    return Publisher(sinks.all, alerts, history, settings.max_heartbeat_ratio)
+
+
+def _serve(
+    settings: Settings,
+    region: str,
+    prometheus: Exposition | None,
+    history: History,
+    health: Health,
+) -> HttpServer | None:
+    """The daemon's pages at REAPER_HTTP_BIND; None where it is empty, or cannot be bound."""
+    if settings.http_bind is None:
+        return None
+    setup = Setup(
+        version=__version__,
+        table=settings.table_name,
+        endpoint=settings.api_endpoint,
+        region=region,
+        dry_run=settings.dry_run,
+        heartbeat_mode=settings.heartbeat_mode.value,
+        interval_seconds=settings.sweep_interval_seconds,
+        budget_rps=budget_rps(settings, region),
+        quota_rps=quota_rps(settings, region),
+        ratio_limit=settings.max_heartbeat_ratio or None,
+    )
+    status = Status(setup, history, health, time.time)
+    try:
+        return HttpServer(settings.http_bind, site(status, health, prometheus))
+    except (OSError, ValueError) as error:
+        log.error(
+            "no status page and no /healthz",
+            why=f"REAPER_HTTP_BIND cannot be bound: {error}",
+            cure="choose a free address, or an empty value for none",
+        )
+        return None
