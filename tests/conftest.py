@@ -10,7 +10,7 @@ import hypothesis
 import pytest
 import structlog
 
-from tests.support.browser import CHROMIUM
+from tests.support.installed import CHROMIUM
 
 hypothesis.settings.register_profile(
     "default", deadline=None, derandomize=True, print_blob=True, max_examples=150

@@ -13,6 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 HEARTBEAT = {"type": "ping"}
 CONNECT_AT_ONCE = 10
+OPEN_SECONDS = 60
 CLOSE_SECONDS = 1
 """How long a goodbye may take; stand-ins are slow to hang up."""
 
@@ -33,7 +34,10 @@ class ChatClient:
     async def open(cls, url: str, token: str, room: str = "lobby") -> ChatClient:
         # The library's own pings are off: API Gateway's clients rely on messages.
         socket = await connect(
-            f"{url}?token={token}&room={room}", ping_interval=None, close_timeout=CLOSE_SECONDS
+            f"{url}?token={token}&room={room}",
+            ping_interval=None,
+            open_timeout=OPEN_SECONDS,
+            close_timeout=CLOSE_SECONDS,
         )
         client = cls(socket)
         client._reader = asyncio.create_task(client._read())

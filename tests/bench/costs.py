@@ -1,4 +1,4 @@
-"""What a day costs, by ``core/plan.py``: the reaper, and a POST to every row each minute."""
+"""What a day costs, by ``core/plan/plan.py``: the reaper, and a POST to every row each minute."""
 
 from __future__ import annotations
 

@@ -105,13 +105,15 @@ def test_every_change_of_the_breakers_mind_is_explained_with_its_numbers(cloud, 
 
     with FaultyGateway({"z": faults.gone}, default=answer) as server:
         environment = cloud.environment(
-            table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="1", REAPER_HEARTBEAT_MODE="off",
+            table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="2", REAPER_HEARTBEAT_MODE="off",
             REAPER_FRESH_SECONDS="0",
         )  # fmt: skip
         with daemon(environment, log):
             eventually(lambda: sweeps(log))
             is_wrong[0] = False
-            eventually(lambda: [e for e in log_of(log) if "no longer held" in e["event"]])
+            eventually(
+                lambda: [e for e in log_of(log) if "no longer held" in e["event"]], seconds=60
+            )
 
     first = {entry["event"]: entry for entry in reversed(log_of(log))}
     held, passed = first["evictions are held"], first["evictions allowed"]

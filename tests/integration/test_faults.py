@@ -21,7 +21,7 @@ from tests.support.rows import LIVING, living, zombie
         (faults.wrong_stage, "denied", "403 ForbiddenException"),
         (faults.denied, "denied", "403 AccessDeniedException"),
         (faults.broken, "too-many-unknown", "500"),
-        (faults.hangs, "too-many-unknown", "no answer within 1 s"),
+        (faults.hangs, "too-many-unknown", "no answer within 4 s"),
         (faults.resets, "too-many-unknown", "connection broke"),
         (faults.truncates, "too-many-unknown", "connection broke"),
         (faults.throttled, "too-many-unknown", "429 LimitExceededException"),

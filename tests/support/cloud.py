@@ -28,7 +28,7 @@ TOKEN_SECRET = "a secret that only tests know"
 QUICK = {
     "REAPER_NEWBORN_GRACE_SECONDS": "0",
     "REAPER_CONFIRM_DELAY_SECONDS": "0.2",
-    "REAPER_PROBE_TIMEOUT_SECONDS": "1",
+    "REAPER_PROBE_TIMEOUT_SECONDS": "4",
     "REAPER_MESSAGE_SOURCE": "attribute",
     "REAPER_HTTP_BIND": "",
 }
