@@ -1,4 +1,4 @@
-"""RowKind: which rows are left alone, and which are asked after."""
+"""Triage: which rows are left alone, and which are asked after."""
 
 from __future__ import annotations
 

@@ -17,8 +17,7 @@ MAX_ENDPOINTS = 10
 
 def check(settings: Settings, clients: Clients) -> Iterator[Finding]:
     """Try each thing in turn. What a failed one makes impossible is left out."""
-    findings, rows, reader = check_table(settings, clients)
-    yield from findings
+    rows, reader = yield from check_table(settings, clients)
     for hook in clients.hooks:
         yield check_hook(hook)
     endpoints = {row.endpoint for row in rows if row.endpoint is not None}

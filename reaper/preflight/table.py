@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import NamedTuple
 
 from reaper.aws.clients import Clients
@@ -22,36 +22,41 @@ from reaper.preflight.rows import findings_of_rows
 SAMPLE_ROWS = 1000
 
 
-class TableCheck(NamedTuple):
-    findings: list[Finding]
+class Sample(NamedTuple):
     rows: list[Row]
-    """A sample of the table's; empty where it cannot be read."""
+    """Some of the table's; none where it cannot be read."""
     reader: RowReader | None
     """None where the table does not serve the settings."""
 
 
-def check_table(settings: Settings, clients: Clients) -> TableCheck:
+NOTHING = Sample([], None)
+
+
+def check_table(settings: Settings, clients: Clients) -> Generator[Finding, None, Sample]:
+    """Yields what it finds as it finds it; returns a sample of the rows."""
     table, region = clients.table, clients.access.region
     resource = f"arn:{partition(region)}:dynamodb:{region}:*:table/{table.name}"
     described = attempt("dynamodb:DescribeTable", resource, table.describe)
     if not described.ok:
-        return TableCheck([described], [], None)
+        yield described
+        return NOTHING
     keys = " and ".join(table.key_names)
     where = f", index {table.index}" if table.index else ""
-    findings = [Finding(True, f"table {table.name} in {table.region}{where}: key {keys}")]
+    yield Finding(True, f"table {table.name} in {table.region}{where}: key {keys}")
     try:
         shape = row_shape(settings, table.facts)
     except TableError as error:
-        return TableCheck([*findings, Finding(False, str(error))], [], None)
+        yield Finding(False, str(error))
+        return NOTHING
     items: list[Item] = []
     scanned = f"{table.arn}/index/{table.index}" if table.index else table.arn
-    findings.append(attempt("dynamodb:Scan", scanned, lambda: items.extend(_sample(table))))
+    yield attempt("dynamodb:Scan", scanned, lambda: items.extend(_sample(table)))
     for action, try_it in _permissions(settings, table):
-        findings.append(attempt(action, table.arn, try_it))
+        yield attempt(action, table.arn, try_it)
     reader = RowReader(shape, endpoint_resolver(settings, region))
     rows = reader.read_page(items, time.time())
-    findings += findings_of_rows(items, rows, shape, settings, time.time())
-    return TableCheck(findings, rows, reader)
+    yield from findings_of_rows(items, rows, shape, settings, time.time())
+    return Sample(rows, reader)
 
 
 def _sample(table: ConnectionsTable) -> list[Item]:

@@ -145,16 +145,7 @@ class Lease:
         """Receive and renew no more. Whether the segments are still this worker's."""
         self._is_over.set()
         self._thread.join()
-        if self.is_lost:
-            log.warning(
-                "segments lost",
-                why="this worker was away, or the queue out of reach, for longer than the queue's"
-                " visibility timeout; another worker sweeps them",
-                **self._names,
-                visibility_seconds=self._visibility_seconds,
-            )
-            return False
-        return True
+        return not self.is_lost
 
     def _run(self) -> None:
         try:
@@ -169,6 +160,14 @@ class Lease:
             log.exception("lease not renewed any longer", why=repr(error))
         finally:
             self.is_all_here = True
+        if self.is_lost:
+            log.warning(
+                "segments lost",
+                why="this worker was away, or the queue out of reach, for longer than the queue's"
+                " visibility timeout; another worker sweeps them",
+                **self._names,
+                visibility_seconds=self._visibility_seconds,
+            )
 
     @property
     def _pause_seconds(self) -> float:

@@ -131,7 +131,12 @@ class Breaker:
                 log.info("deaf evictions allowed", rows=len(deaf), **self._numbers(endpoint))
                 self._evictor.evict(deaf)
                 continue
-            self.hold_reason, self.why_held = reason, explain_deaf(state.counts)
+            self.hold_reason = reason
+            self.why_held = (
+                explain(reason, state.findings, limits)
+                if hold_of(state.findings, limits)
+                else explain_deaf(state.counts)
+            )
             log.error(
                 "deaf evictions are held",
                 hold_reason=reason.value,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from reaper.core.plan.plan import naive_plan, plan
-from reaper.core.plan.population import Population, Schedule
+from reaper.core.plan.population import Population, Timetable
 from reaper.core.triage import HeartbeatMode, TriageRules
 from tests.bench.lab import Lab
 
@@ -16,7 +16,7 @@ MIX = {
 }
 """Clients that stay 40 minutes and exchange a message a minute; one in twenty is lost silently."""
 
-DEFAULTS = Schedule(
+DEFAULTS = Timetable(
     triage=TriageRules(60, 7500, 180, HeartbeatMode.IDLE, 480),
     interval_seconds=300,
     confirm_delay_seconds=60,

@@ -1002,3 +1002,14 @@ def test_slow_hooks_show_signs_of_life_and_the_sweep_goes_on():
     world.sweep(rate=10_000)
     assert len(world.told) == HOOK_BATCH * 3 - 20
     assert {0, HOOK_BATCH} <= set(signs)
+
+
+def test_who_waits_goes_in_the_same_sweep_when_later_pages_show_that_most_live():
+    """At first every row that was read is gone; the living come minutes later."""
+    world = World(page_size=30, page_every_seconds=200)
+    for n in range(30):
+        world.add(f"a{n:02}", alive=False, silent=470)
+    for n in range(90):
+        world.add(f"b{n:02}", alive=True, silent=470)
+    report = world.sweep()
+    assert (report.evicted, report.held, report.hold_reason) == (30, 0, None)

@@ -216,12 +216,14 @@ def hold_of_deaf(findings: Findings, limits: BreakerLimits) -> HoldReason | None
     """
     if reason := hold_of(findings, limits):
         return reason
-    counts = findings.counts
+    return HoldReason.TOO_MANY_GONE if has_too_many_deaf(findings.counts) else None
+
+
+def has_too_many_deaf(counts: Counts) -> bool:
+    """Whether so many do not answer that it is likelier the application's fault than theirs."""
     clients = counts.pongs + counts.deaf
     most = max(1.0, MAX_DEAF_FRACTION * clients) if clients >= MIN_CLIENTS_OF_FRACTION else 1.0
-    if not counts.pongs or counts.deaf > most:
-        return HoldReason.TOO_MANY_GONE
-    return None
+    return not counts.pongs or counts.deaf > most
 
 
 def explain_deaf(counts: Counts) -> str:

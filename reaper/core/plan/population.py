@@ -86,7 +86,7 @@ def questioning(timetable: Timetable, asked_at: float) -> Questioning:
     """Of a row that is asked at that moment of each sweep.
 
     Suspects are looked at again when it is time, if a sweep has time for that; else they wait for
-    their turn in the next one. The last recheck comes when every row had its turn.
+    their turn in the next one. The last strike comes when every row had its turn.
     """
     delay, interval = timetable.confirm_delay_seconds, timetable.interval_seconds
     span = max(USUAL_DELAYS * delay, CONNECT_MAY_TAKE_SECONDS)

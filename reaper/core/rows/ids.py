@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from reaper.core.rows.items import AttributeValue
+from reaper.core.rows.items import AttributeValue, text_of
 
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{12,24}={0,2}")
 """As in every public transcript: ``R0oXAdfD0kwCH6w=``. The length is not documented, so there is
@@ -35,4 +35,4 @@ def holds_id(text: str) -> bool:
 def is_own_partition(key: AttributeValue, connection_id: str) -> bool:
     """Whether a partition key is this connection's own, as ``abc=`` and ``CONN#host#abc=`` are."""
     whole = f"(?<!{_EDGE}){re.escape(connection_id)}(?!{_EDGE})"
-    return re.search(whole, key.get("S", "")) is not None
+    return re.search(whole, text_of(key) or "") is not None

@@ -10,6 +10,7 @@ from math import inf
 
 from reaper.core.evidence.evidence_rule import Suspect
 from reaper.core.evidence.suspect_store import Key
+from reaper.core.model import Probe
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.row import Row
 
@@ -66,6 +67,9 @@ class Cases:
 
     def get(self, key: Key) -> Case | None:
         return self._open.get(key)
+
+    def of(self, probe: Probe) -> Case | None:
+        return self._open.get((probe.endpoint, probe.connection_id))
 
     def open(self, case: Case) -> None:
         self._open[case.key] = case

@@ -1,6 +1,6 @@
 """Suspects: each is questioned until it is acquitted, convicted, or left for later.
 
-What is next for a suspect is decided in ``core/evidence.py``; here it is carried out.
+What is next for a suspect is decided in ``core/evidence/evidence_rule.py``; here it is carried out.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Suspects:
         self._sends_heartbeats = rules.triage.heartbeat_mode is not HeartbeatMode.OFF
         self._cases = Cases()
         self._convicted: list[Zombie] = []
-        self._reconsidered: dict[Endpoint, Standing] = {}
-        """How endpoints stood when those who wait for them were last decided about."""
+        self._reconsidered: dict[Endpoint, tuple[Standing, bool, int]] = {}
+        """What was known of endpoints when those who wait for them were last decided about."""
         self._unsettled: set[Endpoint] = set()
         """Endpoints of which it is not known yet whether they share their table."""
         self.overflow = 0
@@ -59,7 +59,7 @@ class Suspects:
         """Somebody who was due has answered 410."""
         probe = answer.probe
         self._memory.endpoints[probe.endpoint].accuse(probe.connection_id, len(probe.rows))
-        case = self._case_of(probe)
+        case = self._cases.of(probe)
         if case is not None:
             case.rows += probe.rows  # another page has brought another row of it
             return
@@ -76,7 +76,7 @@ class Suspects:
 
         Returns how many rows are questioned no more, for want of a 410.
         """
-        case = self._case_of(answer.probe)
+        case = self._cases.of(answer.probe)
         if case is None:
             return 0  # it has answered 200 meanwhile, to another probe
         if answer.outcome is Outcome.GONE:
@@ -116,7 +116,7 @@ class Suspects:
         """It was to be asked, of an endpoint that is unresponsive now."""
         if probe.purpose is not Purpose.SUSPECT:
             self._witness_calls.abandon(probe)
-        elif (case := self._case_of(probe)) is not None:
+        elif (case := self._cases.of(probe)) is not None:
             self._memory.endpoints[case.endpoint].leave_unasked(len(case.rows))
             self._withdraw(case)
 
@@ -131,15 +131,14 @@ class Suspects:
             self._decide_all(endpoint, Place.BLOCKED)
 
     def reconsider(self) -> None:
-        """Decide again about those who wait, where their endpoint has become trustworthy.
-
-        Whoever waits does so for nothing else, so while nothing has changed there nothing has here.
-        """
-        for endpoint in self.waiting():
+        """Decide again about those who wait, where something is known that was not before."""
+        is_calibrated = self._memory.calibration.is_calibrated
+        for endpoint, cases in self.waiting().items():
             standing = self._standing(endpoint)
-            if standing == self._reconsidered.get(endpoint):
+            known = standing, is_calibrated, len(cases)
+            if known == self._reconsidered.get(endpoint):
                 continue
-            self._reconsidered[endpoint] = standing
+            self._reconsidered[endpoint] = known
             if not standing.is_held or standing.may_weigh:
                 self._decide_all(endpoint, Place.WAITING)
 
@@ -256,9 +255,6 @@ class Suspects:
         suspect.add_410(
             answer.probe.sent_at, now, standing, self._rules, born_at, answer.connection
         )
-
-    def _case_of(self, probe: Probe) -> Case | None:
-        return self._cases.get((probe.endpoint, probe.connection_id))
 
     def _standing(self, endpoint: Endpoint) -> Standing:
         return self._memory.endpoints[endpoint].standing(self._context.limits())

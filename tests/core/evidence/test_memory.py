@@ -17,7 +17,7 @@ def calibrated() -> Memory:
 
 
 def test_a_connection_is_as_old_as_its_youngest_row():
-    rows = [a_row("c", age=900), a_row("c", age=300)]
+    rows = [a_row("c", age=900), a_row("c", age=300), a_row("c", age=600)]
     assert calibrated().born_at(rows, 1000.0) == 700.0
 
 
