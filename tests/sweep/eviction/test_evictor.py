@@ -1,0 +1,206 @@
+"""What becomes of zombies: written down, told to hooks, removed on condition, and what stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from reaper.core.errors import TableAccessDenied
+from reaper.core.events import HOOK_BATCH
+from reaper.sweep.eviction.evictor import EVICTION_BATCH
+from tests.support.small_worlds import a_world, adds_up
+from tests.support.world import SHAPE, World
+
+
+def test_every_eviction_has_its_line_with_the_whole_old_row():
+    world = World()
+    world.add("live", alive=True)
+    world.add("zombie", alive=False, nickname={"S": "Zed"})
+    whole = dict(world.rows["zombie"])
+    world.sweep()
+
+    (entry,) = world.audit
+    assert entry["audit"] == "evict"
+    assert entry["item"] == whole
+    assert (entry["reason"], entry["connection_id"]) == ("gone", "zombie")
+
+
+def test_a_row_that_changed_since_it_was_read_stays():
+    world = a_world()
+
+    def reconnect(probe, moment):
+        if probe.connection_id == "zombie-0" and moment > 60:
+            world.rows["zombie-0"] = world.rows["zombie-0"] | {"lastSeenAt": {"N": "1795500001"}}
+
+    world.on_answer = reconnect
+    report = world.sweep()
+
+    assert "zombie-0" in world.rows
+    assert (report.confirmed, report.evicted, report.changed) == (5, 4, 1)
+    assert "zombie-0" not in {entry["connection_id"] for entry in world.audit}
+    assert adds_up(report)
+
+
+def test_a_row_that_changes_after_it_was_audited_stays_and_the_log_says_so():
+    world = a_world()
+    write = world.write
+
+    def write_then_touch(entries):
+        write(entries)
+        for entry in entries:
+            if entry["connection_id"] == "zombie-0" and entry["audit"] == "evict":
+                world.rows["zombie-0"] = world.rows["zombie-0"] | {"messageCount": {"N": "1"}}
+
+    world.write = write_then_touch
+    report = world.sweep()
+
+    assert report.changed == 1
+    assert [e["audit"] for e in world.audit if e["connection_id"] == "zombie-0"] == [
+        "evict",
+        "kept",
+    ]
+
+
+def test_a_full_disk_stops_evicting():
+    world = a_world(zombies=8, audit_is_full=True)
+    report = world.sweep()
+
+    assert (report.evicted, report.failed, len(world.rows)) == (0, 8, 18)
+    assert adds_up(report)
+
+
+def test_a_row_that_was_gone_already_keeps_its_line():
+    """Its delete may have succeeded, and only the answer was lost."""
+    world = a_world()
+    delete = world.delete_one
+
+    def delete_twice(row):
+        delete(row)
+        return delete(row)
+
+    world.delete_one = delete_twice
+    report = world.sweep()
+
+    assert report.evicted == 5
+    assert {entry["audit"] for entry in world.audit} == {"evict"}
+
+
+def test_after_a_failed_write_nothing_more_is_evicted_in_this_sweep():
+    world = a_world(live=300, zombies=250)
+    write, writes = world.write, iter([OSError(28, "No space left on device")])
+
+    def fails_once(entries):
+        if (error := next(writes, None)) is not None:
+            raise error
+        write(entries)
+
+    world.write = fails_once
+    report = world.sweep()
+
+    assert (report.evicted, report.failed, len(world.rows)) == (0, 250, 550)
+
+
+def test_a_revoked_delete_fails_the_evictions_and_loses_nothing():
+    world = a_world(delete_fails=TableAccessDenied("dynamodb:DeleteItem is not granted"))
+    report = world.sweep()
+
+    assert (report.evicted, report.failed, len(world.rows)) == (0, 5, 15)
+    assert {entry["audit"] for entry in world.audit} == {"evict", "kept"}
+
+
+def test_the_hook_is_told_of_each_zombie_before_its_row_goes():
+    world = a_world()
+    rows_then = []
+
+    def note(zombie):
+        rows_then.append(zombie.row.connection_id in world.rows)
+
+    world.hook_fails = note
+    world.sweep()
+
+    assert sorted(zombie.row.connection_id for zombie in world.told) == [
+        f"zombie-{n}" for n in range(5)
+    ]
+    assert all(rows_then)
+
+
+def test_a_zombie_whose_hook_fails_stays_and_the_others_go():
+    world = a_world()
+    world.hook_fails = lambda zombie: (
+        RuntimeError("not today") if zombie.row.connection_id == "zombie-3" else None
+    )
+    report = world.sweep()
+
+    assert set(world.rows) == world.alive | {"zombie-3"}
+    assert (report.evicted, report.failed) == (4, 1)
+    assert [line["audit"] for line in world.audit if line["connection_id"] == "zombie-3"] == [
+        "evict",
+        "kept",
+    ]
+    assert adds_up(report)
+
+
+def test_a_hook_that_takes_the_row_away_itself_has_evicted_it():
+    world = a_world()
+
+    def takes_the_row(zombie):
+        del world.rows[zombie.row.connection_id]
+
+    world.hook_fails = takes_the_row
+    report = world.sweep()
+
+    assert (report.evicted, report.changed, report.failed) == (5, 0, 0)
+    assert {line["audit"] for line in world.audit} == {"evict"}
+    assert adds_up(report)
+
+
+def test_where_a_whole_batch_fails_the_others_are_not_tried():
+    world = a_world(live=1200, zombies=EVICTION_BATCH + 50)
+    world.hook_fails = lambda zombie: RuntimeError("not today")
+    report = world.sweep()
+
+    assert (report.evicted, report.failed) == (0, EVICTION_BATCH + 50)
+    assert len(world.told) <= EVICTION_BATCH
+    assert adds_up(report)
+
+
+def test_told_to_stop_amid_its_evictions_it_leaves_the_rest_for_the_next_sweep():
+    world = a_world(live=100, zombies=90)
+
+    def takes_a_while(zombie):
+        world.moment += 1
+
+    world.hook_fails = takes_a_while
+    world.stop_at = 150
+    report = world.sweep()
+
+    assert 0 < report.evicted < 90
+    assert report.evicted + report.held + report.pending == 90
+    kept = [line for line in world.audit if line["audit"] == "kept"]
+    assert len(kept) == report.held
+    assert len(world.rows) - 100 == report.held + report.pending
+    assert not report.complete
+    assert adds_up(report)
+
+
+def test_an_id_in_several_rows_is_told_once():
+    world = World()
+    world.add("live", alive=True)
+    for name in ("a", "b", "c"):
+        world.add(name, alive=False)
+        world.rows[name]["connectionId"] = {"S": "shared"}
+    world.key_name = "row"
+    for name, row in world.rows.items():
+        row["row"] = {"S": name}
+    report = world.sweep(shape=replace(SHAPE, key_names=("row",)))
+
+    assert (len(world.told), report.evicted) == (1, 3)
+
+
+def test_slow_hooks_show_signs_of_life_and_the_sweep_goes_on():
+    world, signs = World(), []
+    for n in range(HOOK_BATCH * 3 + 40):
+        world.add(f"c{n:03}", alive=n >= HOOK_BATCH * 3 - 20, silent=470)
+    world.sign_of_life = lambda: signs.append(len(world.told))
+    world.sweep(rate=10_000)
+    assert len(world.told) == HOOK_BATCH * 3 - 20
+    assert {0, HOOK_BATCH} <= set(signs)
