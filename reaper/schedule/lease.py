@@ -27,7 +27,9 @@ LOOK_AGAIN_SECONDS = 5.0
 RENEWALS_PER_TIMEOUT = 3
 """The visibility timeout is renewed this often within itself."""
 
-RETRY_SECONDS = 1.0
+RENEW_AGAIN_SECONDS = 1.0
+"""After a renewal that failed."""
+
 TICK_SECONDS = 0.2
 
 
@@ -82,7 +84,6 @@ class Lease:
         self._renew_at = first.asked_at + visibility_seconds / RENEWALS_PER_TIMEOUT
         self._renewing = threading.Lock()
         self._growing = threading.Lock()
-        self._is_closed = False
         self._is_over = threading.Event()
         self.total_segments = first.segment.total_segments
         self.segments: tuple[int, ...] = (first.segment.index,)
@@ -215,7 +216,7 @@ class Lease:
         try:
             self._queue.set_visibility(self._messages, self._visibility_seconds)
         except QueueError as error:
-            self._renew_at = now + RETRY_SECONDS
+            self._renew_at = now + RENEW_AGAIN_SECONDS
             log.warning("lease not renewed", why=str(error), **self._names)
             return
         with self._renewing:

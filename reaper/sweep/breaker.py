@@ -9,8 +9,8 @@ from operator import attrgetter
 
 import structlog
 
-from reaper.core.evidence.breaker import Findings, HoldReason, explain_deaf, hold_of, hold_of_deaf
-from reaper.core.evidence.holds import explain, what_ends_it
+from reaper.core.evidence.breaker import Findings, HoldReason, hold_of, hold_of_deaf
+from reaper.core.evidence.holds import explain, explain_deaf, what_ends_it
 from reaper.core.model import Zombie
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.row import Row
@@ -132,11 +132,7 @@ class Breaker:
                 self._evictor.evict(deaf)
                 continue
             self.hold_reason = reason
-            self.why_held = (
-                explain(reason, state.findings, limits)
-                if hold_of(state.findings, limits)
-                else explain_deaf(state.counts)
-            )
+            self.why_held = explain_deaf(state.findings, limits)
             log.error(
                 "deaf evictions are held",
                 hold_reason=reason.value,

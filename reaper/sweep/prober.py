@@ -106,11 +106,6 @@ class Prober:
         return self.backlog + len(self._later) + self._gateway.in_flight
 
     @property
-    def postponed(self) -> int:
-        """Probes that wait for a later moment."""
-        return len(self._later)
-
-    @property
     def idle(self) -> bool:
         """Whether nothing is under way and nothing waits."""
         return self.open == 0

@@ -216,21 +216,11 @@ def hold_of_deaf(findings: Findings, limits: BreakerLimits) -> HoldReason | None
     """
     if reason := hold_of(findings, limits):
         return reason
-    return HoldReason.TOO_MANY_GONE if has_too_many_deaf(findings.counts) else None
+    return HoldReason.TOO_MANY_GONE if _has_too_many_deaf(findings.counts) else None
 
 
-def has_too_many_deaf(counts: Counts) -> bool:
+def _has_too_many_deaf(counts: Counts) -> bool:
     """Whether so many do not answer that it is likelier the application's fault than theirs."""
     clients = counts.pongs + counts.deaf
     most = max(1.0, MAX_DEAF_FRACTION * clients) if clients >= MIN_CLIENTS_OF_FRACTION else 1.0
     return not counts.pongs or counts.deaf > most
-
-
-def explain_deaf(counts: Counts) -> str:
-    """Why clients that answer no heartbeat were left alone, in one sentence for an operator."""
-    return (
-        f"{counts.deaf} clients answered none of their last heartbeats and {counts.pongs}"
-        " answered: while that is so the fault is likelier on the application's side. It must note"
-        " a pong in REAPER_LAST_SEEN_ATTRIBUTE; or switch pongs off with"
-        " REAPER_PONG_TIMEOUT_SECONDS=0"
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reaper.core.evidence.breaker import BreakerLimits, Findings, HoldReason
+from reaper.core.evidence.breaker import BreakerLimits, Findings, HoldReason, hold_of
 
 
 def explain(reason: HoldReason, findings: Findings, limits: BreakerLimits) -> str:
@@ -41,6 +41,19 @@ def explain(reason: HoldReason, findings: Findings, limits: BreakerLimits) -> st
                 " CloudWatch's ConnectCount, so another API writes into it too: give rows their"
                 " endpoint (REAPER_ENDPOINT_ATTRIBUTE) or each API its own table"
             )
+
+
+def explain_deaf(findings: Findings, limits: BreakerLimits) -> str:
+    """Why clients that answer no heartbeat are left alone: the endpoint's own hold comes first."""
+    if reason := hold_of(findings, limits):
+        return explain(reason, findings, limits)
+    counts = findings.counts
+    return (
+        f"{counts.deaf} clients answered none of their last heartbeats and {counts.pongs}"
+        " answered: while that is so the fault is likelier on the application's side. It must note"
+        " a pong in REAPER_LAST_SEEN_ATTRIBUTE; or switch pongs off with"
+        " REAPER_PONG_TIMEOUT_SECONDS=0"
+    )
 
 
 def what_ends_it(max_connection_age_seconds: float) -> str:
