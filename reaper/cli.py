@@ -17,6 +17,7 @@ from reaper.commands.exit_codes import BAD_SETTINGS, FAILED, INTERRUPTED, fail
 from reaper.config.environment import SettingsError
 from reaper.config.warnings import unknown_variables
 from reaper.core.errors import TableError
+from reaper.core.masking import masked
 
 COMMANDS = run, sweep, check, plan, restore, health, env
 
@@ -41,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         for name, faults in error.faults.items():
             for fault in faults:
-                print(f"reaper: {name} {fault}", file=sys.stderr)
+                print(masked(f"reaper: {name} {fault}"), file=sys.stderr)
         for warning in unknown_variables():
             print(f"reaper: {warning}", file=sys.stderr)
         print("reaper: 'reaper env' lists every variable", file=sys.stderr)

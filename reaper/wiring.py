@@ -12,9 +12,9 @@ from reaper import __version__
 from reaper.aws.clients import Clients
 from reaper.aws.cloudwatch import CloudWatchMessages
 from reaper.aws.dynamodb.connections import ConnectionsTable
-from reaper.aws.dynamodb.table import READ_TIMEOUT_SECONDS
+from reaper.aws.dynamodb.table import MAX_ANSWER_BYTES, READ_TIMEOUT_SECONDS
 from reaper.aws.event_bus import EventBusHook
-from reaper.aws.gateway import Gateway
+from reaper.aws.gateway import MAX_CHECK_BYTES, Gateway
 from reaper.aws.hook import Hook
 from reaper.aws.lambda_hook import LambdaHook
 from reaper.aws.session import API_CONFIG, Access, access, region_of
@@ -50,16 +50,18 @@ def make_access(settings: Settings, session: boto3.Session) -> Access:
 
 
 def make_table(settings: Settings, known: Access) -> ConnectionsTable:
-    signer = Signer(known.credentials, "dynamodb")
-    client = HttpClient(signer, READ_TIMEOUT_SECONDS, known.ca_file)
-    return ConnectionsTable(settings.table_name, settings.table_index, known.region, client)
+    def new_client() -> HttpClient:
+        signer = Signer(known.credentials, "dynamodb")
+        return HttpClient(signer, READ_TIMEOUT_SECONDS, known.trust, MAX_ANSWER_BYTES)
+
+    return ConnectionsTable(settings.table_name, settings.table_index, known.region, new_client)
 
 
 def make_clients(settings: Settings, session: boto3.Session) -> Clients:
     """Raises NoCredentialsError or TrustStoreError."""
     known = make_access(settings, session)
     signer = Signer(known.credentials, "execute-api")
-    client = HttpClient(signer, settings.probe_timeout_seconds, known.ca_file)
+    client = HttpClient(signer, settings.probe_timeout_seconds, known.trust, MAX_CHECK_BYTES)
     return Clients(
         access=known,
         table=make_table(settings, known),

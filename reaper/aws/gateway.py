@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import quote
 
 import msgspec
 
+from reaper.aws.json_bodies import UnreadableBody, json_object, read_json
 from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.model import Answer, Ask, Outcome, Probe
-from reaper.core.rows.times import epoch_seconds
+from reaper.core.rows.times import epoch_seconds, plausible
 from reaper.core.status_codes import outcome_of
+
+MAX_CHECK_BYTES = 65_536
+"""API Gateway's answers are below 1 kB."""
 
 CLOCKS_DIFFER_SECONDS = 3600.0
 """A time of the gateway's makes sense even where this host's clock is slow by so much."""
@@ -61,9 +66,11 @@ class Gateway:
     def _answer(self, response: Response) -> Answer:
         probe: Probe = response.tag
         if response.status is None:
-            return Answer(probe, Outcome.UNKNOWN, response.error)
-        told = _read_check(response.body) if probe.ask is Ask.CHECK else None
-        has_request_id = bool(response.header("x-amzn-requestid"))
+            return Answer(probe, Outcome.UNKNOWN, response.error, was_stale=response.was_stale)
+        told = None
+        if probe.ask is Ask.CHECK and response.status == 200:
+            told = _read_check(response.body, self._wall_clock())
+        has_request_id = b"x-amzn-requestid" in response.headers
         outcome = outcome_of(
             response.status,
             probe.ask,
@@ -73,14 +80,13 @@ class Gateway:
         if outcome is not Outcome.ALIVE or told is None:
             detail = _describe(response, outcome)
             return Answer(probe, outcome, detail, connection=response.connection)
-        now = self._wall_clock()
         return Answer(
             probe,
             outcome,
             "200",
-            _moment(told.last_active_at, now),
-            _moment(told.connected_at, now),
-            _epoch_of_date(response.header("date")),
+            told.last_active_at,
+            told.connected_at,
+            _epoch_of_date(response.header(b"date")),
         )
 
 
@@ -95,38 +101,62 @@ def _describe(response: Response, outcome: Outcome) -> str:
     """Status and error type. The type is AWS's word; the rest of a body is nobody's business."""
     if outcome is Outcome.UNKNOWN and response.status in (200, 410):
         return f"{response.status}, but not API Gateway's own: is there a proxy in between?"
-    error_type = response.header("x-amzn-errortype").split(":")[0]
+    error_type = response.header(b"x-amzn-errortype").split(":")[0]
     return f"{response.status} {error_type}".strip()
 
 
 def _is_html(response: Response) -> bool:
-    return "html" in response.header("content-type").lower() or response.body[:1] == b"<"
+    return "html" in response.header(b"content-type").lower() or response.body[:1] == b"<"
 
 
 def _is_amazons(response: Response) -> bool:
-    return any(name.lower().startswith("x-amzn-") for name, _ in response.headers)
+    return any(name.startswith(b"x-amzn-") for name in response.headers)
+
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+class _AsAwsWrites(msgspec.Struct, rename="camel"):
+    connected_at: _Moment
+    last_active_at: _Moment
+
+
+_as_aws_writes = msgspec.json.Decoder(_AsAwsWrites)
 
 
 class _Check(NamedTuple):
-    """What a check that was answered 200 tells, as it is written there."""
+    """What a check that was answered 200 tells, in epoch seconds; None for what is no time."""
 
-    connected_at: Any
-    last_active_at: Any
+    connected_at: float | None
+    last_active_at: float | None
 
 
-def _read_check(body: bytes) -> _Check | None:
-    """None where a body is not that of such an answer."""
+def _read_check(body: bytes, now: float) -> _Check | None:
+    """None where a body is not that of such an answer.
+
+    AWS writes camelCase and ISO 8601, the local stand-in PascalCase and epoch seconds.
+    """
     try:
-        held: Any = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        told = read_json(_as_aws_writes, body)
+    except UnreadableBody:
+        return _read_other_check(body, now)
+    latest = now + CLOCKS_DIFFER_SECONDS
+    return _Check(
+        plausible(told.connected_at.timestamp(), latest),
+        plausible(told.last_active_at.timestamp(), latest),
+    )
+
+
+def _read_other_check(body: bytes, now: float) -> _Check | None:
+    try:
+        held = read_json(json_object, body)
+    except UnreadableBody:
         return None
-    if not isinstance(held, dict):
-        return None
-    # AWS writes camelCase and ISO 8601, the local stand-in PascalCase and epoch seconds.
     connected_at = held.get("connectedAt", held.get("ConnectedAt"))
     if connected_at is None:
         return None
-    return _Check(connected_at, held.get("lastActiveAt", held.get("LastActiveAt")))
+    last_active_at = held.get("lastActiveAt", held.get("LastActiveAt"))
+    return _Check(_moment(connected_at, now), _moment(last_active_at, now))
 
 
 def _moment(value: Any, now: float) -> float | None:

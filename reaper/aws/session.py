@@ -10,7 +10,7 @@ from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError
 
-from reaper.aws.transport.trust import ca_bundle
+from reaper.aws.transport.trust import Trust, trust
 
 API_CONFIG = Config(
     connect_timeout=5,
@@ -27,7 +27,7 @@ class Access(NamedTuple):
     session: boto3.Session
     region: str
     credentials: Credentials
-    ca_file: str
+    trust: Trust
 
 
 def region_of(session: boto3.Session) -> str | None:
@@ -40,4 +40,4 @@ def access(session: boto3.Session, region: str) -> Access:
     credentials = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    return Access(session, region, credentials, ca_bundle(session))
+    return Access(session, region, credentials, trust(session))

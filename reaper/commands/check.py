@@ -8,6 +8,7 @@ from typing import Any
 
 from reaper.commands.exit_codes import DONE, FAILED
 from reaper.commands.prepare import prepare
+from reaper.core.masking import masked
 from reaper.preflight.check import check
 from reaper.telemetry.audit import audit_log_fault
 from reaper.wiring import make_clients
@@ -32,6 +33,6 @@ def execute(_: argparse.Namespace) -> int:
             print(f"✗ REAPER_AUDIT_LOG: {fault}")
             ok = False
         for finding in check(settings, clients):
-            print(("✓ " if finding.ok else "✗ ") + finding.text, flush=True)
+            print(masked(f"{'✓' if finding.ok else '✗'} {finding.text}"), flush=True)
             ok = ok and finding.ok
     return DONE if ok else FAILED

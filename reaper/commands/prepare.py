@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+
 import boto3
 import structlog
 
 from reaper.aws.session import region_of
+from reaper.aws.transport.proxies import ProxyUnfit, check_proxies
+from reaper.config.aws_variables import tidy_aws_variables
 from reaper.config.environment import SettingsError, load_settings
 from reaper.config.settings import Settings
 from reaper.config.warnings import risk_warnings, unknown_variables
@@ -17,8 +21,13 @@ log = structlog.get_logger()
 
 def read_settings() -> tuple[Settings, boto3.Session]:
     """Read the environment and set up the log. Raises SettingsError."""
+    tidy_aws_variables(os.environ)
     session = boto3.Session()
     settings = load_settings(region_of(session))
+    try:
+        check_proxies()
+    except ProxyUnfit as error:
+        raise SettingsError({error.variable: [error.why]}) from None
     configure_logs(settings.log_format, settings.log_level)
     return settings, session
 

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from environs import Env, EnvValidationError, ValidationError
 
+from reaper.config.aws_variables import aws_faults
 from reaper.config.parsers import Variable
 from reaper.config.settings import PREFIX, Settings, variables
 from reaper.core.platform import IDLE_TIMEOUT_SECONDS
@@ -84,10 +85,7 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
     yield from _heartbeat_contradictions(values)
     yield from _metrics_contradictions(values)
     yield from _eviction_contradictions(values)
-    for name in sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL")):
-        url = os.environ[name]
-        if url and not url.startswith(("http://", "https://")):
-            yield name, f"must be a URL, such as http://localhost:4566 (it is {url!r})"
+    yield from aws_faults(os.environ)
 
 
 def _heartbeat_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

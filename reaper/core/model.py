@@ -85,6 +85,8 @@ class Answer(NamedTuple):
     """The gateway's own time when it answered."""
     connection: int = 0
     """The number of the connection that carried it; 0 where there was none."""
+    was_stale: bool = False
+    """Whether it was sent over a kept-alive connection that turned out to be closed."""
 
 
 class Reason(StrEnum):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from reaper.aws.clients import Clients
 from reaper.aws.cloudwatch import CloudWatchMessages
 from reaper.aws.gateway import Gateway
-from reaper.aws.transport.trust import tls_fault
+from reaper.aws.transport.connection import PROXY, TLS_FAILS
 from reaper.config.settings import Settings
 from reaper.core.evidence.births import Births
 from reaper.core.evidence.calibration import Calibration, cure_of
@@ -54,10 +54,10 @@ def _check_methods(endpoint: Endpoint, settings: Settings, clients: Clients) -> 
     for ask in asks:
         nobody = "".join(secrets.choice(string.ascii_letters) for _ in range(15)) + "="
         answer = _ask(clients.gateway, [Probe(endpoint, nobody, ask, Purpose.DUE)])[0]
-        yield _finding_of_answer(answer, endpoint, ask, clients.access.ca_file)
+        yield _finding_of_answer(answer, endpoint, ask)
 
 
-def _finding_of_answer(answer: Answer, endpoint: Endpoint, ask: Ask, ca_file: str) -> Finding:
+def _finding_of_answer(answer: Answer, endpoint: Endpoint, ask: Ask) -> Finding:
     what = f"{endpoint}: {ask.value} @connections"
     match answer.outcome:
         case Outcome.GONE | Outcome.ALIVE:
@@ -75,9 +75,12 @@ def _finding_of_answer(answer: Answer, endpoint: Endpoint, ask: Ask, ca_file: st
                 f"{what} answers {answer.detail}: the account's throttle is exhausted; try again,"
                 " and consider a smaller REAPER_QUOTA_SHARE",
             )
+        case _ if answer.detail.startswith((TLS_FAILS, PROXY)):
+            return Finding(False, f"{what}: {answer.detail}")
         case _:
-            why = tls_fault(endpoint, ca_file) or answer.detail
-            return Finding(False, f"{what}: {why}: correct REAPER_API_ENDPOINT if it is wrong")
+            return Finding(
+                False, f"{what}: {answer.detail}: correct REAPER_API_ENDPOINT if it is wrong"
+            )
 
 
 def _youngest(rows: list[Row], settings: Settings) -> list[Row]:

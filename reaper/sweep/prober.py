@@ -19,7 +19,7 @@ from reaper.sweep.ports import Gateway
 log = structlog.get_logger()
 
 MAX_ATTEMPTS = 3
-"""How often a check is sent that the account's throttle refuses."""
+"""How often a check is sent that the account's throttle refuses, or a stale connection loses."""
 
 MAX_ATTEMPTS_INCONCLUSIVE = 2
 """Where an answer was inconclusive: a live socket may need its heartbeat."""
@@ -208,6 +208,10 @@ class Prober:
         latency_seconds = now - probe.sent_at
         self._lane(probe).note_answer(latency_seconds)
         self.latencies.observe(latency_seconds)
+        if answer.was_stale and probe.attempts < MAX_ATTEMPTS:
+            probe.is_rested = True
+            self.ask_next(probe)
+            return False
         if answer.outcome is Outcome.UNKNOWN and probe.attempts < MAX_ATTEMPTS_INCONCLUSIVE:
             self.ask_later(probe, RETRY_AFTER_SECONDS)
             return False

@@ -16,6 +16,7 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.types import Breadcrumb, MonitorConfig
 
 from reaper import __version__
+from reaper.core.masking import masked
 from reaper.core.report.alerts import Kind
 from reaper.core.report.report import Report
 
@@ -86,7 +87,7 @@ class Alerts:
                 scope.set_context("sweep", report.to_dict())
             for crumb in self._last_sweeps:
                 scope.add_breadcrumb(crumb)
-            scope.capture_message(f"{kind.value}: {message}", level="error")
+            scope.capture_message(masked(f"{kind.value}: {message}"), level="error")
 
     def remember(self, report: Report, at: float) -> None:
         """A sweep that alerts to come are to tell of; ``at`` is in epoch seconds."""

@@ -8,6 +8,8 @@ import sys
 
 import structlog
 
+from reaper.core.masking import masked
+
 
 class _CurrentStderr(io.TextIOBase):
     """Whatever sys.stderr is at the moment: a progress bar puts itself in its place."""
@@ -17,6 +19,13 @@ class _CurrentStderr(io.TextIOBase):
 
     def flush(self) -> None:
         sys.stderr.flush()
+
+
+class _Masking(structlog.stdlib.ProcessorFormatter):
+    """Of whole lines, so that no value and no traceback can be forgotten."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return masked(super().format(record))
 
 
 def configure_logs(log_format: str, level: str) -> None:
@@ -37,7 +46,7 @@ def configure_logs(log_format: str, level: str) -> None:
         shared.remove(structlog.processors.format_exc_info)
     handler = logging.StreamHandler(_CurrentStderr())
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _Masking(
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
             foreign_pre_chain=shared,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from reaper.config.aws_variables import aws_faults, tidy_aws_variables
 from reaper.config.environment import SettingsError, load_settings
 from reaper.config.rules import budget_rps, fresh_seconds
 from reaper.config.warnings import schedule_warnings, unknown_variables
@@ -148,3 +149,42 @@ def test_intervals_that_cannot_keep_sockets_awake_are_warned_of(load, variables,
     found = list(schedule_warnings(load(**variables)))
     assert len(found) == count
     assert all("REAPER_SWEEP_INTERVAL_SECONDS" in warning for warning in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("AWS_SESSION_TOKEN", "IQoJb3JpZ2lu\nX2VjEA", "a line break in the middle"),
+        ("AWS_SECRET_ACCESS_KEY", "wJalr XUtnFEMI", "a line break in the middle"),
+        ("AWS_ACCESS_KEY_ID", "AKID\tEXAMPLE", "a line break in the middle"),
+        ("AWS_REGION", "eu-west-1\r\nx", "a line break in the middle"),
+        ("AWS_PROFILE", "my\nprofile", "cannot be printed"),
+        ("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000", "must be a URL"),
+    ],
+)
+def test_an_aws_variable_that_cannot_be_meant_so_is_refused_by_name(
+    load, monkeypatch, name, value, told
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        load()
+    assert told in "".join(raised.value.faults[name])
+    if "URL" not in name:
+        assert value not in str(raised.value)
+
+
+def test_white_space_around_aws_variables_is_taken_off_and_empty_ones_are_not_set():
+    environ = {
+        "AWS_SESSION_TOKEN": " token\n",
+        "AWS_PROFILE": "",
+        "AWS_REGION": " \n",
+        "AWS_CA_BUNDLE": "/etc/my certificates.pem ",
+        "HOME": " /root ",
+    }
+    tidy_aws_variables(environ)
+    assert environ == {
+        "AWS_SESSION_TOKEN": "token",
+        "AWS_CA_BUNDLE": "/etc/my certificates.pem",
+        "HOME": " /root ",
+    }
+    assert not list(aws_faults(environ))

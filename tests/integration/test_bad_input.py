@@ -184,7 +184,7 @@ def test_an_endpoint_that_does_not_resolve_is_found_by_check(cloud):
     done = cloud.reaper("check", environment=environment)
 
     assert done.code == 1
-    assert "cannot connect" in done.stdout
+    assert "cannot resolve nowhere.invalid" in done.stdout
     assert "REAPER_API_ENDPOINT" in done.stdout
 
 
@@ -310,3 +310,28 @@ def test_check_finds_the_wrong_api(cloud, chat, lone_api):
 
     assert done.code == 1
     assert "REAPER_API_ENDPOINT is another API's" in done.stdout
+
+
+def test_credentials_that_were_pasted_in_two_lines_are_never_shown(cloud):
+    environment = cloud.environment("any", "https://abc.execute-api.eu-west-1.amazonaws.com/prod")
+    environment |= {
+        "AWS_SESSION_TOKEN": "IQoJb3JpZ2lu\nX2VjEA",
+        "AWS_PROFILE": " ",
+        "HTTPS_PROXY": "http://user:secret@proxy.local",
+    }
+    for command in ("sweep", "check", "run"):
+        done = cloud.reaper(command, environment=environment)
+        assert done.code == 2
+        assert "in one piece" in lines_about(done, "AWS_SESSION_TOKEN")
+        for secret in ("IQoJb3JpZ2lu", "X2VjEA", "secret"):
+            assert secret not in done.stderr + done.stdout
+
+
+def test_a_socks_proxy_is_refused_by_name(cloud):
+    environment = cloud.environment("any", "https://abc.execute-api.eu-west-1.amazonaws.com/prod")
+    done = cloud.reaper(
+        "check", environment=environment | {"HTTPS_PROXY": "socks5://user:secret@proxy.local"}
+    )
+    assert done.code == 2
+    assert "is a socks5 proxy" in lines_about(done, "HTTPS_PROXY")
+    assert "secret" not in done.stderr

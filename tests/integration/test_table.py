@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from reaper.aws.dynamodb.connections import ConnectionsTable
+from reaper.aws.dynamodb.table import MAX_ANSWER_BYTES
 from reaper.aws.transport.http import HttpClient
 from reaper.aws.transport.signing import Signer
-from reaper.aws.transport.trust import ca_bundle
+from reaper.aws.transport.trust import trust
 from reaper.core.errors import TableError
 from reaper.core.model import Change
 from reaper.core.rows.endpoint import EndpointResolver
@@ -39,19 +41,22 @@ ROW = {
 
 
 def a_table(cloud: Cloud, name: str, index: str | None = None) -> ConnectionsTable:
-    signer = Signer(cloud.session.get_credentials(), "dynamodb")
-    client = HttpClient(signer, 5, ca_bundle(cloud.session))
-    return ConnectionsTable(name, index, cloud.session.region_name, client)
+    def new_client() -> HttpClient:
+        signer = Signer(cloud.session.get_credentials(), "dynamodb")
+        return HttpClient(signer, 5, trust(cloud.session), MAX_ANSWER_BYTES)
+
+    return ConnectionsTable(name, index, cloud.session.region_name, new_client)
 
 
 @pytest.fixture
-def table(cloud: Cloud, monkeypatch) -> ConnectionsTable:
+def table(cloud: Cloud, monkeypatch) -> Iterator[ConnectionsTable]:
     for name, value in cloud.standin.environment.items():
         monkeypatch.setenv(name, value)
     made = a_table(cloud, cloud.make_table(("room", "S"), ("seat", "N")))
     made.describe()
     cloud.put(made.name, ROW)
-    return made
+    yield made
+    made.close()
 
 
 def scanned(table: ConnectionsTable):
@@ -165,7 +170,7 @@ def test_a_connection_that_breaks_is_an_error_of_the_table(table, monkeypatch, e
         raise error
 
     monkeypatch.setattr(table._connection.client, "_make_api_call", breaks)
-    for use in (table.describe, lambda: table.scan_page(SHAPE), lambda: table.read([{}])):
+    for use in (table.describe, table.try_delete):
         with pytest.raises(TableError, match="failed"):
             use()
 
@@ -180,6 +185,8 @@ def test_an_index_with_a_projection_is_scanned_for_what_it_holds(cloud, monkeypa
     indexed.describe()
 
     assert indexed.projected == {"pk", "connectionId", "lastSeenAt"}
+    assert indexed.scan_page(None).items() == []
+    indexed.close()
 
 
 def test_a_table_that_does_not_exist_is_named(cloud, table):

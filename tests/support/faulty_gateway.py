@@ -53,6 +53,7 @@ denied = answers(403, {"message": "User is not authorized"}, "AccessDeniedExcept
 wrong_stage = answers(403, {"message": "Forbidden"}, "ForbiddenException")
 malformed_id = answers(400, {"message": "Invalid connectionId"}, "BadRequestException")
 throttled = answers(429, {"message": "Too Many Requests"}, "LimitExceededException")
+throttled_table = answers(400, {"__type": "x#ProvisionedThroughputExceededException"})
 broken = answers(500, {"message": "Internal server error"})
 
 
@@ -178,7 +179,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length", 0))
-        self.rfile.read(length)
+        self.body = self.rfile.read(length)
         connection_id = unquote(self.path.rpartition("/")[2])
         self.server.gateway.take(self.command, connection_id)(self)
 

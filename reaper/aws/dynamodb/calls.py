@@ -1,4 +1,4 @@
-"""DynamoDB over the Common Runtime, many calls at a time, for a tenth of what botocore takes."""
+"""DynamoDB's protocol over our own HTTP: many calls at a time, for a tenth of botocore's time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 import msgspec
 
 from reaper.aws.dynamodb.conditions import ConditionFailed
+from reaper.aws.json_bodies import UnreadableBody, json_object, read_json
 from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.errors import TableError
 from reaper.core.rows.endpoint import Endpoint
@@ -40,16 +42,72 @@ Result = bytes | TableError | ConditionFailed
 """The body of an answer, or what was the matter."""
 
 
-class Calls:
-    """Puts calls of one operation side by side; what comes of one does not touch the others.
+class Outcome(NamedTuple):
+    """What came of a call."""
 
-    For one thread, as its client is.
-    """
+    tag: Any
+    result: Result
+    may_pass: bool
+    """Whether it may come out better at another attempt."""
+
+
+def pause_seconds(attempts: int) -> float:
+    """How long to wait after so many attempts before the next one."""
+    return random.uniform(0.5, 1) * FIRST_PAUSE_SECONDS * float(2 ** (attempts - 1))
+
+
+class DynamoApi:
+    """Sends calls and hands back what came of them. For one thread, as its client is."""
 
     def __init__(self, client: HttpClient, endpoint: Endpoint, explain: Explain) -> None:
         self._client = client
         self._endpoint = endpoint
+        self._path = f"{endpoint.path}/"
         self._explain = explain
+
+    @property
+    def in_flight(self) -> int:
+        return self._client.in_flight
+
+    def send(self, operation: str, body: bytes, tag: Any) -> None:
+        """Make one call. Its outcome, marked with ``tag``, comes from a later ``poll``."""
+        headers = (
+            ("content-type", "application/x-amz-json-1.0"),
+            ("x-amz-target", f"DynamoDB_20120810.{operation}"),
+        )
+        self._client.send(
+            self._endpoint, "POST", self._path, body, (operation, tag), headers=headers
+        )
+
+    def poll(self, wait_seconds: float) -> list[Outcome]:
+        """The outcomes that have come, waiting up to so long for the first."""
+        return [self._outcome(response) for response in self._client.poll(wait_seconds)]
+
+    def _outcome(self, response: Response) -> Outcome:
+        operation, tag = response.tag
+        if response.status is None:
+            return Outcome(tag, self._explain(operation, "", response.error), may_pass=True)
+        if response.status == 200:
+            if response.body[:1] == b"{":
+                return Outcome(tag, response.body, may_pass=False)
+            why = "its answer is not DynamoDB's own: is there a proxy in between?"
+            return Outcome(tag, self._explain(operation, "", why), may_pass=False)
+        code, message = _error(response.body)
+        if code == "ConditionalCheckFailedException":
+            return Outcome(tag, ConditionFailed(), may_pass=False)
+        error = self._explain(operation, code or f"HTTP status {response.status}", message)
+        return Outcome(tag, error, may_pass=code in _MAY_PASS or response.status >= 500)
+
+
+class Calls:
+    """Makes calls side by side and waits for them; what comes of one does not touch the others.
+
+    Several threads may do so; they take turns.
+    """
+
+    def __init__(self, api: DynamoApi) -> None:
+        self._api = api
+        self._turn = Lock()
 
     def make(self, operation: str, requests: Sequence[dict[str, Any]]) -> list[Result]:
         """The results, in order.
@@ -57,12 +115,15 @@ class Calls:
         A call whose answer was lost is made again: what it changed the first time fails its
         condition the second time.
         """
-        bodies = [msgspec.json.encode(request) for request in requests]
+        with self._turn:
+            return self._make(operation, [msgspec.json.encode(request) for request in requests])
+
+    def _make(self, operation: str, bodies: Sequence[bytes]) -> list[Result]:
         results: dict[int, Result] = {}
         pending = list(range(len(bodies)))
         for attempt in range(MAX_ATTEMPTS):
             if attempt:
-                time.sleep(random.uniform(0.5, 1) * FIRST_PAUSE_SECONDS * 2 ** (attempt - 1))
+                time.sleep(pause_seconds(attempt))
             pending = self._make_once(operation, bodies, pending, results)
             if not pending:
                 break
@@ -76,45 +137,24 @@ class Calls:
         results: dict[int, Result],
     ) -> list[int]:
         """Make each call and note its result. Returns those that had better be made again."""
-        headers = (
-            ("content-type", "application/x-amz-json-1.0"),
-            ("x-amz-target", f"DynamoDB_20120810.{operation}"),
-        )
-        path = f"{self._endpoint.path}/"
         waiting, again, answered = deque(pending), [], 0
         while answered < len(pending):
-            while waiting and self._client.in_flight < MAX_IN_FLIGHT:
+            while waiting and self._api.in_flight < MAX_IN_FLIGHT:
                 number = waiting.popleft()
-                tag = results, number
-                self._client.send(self._endpoint, "POST", path, bodies[number], tag, headers)
-            for response in self._client.poll(MAX_WAIT_SECONDS):
-                whose, number = response.tag
-                if whose is not results:
-                    continue  # it answers to earlier calls, which broke off
+                self._api.send(operation, bodies[number], number)
+            for number, result, may_pass in self._api.poll(MAX_WAIT_SECONDS):
                 answered += 1
-                results[number], may_pass = self._result(operation, response)
+                results[number] = result
                 if may_pass:
                     again.append(number)
         return again
-
-    def _result(self, operation: str, response: Response) -> tuple[Result, bool]:
-        """What came of a call, and whether it may come out better at another attempt."""
-        if response.status == 200:
-            return response.body, False
-        if response.status is None:
-            return self._explain(operation, "", response.error), True
-        code, message = _error(response.body)
-        if code == "ConditionalCheckFailedException":
-            return ConditionFailed(), False
-        error = self._explain(operation, code or f"HTTP status {response.status}", message)
-        return error, code in _MAY_PASS or response.status >= 500
 
 
 def _error(body: bytes) -> tuple[str, str]:
     """Code and message, both empty where a body is not DynamoDB's."""
     try:
-        held = msgspec.json.decode(body, type=dict[str, Any])
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+        held = read_json(json_object, body)
+    except UnreadableBody:
         return "", ""
     code = str(held.get("__type", "")).rpartition("#")[2]
     return code, str(held.get("message") or held.get("Message") or "")

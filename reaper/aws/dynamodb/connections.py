@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, cast
 
 from pynamodb.expressions.condition import Condition
@@ -13,7 +13,8 @@ from pynamodb.expressions.operand import Path, Value
 from pynamodb.expressions.update import Action
 
 from reaper.aws.dynamodb.calls import Result
-from reaper.aws.dynamodb.conditions import ConditionFailed, DeleteRequests, path_of, unchanged
+from reaper.aws.dynamodb.conditions import ConditionFailed, path_of, unchanged
+from reaper.aws.dynamodb.requests import DeleteRequests, ScanRequests
 from reaper.aws.dynamodb.scan import ParallelScan
 from reaper.aws.dynamodb.table import DynamoTable
 from reaper.aws.dynamodb.wire import Page, read_page
@@ -49,22 +50,12 @@ class ConnectionsTable(DynamoTable):
         limit: int | None = None,
     ) -> Page:
         """One page of a segment, with the attributes that ``shape`` needs, or all of them."""
-        attributes = None if shape is None else [path_of(path) for path in shape.needed]
-        with self.explained("Scan"):
-            answer = self._connection.scan(
-                self.name,
-                attributes_to_get=attributes,
-                exclusive_start_key=cast(Any, start_key),
-                segment=segment,
-                total_segments=total_segments,
-                index_name=self.index,
-                limit=limit,
-            )
-        return read_page(answer)
+        request = self._scan_requests(shape).of(start_key, segment, total_segments, limit)
+        return read_page(self._call("Scan", request))
 
     def scan(self, shape: RowShape, portion: Portion, max_rcu: float) -> ParallelScan:
         """All pages of a portion, at most so many read units a second; 0 is no limit."""
-        return ParallelScan(partial(self.scan_page, shape), portion, max_rcu)
+        return ParallelScan(self._scan_api, self._scan_requests(shape), portion, max_rcu)
 
     def delete(self, rows: Sequence[Row]) -> list[Change | TableError]:
         """Delete each row if its watched attributes are still what they were when it was read."""
@@ -129,6 +120,9 @@ class ConnectionsTable(DynamoTable):
         """Ask for a transaction on a row that does not exist."""
         key = self.impossible_key()
         self._transact([(key, self._exists)], [])
+
+    def _scan_requests(self, shape: RowShape | None) -> ScanRequests:
+        return ScanRequests(self.name, self.index, None if shape is None else shape.needed)
 
     @cached_property
     def _delete_requests(self) -> DeleteRequests:

@@ -1,58 +1,73 @@
-"""A parallel scan: one thread per segment, a bounded queue between them and the sweep."""
+"""A parallel scan: each segment is a page ahead of the sweep, and all of them are on its thread."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
-from queue import Empty, Full, Queue
-from threading import Event, Lock, Thread
+from dataclasses import dataclass
 
-from reaper.aws.dynamodb.wire import Page
+import msgspec
+
+from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, DynamoApi, Outcome, pause_seconds
+from reaper.aws.dynamodb.endless import PageTrail
+from reaper.aws.dynamodb.requests import ScanRequests
+from reaper.aws.dynamodb.wire import Page, read_page
+from reaper.core.errors import TableError
 from reaper.core.pacing.rate import TokenBucket
 from reaper.core.portion import Portion, share_of
 from reaper.core.rows.items import Item
-
-PAGES_AHEAD_PER_SEGMENT = 1
-"""How far the scan may run ahead of the sweep, which is what bounds the memory."""
 
 MAX_ROWS_PER_PAGE = 5000
 """Rows are larger than the JSON that they come as."""
 
 
-ReadPage = Callable[[Item | None, int, int, int], Page]
-"""Reads the page that starts there: of which segment, of how many, of how many rows at most."""
+@dataclass(eq=False)
+class _Segment:
+    number: int
+    start_key: Item | None = None
+    attempts: int = 0
+    """In vain, for the page that starts there."""
+    not_before: float = 0.0
+    is_asked: bool = False
+    has_page: bool = False
+    """Whether nobody has taken the page before."""
+
+    def __post_init__(self) -> None:
+        self.trail = PageTrail(f"Scan of segment {self.number}")
 
 
 class ParallelScan:
     """Pages of a portion's segments in the order in which they come.
 
-    Runs ahead of whoever takes the pages by a few of them only, and never reads faster than the
-    portion's share of ``max_rcu`` read units a second (0: no limit).
+    Runs ahead of whoever takes the pages by one of each segment only, and never reads faster than
+    the portion's share of ``max_rcu`` read units a second (0: no limit). For one thread.
     """
 
     def __init__(
         self,
-        read_page: ReadPage,
+        api: DynamoApi,
+        requests: ScanRequests,
         portion: Portion,
         max_rcu: float,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._read_page = read_page
+        self._api = api
+        self._requests = requests
         self._portion = portion
-        self._lock = Lock()
         self._max_rcu = max_rcu
-        self._bucket = TokenBucket(max_rcu, time.monotonic()) if max_rcu else None
-        self._pages: Queue[Page | Exception | None] = Queue(
-            PAGES_AHEAD_PER_SEGMENT * portion.total_segments
-        )
-        self._stop = Event()
+        self._clock = clock
+        self._bucket = TokenBucket(max_rcu, clock()) if max_rcu else None
+        self._open: list[_Segment] = []
         self._begun: set[int] = set()
-        self._running = 0
+        self._pages: deque[tuple[_Segment, Page]] = deque()
+        self._is_stopped = False
         self._begin()
 
     @property
     def exhausted(self) -> bool:
         """Whether every page has been taken."""
-        return self._running == 0 and self._portion.is_all_here and not self._not_begun
+        return not (self._open or self._pages) and self._portion.is_all_here and not self._not_begun
 
     def next_page(self, wait_seconds: float) -> Page | None:
         """The next page, or None if none came within that time.
@@ -60,72 +75,82 @@ class ParallelScan:
         Raises TableError if a segment cannot be read.
         """
         self._begin()
-        try:
-            page = self._pages.get(timeout=wait_seconds) if wait_seconds else self._pages.get(False)
-        except Empty:
+        if not self._pages:
+            self._take_answers(wait_seconds)
+        if not self._pages:
+            self._ask()
             return None
-        if isinstance(page, Exception):
-            self.stop()
-            raise page
-        if page is None:
-            self._running -= 1
+        segment, page = self._pages.popleft()
+        segment.has_page = False
+        self._ask()
         return page
 
     def stop(self) -> None:
         """Read no more. Pages that were read already may still be taken."""
-        self._stop.set()
+        self._is_stopped = True
+        self._open.clear()
 
     @property
     def _not_begun(self) -> set[int]:
-        return set(self._portion.segments) - self._begun
+        return set() if self._is_stopped else set(self._portion.segments) - self._begun
 
     def _begin(self) -> None:
         """Read what belongs to the portion by now."""
-        for segment in self._not_begun:
-            self._begun.add(segment)
-            self._running += 1
-            Thread(target=self._run, args=(segment,), name=f"scan-{segment}", daemon=True).start()
+        for number in self._not_begun:
+            self._begun.add(number)
+            self._open.append(_Segment(number))
+        self._ask()
+
+    def _ask(self) -> None:
+        """For the next page of each segment that has none, and is not asked for one."""
+        now = self._clock()
         if self._bucket is not None:
-            with self._lock:
-                self._bucket.set_rate(self._max_rcu * share_of(self._portion), time.monotonic())
-
-    def _run(self, segment: int) -> None:
-        try:
-            self._scan(segment)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the sweep hears of it
-            self._put(error)
-        self._put(None)
-
-    def _scan(self, segment: int) -> None:
-        start_key: Item | None = None
-        while not self._stop.is_set():
-            self._wait_for_read_units()
-            page = self._read_page(
-                start_key, segment, self._portion.total_segments, MAX_ROWS_PER_PAGE
-            )
-            self._spend(page.read_units)
-            self._put(page)
-            start_key = page.next_key
-            if start_key is None:
-                return
-
-    def _put(self, page: Page | Exception | None) -> None:
-        while not self._stop.is_set():
-            try:
-                self._pages.put(page, timeout=0.2)
-                return
-            except Full:
+            self._bucket.set_rate(self._max_rcu * share_of(self._portion), now)
+        for segment in self._open:
+            if segment.is_asked or segment.has_page or segment.not_before > now:
                 continue
-
-    def _wait_for_read_units(self) -> None:
-        while self._bucket is not None and not self._stop.is_set():
-            with self._lock:
-                wait = self._bucket.seconds_to_next(time.monotonic())
-            if wait == 0:
+            if not self._may_read(now):
                 return
-            self._stop.wait(min(wait, 0.2))
+            segment.is_asked = True
+            request = self._requests.of(
+                segment.start_key,
+                segment.number,
+                self._portion.total_segments,
+                MAX_ROWS_PER_PAGE,
+            )
+            self._api.send("Scan", msgspec.json.encode(request), segment)
 
-    def _spend(self, units: float) -> None:
+    def _may_read(self, now: float) -> bool:
+        """A limit is kept by one request at a time: what a page costs is known when it has come."""
+        if self._bucket is None:
+            return True
+        return not any(one.is_asked for one in self._open) and not self._bucket.seconds_to_next(now)
+
+    def _take_answers(self, wait_seconds: float) -> None:
+        """Raises TableError, after which nothing more is read."""
+        try:
+            for outcome in self._api.poll(wait_seconds):
+                self._learn(outcome)
+        except TableError:
+            self.stop()
+            raise
+
+    def _learn(self, outcome: Outcome) -> None:
+        segment = outcome.tag
+        if segment not in self._open:
+            return  # of an earlier scan, or of one that was stopped
+        segment.is_asked = False
+        if isinstance(outcome.result, Exception):
+            segment.attempts += 1
+            if not outcome.may_pass or segment.attempts == MAX_ATTEMPTS:
+                raise outcome.result
+            segment.not_before = self._clock() + pause_seconds(segment.attempts)
+            return
+        page = read_page(outcome.result)
         if self._bucket is not None:
-            with self._lock:
-                self._bucket.spend(units, time.monotonic())
+            self._bucket.spend(page.read_units, self._clock())
+        segment.trail.note(page.next_key, has_items=page.has_items)
+        segment.attempts, segment.start_key, segment.has_page = 0, page.next_key, True
+        self._pages.append((segment, page))
+        if page.next_key is None:
+            self._open.remove(segment)

@@ -7,18 +7,20 @@ attribute's type beforehand, and would lose those that it does not know.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
 
-from reaper.aws.dynamodb.calls import Calls
+from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, Calls, DynamoApi, pause_seconds
 from reaper.aws.dynamodb.conditions import ConditionFailed
-from reaper.aws.dynamodb.wire import PlainConnection, read_batch
+from reaper.aws.dynamodb.endless import Endless, PageTrail
+from reaper.aws.dynamodb.wire import read_batch, read_page
 from reaper.aws.service_errors import error_response
 from reaper.aws.transport.http import HttpClient
 from reaper.core.errors import TableAccessDenied, TableError, TableUnfit
@@ -31,6 +33,13 @@ MAX_CONNECTIONS = 32
 
 READ_TIMEOUT_SECONDS = 10
 
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""DynamoDB sends 1 MB of a table at a time, or 16 MB of rows that were named one by one, and its
+JSON takes up to four times as much."""
+
+MAX_PARTITION_PAGES = 16
+"""Of 1 MB. As much of a partition is held in memory while its connection is evicted."""
+
 READ_BATCH = 100
 """The most keys that one BatchGetItem takes."""
 
@@ -42,26 +51,35 @@ class DynamoTable:
     """A table, or one of its indexes."""
 
     def __init__(
-        self, name: str, index: str | None, region: str | None, client: HttpClient
+        self,
+        name: str,
+        index: str | None,
+        region: str | None,
+        new_client: Callable[[], HttpClient],
     ) -> None:
-        """``client`` signs for DynamoDB. It is for what botocore would be too slow for."""
+        """``new_client`` makes one that signs for DynamoDB; each is used by one thread at a time.
+
+        They are for what botocore would be too slow for.
+        """
         self.name = name
         self.index = index
         self.region = region
-        self._connection = PlainConnection(
+        self._connection = Connection(
             region=region,
             connect_timeout_seconds=5,
             read_timeout_seconds=READ_TIMEOUT_SECONDS,
             max_retry_attempts=4,
             max_pool_connections=MAX_CONNECTIONS,
         )
-        self._client = client
+        self._new_client = new_client
+        self._clients: list[HttpClient] = []
         self._description: dict[str, Any] = {}
         self.key_names: tuple[str, ...] = ()
         """Hash key, then range key if there is one; known once the table is described."""
 
     def close(self) -> None:
-        self._client.close()
+        for client in self._clients:
+            client.close()
 
     def describe(self) -> TableFacts:
         """Ask what it is like. Raises TableError if there is no such table or index."""
@@ -84,7 +102,16 @@ class DynamoTable:
 
     @cached_property
     def _calls(self) -> Calls:
-        return Calls(self._client, self._endpoint, self._error)
+        return Calls(self._new_api())
+
+    @cached_property
+    def _scan_api(self) -> DynamoApi:
+        return self._new_api()
+
+    def _new_api(self) -> DynamoApi:
+        client = self._new_client()
+        self._clients.append(client)
+        return DynamoApi(client, self._endpoint, self._error)
 
     @property
     def _endpoint(self) -> Endpoint:
@@ -143,18 +170,23 @@ class DynamoTable:
         items: list[Item] = []
         # A scan may show a row twice that moves meanwhile; a batch may not name a key twice.
         wanted = list({identity(key): key for key in keys}.values())
-        pause_seconds = 0.0
+        rounds_in_vain = 0
         while wanted:
-            time.sleep(pause_seconds)
-            pause_seconds = min(2.0, 2 * pause_seconds + 0.1)
+            if rounds_in_vain == MAX_ATTEMPTS:
+                raise Endless(
+                    f"BatchGetItem on table {self.name}",
+                    f"{len(wanted)} keys came back as UnprocessedKeys {rounds_in_vain} times",
+                )
+            time.sleep(pause_seconds(rounds_in_vain) if rounds_in_vain else 0)
             chunks = [wanted[n : n + READ_BATCH] for n in range(0, len(wanted), READ_BATCH)]
-            wanted = []
+            asked, wanted = len(wanted), []
             for result in self._calls.make("BatchGetItem", [self._batch(keys) for keys in chunks]):
                 if isinstance(result, Exception):
                     raise result
                 batch = read_batch(result, self.name)
                 items += batch.items
                 wanted += batch.unprocessed_keys
+            rounds_in_vain = 0 if len(wanted) < asked else rounds_in_vain + 1
         return items
 
     def _batch(self, keys: list[Item]) -> dict[str, Any]:
@@ -162,20 +194,34 @@ class DynamoTable:
 
     def read_partition(self, key: Item) -> list[Item]:
         """Every whole row that shares the partition key of ``key``."""
+        request: dict[str, Any] = {
+            "TableName": self.name,
+            "KeyConditionExpression": "#key = :key",
+            "ExpressionAttributeNames": {"#key": self.key_names[0]},
+            "ExpressionAttributeValues": {":key": key[self.key_names[0]]},
+            "ConsistentRead": True,
+        }
         items: list[Item] = []
-        start_key: Item | None = None
+        trail = PageTrail(f"Query of a partition of table {self.name}")
         while True:
-            with self.explained("Query"):
-                data = self._connection.query(
-                    self.name,
-                    self.key_values(key)[0],
-                    exclusive_start_key=cast(Any, start_key),
-                    consistent_read=True,
-                )
-            items += data["Items"]
-            start_key = data.get("LastEvaluatedKey")
-            if start_key is None:
+            page = read_page(self._call("Query", request))
+            items += page.items()
+            if page.next_key is None:
                 return items
+            trail.note(page.next_key, has_items=page.has_items)
+            if trail.pages == MAX_PARTITION_PAGES:
+                raise TableError(
+                    f"a partition of table {self.name} is larger than {MAX_PARTITION_PAGES} MB: no"
+                    " connection has so many rows; is REAPER_EVICT_SCOPE=row what fits this table?"
+                )
+            request["ExclusiveStartKey"] = page.next_key
+
+    def _call(self, operation: str, request: dict[str, Any]) -> bytes:
+        """The body of the answer. Raises TableError, or ConditionFailed."""
+        (result,) = self._calls.make(operation, [request])
+        if isinstance(result, Exception):
+            raise result
+        return result
 
     def impossible_key(self) -> Item:
         """A well-formed key that no row has."""

@@ -5,30 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple, TypeVar
 
 import msgspec
-from pynamodb.connection import Connection
 
+from reaper.aws.json_bodies import UnreadableBody, read_json
 from reaper.core.errors import TableError
 from reaper.core.rows.items import Item, item_from_json
-
-
-class PlainConnection(Connection):
-    """pynamodb's connection, whose answers to Scan are left as they came."""
-
-    @property
-    def client(self) -> Any:
-        """botocore's client. pynamodb makes a new one for as long as there are no credentials."""
-        client = super().client
-        client.meta.events.register("before-parse.dynamodb.Scan", _leave_unparsed, unique_id="raw")
-        return client
-
-
-def _leave_unparsed(
-    response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: object
-) -> None:
-    if response_dict["status_code"] == 200:
-        customized_response_dict["Unparsed"] = response_dict["body"]
-        response_dict["body"] = b"{}"
-
 
 T = TypeVar("T")
 
@@ -51,6 +31,10 @@ class Page(NamedTuple):
     """Where the next page starts; None after the last."""
     read_units: float
 
+    @property
+    def has_items(self) -> bool:
+        return self.unparsed_items != b"[]"
+
     def items(self) -> list[Item]:
         """Raises Unreadable."""
         items = _decoded(_list_of_items, self.unparsed_items)
@@ -64,9 +48,8 @@ class Batch(NamedTuple):
     unprocessed_keys: list[Item]
 
 
-def read_page(answer: dict[str, Any]) -> Page:
+def read_page(unparsed: bytes) -> Page:
     """Raises Unreadable."""
-    unparsed = answer["Unparsed"]
     body = _decoded(_scan_body, unparsed)
     next_key = body.LastEvaluatedKey
     if next_key is not None:
@@ -84,8 +67,8 @@ def read_batch(unparsed: bytes, table_name: str) -> Batch:
 
 def _decoded(decoder: msgspec.json.Decoder[T], unparsed: bytes) -> T:
     try:
-        return decoder.decode(unparsed)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        return read_json(decoder, unparsed)
+    except UnreadableBody as error:
         raise Unreadable(str(error)) from None
 
 

@@ -1,28 +1,31 @@
-"""Signed HTTP over the AWS Common Runtime, with a deadline per request.
+"""Signed HTTP/1.1, many requests at a time on one thread, each with a deadline.
 
-Everything here belongs to the one thread that calls ``send`` and ``poll``. The runtime's own
-threads only put events on a queue, so nothing needs a lock, and nothing can raise where the
-runtime would swallow it.
+Sockets never block, names are looked up beside the loop, and everything else happens in ``send``
+and ``poll``, on the thread that calls them.
 """
 
 from __future__ import annotations
 
-import io
 import time
-from collections import OrderedDict
-from concurrent.futures import Future
-from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from collections import OrderedDict, defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import count
+from selectors import EVENT_READ, DefaultSelector, SelectorKey
 from typing import Any, NamedTuple
 
-from awscrt.http import HttpClientConnection, HttpClientStream, HttpRequest
-
+from reaper.aws.transport.connection import Connection, Origin, Phase
 from reaper.aws.transport.pool import ConnectionPool
+from reaper.aws.transport.proxies import ProxyUnfit, proxy_for
+from reaper.aws.transport.resolver import Address, Name, Resolver
 from reaper.aws.transport.signing import Headers, Signer
+from reaper.aws.transport.trust import Trust
 from reaper.core.rows.endpoint import Endpoint
 
 GATHER_SECONDS = 0.0005
 """After the first event others get this long to come, so that waking up is worth its price."""
+
+ORIGINS_KNOWN = 1024
 
 
 class Response(NamedTuple):
@@ -30,50 +33,55 @@ class Response(NamedTuple):
 
     tag: Any
     status: int | None
-    headers: Headers
+    headers: dict[bytes, bytes]
+    """Names in lower case."""
     body: bytes
     error: str
     """Why there is no status, for a person; empty when there is one."""
     connection: int = 0
     """The number of the connection that carried it; 0 where there was none."""
+    was_stale: bool = False
+    """Whether a kept-alive connection turned out to be closed: it may be sent again at once."""
 
-    def header(self, name: str) -> str:
+    def header(self, name: bytes) -> str:
         """The value of a header, whose name is in lower case; empty where it is absent."""
-        return next((value for key, value in self.headers if key.lower() == name), "")
+        return self.headers.get(name, b"").decode("latin-1")
 
 
 @dataclass(slots=True, eq=False)
 class _Exchange:
     """One request under way."""
 
-    endpoint: Endpoint
-    request: HttpRequest
+    request: bytes
     tag: Any
     deadline: float
-    connection: HttpClientConnection | None = None
-    reused: bool = False
-    """Whether the connection had carried requests before, so that it may have gone stale."""
-    headers: Headers = ()
-    chunks: list[bytes] = field(default_factory=list)
-
-    def on_response(self, headers: Headers, **_: object) -> None:
-        self.headers = headers
-
-    def on_body(self, chunk: bytes, **_: object) -> None:
-        self.chunks.append(chunk)
+    connection: Connection
 
 
 class HttpClient:
-    """Sends signed requests and hands back what came of them; never raises for a request."""
+    """Sends signed requests and hands back what came of them; never raises for a request.
 
-    def __init__(self, signer: Signer, timeout_seconds: float, ca_bundle: str) -> None:
+    A request is sent once: whether it is worth another is for those to say who count requests.
+    """
+
+    def __init__(
+        self, signer: Signer, timeout_seconds: float, trust: Trust, max_body_bytes: int
+    ) -> None:
+        """``timeout_seconds`` is for a whole request, its connection included."""
         self._signer = signer
         self._timeout_seconds = timeout_seconds
-        self._pool = ConnectionPool(ca_bundle, timeout_seconds)
-        self._events: SimpleQueue[tuple[_Exchange, Future[Any], bool]] = SimpleQueue()
+        self._trust = trust
+        self._max_body_bytes = max_body_bytes
+        self._pool = ConnectionPool()
+        self._numbers = count(1)
+        self._selector = DefaultSelector()
+        self._resolver = Resolver()
+        self._selector.register(self._resolver, EVENT_READ, None)
+        self._origin_of = lru_cache(ORIGINS_KNOWN)(_origin_of)
         self._under_way: OrderedDict[_Exchange, None] = OrderedDict()
         """In the order of their deadlines."""
-        self._prepared: list[tuple[_Exchange, HttpClientStream]] = []
+        self._unresolved: defaultdict[Name, list[Connection]] = defaultdict(list)
+        self._connecting: set[Connection] = set()
         self._responses: list[Response] = []
 
     @property
@@ -94,146 +102,168 @@ class HttpClient:
     ) -> None:
         """Start one request. Its response, marked with ``tag``, comes from a later ``poll``.
 
-        ``path`` is percent-encoded once; names in ``headers`` are in lower case. With
-        ``not_over`` it goes over another connection than the one of that number, and over none that
-        was used a moment ago: where something in between has sent an answer too many, it may still
-        bring somebody else's.
+        ``path`` is percent-encoded once; ``headers`` is a tuple of pairs with names in lower case.
+        With ``not_over`` it goes over another connection than the one of that number, and over none
+        that was used a moment ago: where something in between has sent an answer too many, it may
+        still bring somebody else's.
         """
-        request = HttpRequest(method, path, None, io.BytesIO(body) if body else None)
-        exchange = _Exchange(endpoint, request, tag, time.monotonic() + self._timeout_seconds)
-        self._under_way[exchange] = None
+        now = time.monotonic()
         try:
+            origin = self._origin_of(endpoint)
             signed = self._signer.sign(endpoint, method, path, body, time.time(), headers)
-        except Exception as error:  # noqa: BLE001 - a refresh raises whatever a provider raises
-            self._finish(exchange, None, f"cannot sign: {error}")
+        except (ProxyUnfit, ValueError) as error:
+            self._responses.append(Response(tag, None, {}, b"", str(error)))
             return
-        request.headers.add_pairs(signed)
+        except Exception as error:  # noqa: BLE001 - a refresh raises whatever a provider raises
+            self._responses.append(Response(tag, None, {}, b"", f"cannot sign: {error}"))
+            return
+        request = _head(endpoint, origin, method, path, signed) + body
         if not_over is None:
-            connection = self._pool.take(endpoint)
+            connection = self._pool.take(origin)
         else:
-            connection = self._pool.take_rested(endpoint, not_over)
+            connection = self._pool.take_rested(origin, not_over, now)
+        is_new = connection is None
         if connection is None:
-            self._connect(exchange)
+            connection = self._new_connection(origin)
+        exchange = _Exchange(request, tag, now + self._timeout_seconds, connection)
+        self._under_way[exchange] = None
+        connection.exchange = exchange
+        if is_new:
+            self._open(connection, now)
         else:
-            exchange.reused = True
-            self._transmit(exchange, connection)
+            connection.send(request)
 
     def poll(self, wait_seconds: float) -> list[Response]:
         """The responses that have come, waiting up to so long for the first."""
-        self._activate()
-        if self._events.empty() and not self._responses:
-            self._wait(self._bounded(wait_seconds))
-        for _ in range(self._events.qsize()):
-            self._handle(*self._events.get_nowait())
-        self._activate()
-        # Only now: what has come in time is an answer, however late it is looked at.
-        self._cut_overdue()
+        give_up_at = time.monotonic() + wait_seconds
+        while True:
+            for key, _ in self._ready(give_up_at):
+                if key.data is None:
+                    self._on_resolved()
+                else:
+                    key.data.on_event()
+            # Only now: what has come in time is an answer, however late it is looked at.
+            now = time.monotonic()
+            self._cut_overdue(now)
+            if self._responses or now >= give_up_at:
+                break
         responses, self._responses = self._responses, []
         return responses
 
     def close(self) -> None:
         """Cut everything that is open, under way or not."""
         for exchange in self._under_way:
-            if exchange.connection is not None:
-                exchange.connection.close()
+            exchange.connection.close()
         self._pool.close()
+        self._selector.close()
+        self._resolver.close()
 
-    def _bounded(self, wait: float) -> float:
-        """Do not wait beyond the next deadline."""
-        if not self._under_way:
-            return wait
-        return min(wait, next(iter(self._under_way)).deadline - time.monotonic())
-
-    def _wait(self, seconds: float) -> None:
-        """Until an event has come, and those that come with it."""
-        if seconds <= 0:
-            return
-        try:
-            event = self._events.get(timeout=seconds)
-        except Empty:
-            return
+    def _ready(self, give_up_at: float) -> list[tuple[SelectorKey, int]]:
+        """What is ready now, or becomes so before something else is to be done."""
+        ready = self._selector.select(0)
+        if ready or self._responses:
+            return ready
+        moments = [connection.next_address_at for connection in self._connecting]
+        if self._under_way:
+            moments.append(next(iter(self._under_way)).deadline)
+        wait_seconds = min([give_up_at, *moments]) - time.monotonic()
+        if wait_seconds <= 0 or not self._selector.select(wait_seconds):
+            return ready
         time.sleep(GATHER_SECONDS)
-        self._handle(*event)
+        return self._selector.select(0)
 
-    def _handle(self, exchange: _Exchange, future: Future[Any], is_connected: bool) -> None:
-        self._on_connected(exchange, future) if is_connected else self._on_done(exchange, future)
+    # Connections
 
-    def _connect(self, exchange: _Exchange) -> None:
-        exchange.reused = False
-        self._pool.open(exchange.endpoint).add_done_callback(
-            lambda done: self._events.put((exchange, done, True))
+    def _new_connection(self, origin: Origin) -> Connection:
+        return Connection(
+            next(self._numbers),
+            origin,
+            self._trust,
+            self._selector,
+            self,
+            self._max_body_bytes,
+            time.monotonic,
         )
 
-    def _on_connected(self, exchange: _Exchange, future: Future[Any]) -> None:
-        error = future.exception()
-        if exchange not in self._under_way:
-            if error is None:
-                self._pool.keep(exchange.endpoint, future.result())
-        elif error is None:
-            self._transmit(exchange, future.result())
-        else:
-            self._finish(exchange, None, f"cannot connect: {_name(error)}")
-
-    def _transmit(self, exchange: _Exchange, connection: HttpClientConnection) -> None:
-        exchange.connection = connection
-        try:
-            stream = connection.request(exchange.request, exchange.on_response, exchange.on_body)
-            stream.completion_future.add_done_callback(
-                lambda done: self._events.put((exchange, done, False))
-            )
-        except RuntimeError as error:
-            self._on_unsent(exchange, error)
-        else:
-            self._prepared.append((exchange, stream))
-
-    def _activate(self) -> None:
-        """Send all that is prepared, at once: each one alone would wake the runtime's thread."""
-        prepared, self._prepared = self._prepared, []
-        for exchange, stream in prepared:
-            try:
-                stream.activate()
-            except RuntimeError as error:
-                self._on_unsent(exchange, error)
-
-    def _on_unsent(self, exchange: _Exchange, error: RuntimeError) -> None:
-        if exchange.reused:
-            # The server closed it between the look at is_open() and now: nothing was sent.
-            self._connect(exchange)
-        else:
-            self._finish(exchange, None, f"cannot send: {error}")
-
-    def _on_done(self, exchange: _Exchange, future: Future[Any]) -> None:
-        if exchange not in self._under_way:
+    def _open(self, connection: Connection, now: float) -> None:
+        name = connection.origin.socket_name
+        found = self._resolver.find(name, now)
+        if found is None:
+            self._unresolved[name].append(connection)
             return
-        error = future.exception()
-        if error is not None:
-            self._on_broken(exchange, error)
-            return
-        self._pool.keep(exchange.endpoint, exchange.connection)
-        self._finish(exchange, future.result(), "")
-
-    def _on_broken(self, exchange: _Exchange, error: BaseException) -> None:
-        if exchange.reused and not exchange.headers and exchange.request.method == "GET":
-            # A kept-alive connection was closed under the request. To ask again changes nothing.
-            self._connect(exchange)
+        addresses, fault = found
+        if addresses:
+            self._connecting.add(connection)
+            connection.open(addresses, connection.exchange.deadline)
         else:
-            self._finish(exchange, None, f"connection broke: {_name(error)}")
+            self._finish(connection.exchange, f"cannot resolve {name[0]}: {fault}")
 
-    def _cut_overdue(self) -> None:
+    def _on_resolved(self) -> None:
         now = time.monotonic()
-        while self._under_way and (exchange := next(iter(self._under_way))).deadline <= now:
-            if exchange.connection is not None:
-                exchange.connection.close()
-            self._finish(exchange, None, f"no answer within {self._timeout_seconds:g} s")
+        for name in self._resolver.collect(now):
+            for connection in self._unresolved.pop(name, ()):
+                if connection.exchange is not None:
+                    self._open(connection, now)
 
-    def _finish(self, exchange: _Exchange, status: int | None, error: str) -> None:
+    def _cut_overdue(self, now: float) -> None:
+        for connection in [one for one in self._connecting if one.next_address_at <= now]:
+            connection.try_next_address()
+        while self._under_way and (exchange := next(iter(self._under_way))).deadline <= now:
+            phase = exchange.connection.phase
+            exchange.connection.close()
+            self._finish(
+                exchange,
+                f"no answer within {self._timeout_seconds:g} s: waited for {phase.value}",
+            )
+
+    # What connections tell of themselves
+
+    def on_ready(self, connection: Connection) -> None:
+        connection.send(connection.exchange.request)
+
+    def on_connected(self, connection: Connection) -> None:
+        self._connecting.discard(connection)
+
+    def on_answer(self, connection: Connection) -> None:
+        exchange, parser = connection.exchange, connection.parser
         del self._under_way[exchange]
-        body = b"".join(exchange.chunks)
-        number = self._pool.number_of(exchange.connection) if exchange.connection else 0
+        connection.exchange = None
+        self._pool.keep(connection, time.monotonic())
         self._responses.append(
-            Response(exchange.tag, status, exchange.headers, body, error, number)
+            Response(
+                exchange.tag, parser.status, parser.headers, parser.body, "", connection.number
+            )
         )
 
+    def on_broken(self, connection: Connection, fault: str) -> None:
+        if connection.exchange is not None:
+            self._finish(connection.exchange, fault)
 
-def _name(error: BaseException) -> str:
-    return str(getattr(error, "name", "")) or str(error)
+    def on_unreachable(self, connection: Connection, address: Address) -> None:
+        self._resolver.put_last(connection.origin.socket_name, address)
+
+    def _finish(self, exchange: _Exchange, error: str) -> None:
+        """It has failed."""
+        del self._under_way[exchange]
+        connection, exchange.connection.exchange = exchange.connection, None
+        self._connecting.discard(connection)
+        was_stale = connection.carried > 1 and connection.phase in (Phase.SEND, Phase.FIRST_BYTE)
+        number = connection.number if connection.carried else 0
+        self._responses.append(Response(exchange.tag, None, {}, b"", error, number, was_stale))
+
+
+def _origin_of(endpoint: Endpoint) -> Origin:
+    """Raises ProxyUnfit, or ValueError for what cannot stand in a request's first line."""
+    if not endpoint.path.isprintable() or " " in endpoint.path:
+        raise ValueError(f"cannot send: the path of {endpoint} holds a space")
+    return Origin(endpoint.scheme, endpoint.host, endpoint.port, proxy_for(endpoint))
+
+
+def _head(endpoint: Endpoint, origin: Origin, method: str, path: str, signed: str) -> bytes:
+    """The request line and all headers. A proxy for plain HTTP is told whom the request is for."""
+    if origin.proxy is None or origin.scheme == "https":
+        return f"{method} {path} HTTP/1.1\r\n{signed}\r\n".encode()
+    authorization = origin.proxy.authorization
+    line = f"proxy-authorization: {authorization}\r\n" if authorization else ""
+    target = f"http://{endpoint.authority}{path}"
+    return f"{method} {target} HTTP/1.1\r\n{signed}{line}\r\n".encode()

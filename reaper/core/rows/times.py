@@ -48,7 +48,11 @@ def epoch_seconds(
     time = read_time(value, zone)
     if time is None:
         return None
-    seconds = time.seconds + offset_seconds
+    return plausible(time.seconds + offset_seconds, now)
+
+
+def plausible(seconds: float, now: float) -> float | None:
+    """The same moment, in epoch seconds, or None where it makes no sense as one."""
     return seconds if MIN_PLAUSIBLE_TIME <= seconds <= now + FUTURE_TOLERANCE_SECONDS else None
 
 

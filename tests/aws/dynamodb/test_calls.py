@@ -9,10 +9,11 @@ from botocore.credentials import Credentials
 from botocore.httpsession import get_cert_path
 
 from reaper.aws.dynamodb import calls as calls_module
-from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, Calls
+from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, Calls, DynamoApi
 from reaper.aws.dynamodb.conditions import ConditionFailed
 from reaper.aws.transport.http import HttpClient
 from reaper.aws.transport.signing import Signer
+from reaper.aws.transport.trust import trust_in
 from reaper.core.errors import TableError
 from tests.support import faulty_gateway as faults
 from tests.support.faulty_gateway import FaultyGateway
@@ -23,6 +24,7 @@ def refuses(code: str, message: str = "why", status: int = 400):
     return faults.answers(status, body)
 
 
+NOT_ITS_OWN = "its answer is not DynamoDB's own: is there a proxy in between?"
 done = faults.answers(200, {})
 met_no_condition = refuses("ConditionalCheckFailedException")
 throttled = refuses("ProvisionedThroughputExceededException")
@@ -39,10 +41,11 @@ def _no_pauses(monkeypatch):
 
 def make(behaviours: list, calls: int = 1):
     """The results of so many calls, and how many requests it took."""
-    client = HttpClient(Signer(Credentials("AKID", "secret"), "dynamodb"), 1, get_cert_path(True))
+    signer = Signer(Credentials("AKID", "secret"), "dynamodb")
+    client = HttpClient(signer, 1, trust_in(get_cert_path(True)), 100_000)
     with FaultyGateway({"": behaviours}) as server:
         try:
-            maker = Calls(client, server.endpoint, explain)
+            maker = Calls(DynamoApi(client, server.endpoint, explain))
             results = maker.make("DeleteItem", [{"n": n} for n in range(calls)])
         finally:
             client.close()
@@ -94,6 +97,9 @@ def test_but_not_for_ever():
         (faults.answers(400, b"\xff not json"), "DeleteItem|HTTP status 400|"),
         (faults.answers(403, [1]), "DeleteItem|HTTP status 403|"),
         (faults.answers(302), "DeleteItem|HTTP status 302|"),
+        (faults.answers(400, b'{"a":' * 5000), "DeleteItem|HTTP status 400|"),
+        (faults.answers(200, b"<html>"), f"DeleteItem||{NOT_ITS_OWN}"),
+        (faults.answers(200, b""), f"DeleteItem||{NOT_ITS_OWN}"),
     ],
 )
 def test_a_refusal_is_told_and_not_tried_again(refusal, told):

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.aws.dynamodb.conditions import DeleteRequests, unchanged
+from reaper.aws.dynamodb.conditions import unchanged
+from reaper.aws.dynamodb.requests import DeleteRequests
 from reaper.aws.dynamodb.wire import Page, read_batch, read_page
 from reaper.core.errors import TableError
 from reaper.core.rows.shape import RowShape
@@ -41,7 +42,7 @@ def test_a_page_is_what_was_stored(page, next_key):
     answer = {"Items": page, "Count": len(page), "ConsumedCapacity": {"CapacityUnits": 2.5}}
     if next_key is not None:
         answer["LastEvaluatedKey"] = next_key
-    found = read_page({"Unparsed": as_json(answer)})
+    found = read_page(as_json(answer))
 
     assert found.items() == page
     assert found.next_key == next_key
@@ -56,7 +57,7 @@ def test_a_batch_is_what_was_stored_and_what_is_still_to_be_read(found, left):
 
 
 def test_an_answer_that_does_not_say_what_it_cost_costs_nothing():
-    assert read_page({"Unparsed": b'{"Items":[],"Count":0}'}) == Page(b"[]", None, 0.0)
+    assert read_page(b'{"Items":[],"Count":0}') == Page(b"[]", None, 0.0)
 
 
 SHAPE = RowShape(
@@ -108,11 +109,13 @@ def test_a_delete_carries_the_condition_that_pynamodb_writes_and_the_rows_own_va
         b'{"Items": {}}',
         b'{"Items": [{"a": {"S": "\xff"}}]}',
         b'{"Items": [{"a": {"B": 1}}]}',
+        b'{"Items": ' + b"[" * 5000,
+        b'{"Items": [{"a": ' + b'{"L": [' * 5000 + b"]}" * 5000 + b"}]}",
     ],
 )
 def test_a_page_that_is_not_dynamodbs_is_a_fault_of_the_table(body):
     with pytest.raises(TableError, match="is there a proxy in between"):
-        read_page({"Unparsed": body}).items()
+        read_page(body).items()
 
 
 @pytest.mark.parametrize("body", [b"<html>", b"\xff", b"[]", b'{"Responses": {"t": [{"B": 1}]}}'])

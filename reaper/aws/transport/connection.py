@@ -1,0 +1,369 @@
+"""One connection, over a socket that never blocks. Each of its phases has a name, each fault a
+sentence.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from enum import Enum
+from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
+from typing import Any, NamedTuple, Protocol
+
+from reaper.aws.transport.parser import AnswerParser, BadAnswer
+from reaper.aws.transport.proxies import Proxy
+from reaper.aws.transport.resolver import Address
+from reaper.aws.transport.trust import Trust
+
+READ_BYTES = 65_536
+TLS_RECORD_BYTES = 16_384
+"""A read that brings as much may not have brought all there is."""
+
+TLS_FAILS = "TLS fails"
+PROXY = "proxy"
+"""How faults begin that have nothing to do with the host that was to be reached."""
+
+MAX_PROXY_ANSWER_BYTES = 16_384
+
+MIN_CONNECT_SECONDS = 2.0
+"""Before the next address of a name is tried, one gets an equal share of the time that is left,
+and no less than this, which is what Go's dialer does too."""
+
+
+class Phase(Enum):
+    """What is under way, for a person who reads that nothing came of it."""
+
+    RESOLVE = "the name of the host to be resolved"
+    CONNECT = "the connection"
+    PROXY = "the proxy to let it through"
+    TLS = "the TLS handshake"
+    SEND = "the request to be taken"
+    FIRST_BYTE = "the first byte of the answer"
+    BODY = "the rest of the answer"
+    IDLE = "a request"
+
+
+class Origin(NamedTuple):
+    """To whom a connection leads."""
+
+    scheme: str
+    host: str
+    port: int
+    proxy: Proxy | None
+
+    @property
+    def socket_name(self) -> tuple[str, int]:
+        """Host and port of who is connected to: the proxy where there is one."""
+        return (self.proxy.host, self.proxy.port) if self.proxy else (self.host, self.port)
+
+
+class Owner(Protocol):
+    """Is told of what happens on a connection."""
+
+    def on_connected(self, connection: Connection) -> None:
+        """One of its addresses has answered."""
+
+    def on_ready(self, connection: Connection) -> None:
+        """Requests may be sent on it."""
+
+    def on_answer(self, connection: Connection) -> None:
+        """The answer to its request is complete; it is in ``parser``."""
+
+    def on_broken(self, connection: Connection, fault: str) -> None:
+        """It is closed, and ``fault`` says why."""
+
+    def on_unreachable(self, connection: Connection, address: Address) -> None:
+        """An address did not answer, and the next one is tried."""
+
+
+class Connection:
+    """To one origin, for one request at a time. Raises nothing: what goes wrong ends it."""
+
+    def __init__(
+        self,
+        number: int,
+        origin: Origin,
+        trust: Trust,
+        selector: BaseSelector,
+        owner: Owner,
+        max_body_bytes: int,
+        clock: Callable[[], float],
+    ) -> None:
+        self.number = number
+        """Which of all that were ever opened it is."""
+        self.origin = origin
+        self.parser = AnswerParser(max_body_bytes)
+        self.carried = 0
+        """Requests so far."""
+        self.phase = Phase.RESOLVE
+        self.exchange: Any = None
+        """For its owner: what it is carrying, or was opened for."""
+        self.next_address_at = 0.0
+        """When the next address is tried, if this one has not answered by then."""
+        self._trust = trust
+        self._selector = selector
+        self._owner = owner
+        self._clock = clock
+        self._addresses: list[Address] = []
+        self._socket: Any = None
+        self._events = 0
+        self._outgoing = b""
+        self._proxy_said = b""
+
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
+
+    def open(self, addresses: Sequence[Address], deadline: float) -> None:
+        """Connect to the first of these that answers, by the deadline."""
+        self.phase = Phase.CONNECT
+        self._addresses = list(addresses)
+        self._deadline = deadline
+        self._connect()
+
+    def try_next_address(self) -> None:
+        """The one that is tried has had its time."""
+        self._unreachable("it does not answer")
+
+    def send(self, request: bytes) -> None:
+        """Send a whole request. What comes of it is told to the owner, now or later."""
+        self.parser.reset()
+        self.carried += 1
+        self.phase = Phase.SEND
+        self._outgoing = request
+        self._attempt(self._write)
+
+    def on_event(self) -> None:
+        """The socket is ready for something."""
+        match self.phase:
+            case Phase.CONNECT:
+                self._on_connected()
+            case Phase.PROXY:
+                self._attempt(self._pass_proxy)
+            case Phase.TLS:
+                self._attempt(self._shake_hands)
+            case _:
+                self._attempt(self._exchange_bytes)
+
+    def close(self) -> None:
+        if self._socket is None:
+            return
+        self._watch(0)
+        self._socket.close()
+        self._socket = None
+
+    # Before the first request
+
+    def _connect(self) -> None:
+        family, address = self._addresses[0]
+        now = self._clock()
+        share = (self._deadline - now) / len(self._addresses)
+        self.next_address_at = now + max(MIN_CONNECT_SECONDS, share)
+        try:
+            self._socket = socket.socket(family, socket.SOCK_STREAM)
+            self._socket.setblocking(False)
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            code = self._socket.connect_ex(address)
+        except OSError as error:
+            self._break(f"cannot connect: {_words(error)}")
+            return
+        if code in (0, errno.EINPROGRESS):
+            self._watch(EVENT_WRITE)
+        else:
+            self._unreachable(os.strerror(code))
+
+    def _on_connected(self) -> None:
+        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code:
+            self._unreachable(os.strerror(code))
+            return
+        self._owner.on_connected(self)
+        if self.origin.proxy:
+            self.phase = Phase.PROXY
+            self._ask_proxy(self.origin.proxy)
+        else:
+            self._begin_tls()
+
+    def _unreachable(self, why: str) -> None:
+        """Go on with the next address, if there is one."""
+        self.close()
+        address = self._addresses.pop(0)
+        self._owner.on_unreachable(self, address)
+        if self._addresses:
+            self._connect()
+            return
+        where = f"{address[1][0]}:{address[1][1]}"
+        if self.origin.proxy:
+            self._break_at_proxy(f"cannot connect to {where}: {why}")
+        else:
+            self._break(f"cannot connect to {self.origin.host} at {where}: {why}")
+
+    def _break_at_proxy(self, why: str) -> None:
+        assert self.origin.proxy is not None
+        variable = self.origin.proxy.variable
+        self._break(
+            f"{PROXY} {self.origin.proxy}: {why}: correct {variable}, or name"
+            f" {self.origin.host} in NO_PROXY"
+        )
+
+    def _ask_proxy(self, proxy: Proxy) -> None:
+        if self.origin.scheme == "http":
+            self._become_idle()  # such requests name their host themselves
+            return
+        host = f"[{self.origin.host}]" if ":" in self.origin.host else self.origin.host
+        lines = [f"CONNECT {host}:{self.origin.port} HTTP/1.1", f"Host: {host}:{self.origin.port}"]
+        if proxy.authorization:
+            lines.append(f"Proxy-Authorization: {proxy.authorization}")
+        self._outgoing = "\r\n".join([*lines, "", ""]).encode()
+        self._attempt(self._pass_proxy)
+
+    def _pass_proxy(self) -> None:
+        if self._outgoing:
+            self._write()
+            return
+        data = self._socket.recv(MAX_PROXY_ANSWER_BYTES)
+        self._proxy_said += data
+        head, end, _ = self._proxy_said.partition(b"\r\n\r\n")
+        if not end and data and len(head) < MAX_PROXY_ANSWER_BYTES:
+            return
+        status = head.split(b"\r\n")[0].decode("latin-1")
+        if not end or not status.startswith("HTTP/"):
+            self._break_at_proxy("it does not answer as a proxy does")
+        elif status[9:12] == "407":
+            self._break_at_proxy(f"it wants another user or password: {status[9:].strip()}")
+        elif not status[9:].startswith("2"):
+            self._break_at_proxy(f"it refused: {status[9:].strip()}")
+        else:
+            self._begin_tls()
+
+    def _begin_tls(self) -> None:
+        if self.origin.scheme == "http":
+            self._become_idle()
+            return
+        self.phase = Phase.TLS
+        self._watch(0)
+        try:
+            self._socket = self._trust.context.wrap_socket(
+                self._socket,
+                server_hostname=self.origin.host,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+            )
+        except (OSError, ValueError) as error:
+            self._break(f"cannot connect: {_words(error)}")
+            return
+        self._attempt(self._shake_hands)
+
+    def _shake_hands(self) -> None:
+        self._socket.do_handshake()
+        self._become_idle()
+
+    def _become_idle(self) -> None:
+        self.phase = Phase.IDLE
+        self._watch(EVENT_READ)
+        self._owner.on_ready(self)
+
+    # Requests and answers
+
+    def _write(self) -> None:
+        try:
+            sent = self._socket.send(self._outgoing)
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            sent = 0
+        self._outgoing = self._outgoing[sent:]
+        if self._outgoing:
+            self._watch(EVENT_READ | EVENT_WRITE)
+            return
+        self._watch(EVENT_READ)
+        if self.phase is Phase.SEND:
+            self.phase = Phase.FIRST_BYTE
+
+    def _exchange_bytes(self) -> None:
+        if self._outgoing:
+            self._write()
+            if self._outgoing:
+                return
+        data = self._socket.recv(READ_BYTES)
+        if not data:
+            self._on_end()
+            return
+        if self.phase is Phase.IDLE:
+            self._break("it was closed while nobody used it")
+            return
+        self.phase = Phase.BODY
+        parser = self.parser
+        parser.feed(data)
+        while not parser.is_complete and len(data) >= TLS_RECORD_BYTES:
+            data = self._socket.recv(READ_BYTES)
+            if not data:
+                self._on_end()
+                return
+            parser.feed(data)
+        if parser.is_complete:
+            self._complete()
+
+    def _complete(self) -> None:
+        self.phase = Phase.IDLE
+        if not self.parser.may_keep_alive or self.parser.is_overfull:
+            self.close()
+        self._owner.on_answer(self)
+
+    def _on_end(self, *, has_goodbye: bool = True) -> None:
+        """The server has closed the connection; over TLS that means little without a goodbye."""
+        if self.phase is Phase.BODY and has_goodbye and self.parser.end():
+            self._complete()
+        elif self.phase is Phase.BODY:
+            self._break("connection broke: it was closed in the middle of an answer")
+        else:
+            self._break("connection broke: it was closed before an answer began")
+
+    def _attempt(self, step: Any) -> None:
+        """Take a step as far as the socket lets it."""
+        try:
+            step()
+        except (BlockingIOError, ssl.SSLWantReadError):
+            self._watch(EVENT_READ)
+        except ssl.SSLWantWriteError:
+            self._watch(EVENT_READ | EVENT_WRITE)
+        except ssl.SSLEOFError:
+            if self.phase is Phase.TLS:
+                self._break(f"{TLS_FAILS}: the connection was closed during the handshake")
+            else:
+                self._on_end(has_goodbye=False)
+        except ssl.SSLError as error:
+            self._break(self._tls_fault(error))
+        except BadAnswer as error:
+            self._break(f"connection broke: the answer cannot be read, {error}")
+        except OSError as error:
+            self._break(f"connection broke while waiting for {self.phase.value}: {_words(error)}")
+
+    def _tls_fault(self, error: ssl.SSLError) -> str:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return (
+                f"{TLS_FAILS}: certificate verify failed: {error.verify_message}"
+                f" (of {self.origin.host}; trusted are {self._trust})"
+            )
+        return f"{TLS_FAILS}: {error.reason or error} (with {self.origin.host})"
+
+    def _break(self, fault: str) -> None:
+        self.close()
+        self._owner.on_broken(self, fault)
+
+    def _watch(self, events: int) -> None:
+        """Be told of these events, and of no others."""
+        if events == self._events:
+            return
+        if not events:
+            self._selector.unregister(self._socket)
+        elif not self._events:
+            self._selector.register(self._socket, events, self)
+        else:
+            self._selector.modify(self._socket, events, self)
+        self._events = events
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
