@@ -25,6 +25,7 @@ from reaper.config.settings import Settings
 from reaper.daemon.daemon import Daemon
 from reaper.schedule.interval import IntervalSchedule
 from reaper.schedule.ports import Schedule
+from reaper.sweep.beside import LaneThreads
 from reaper.sweep.ports import Outside
 from reaper.telemetry.alerts import Alerts
 from reaper.telemetry.audit import AuditLog
@@ -54,7 +55,13 @@ def make_table(settings: Settings, known: Access) -> ConnectionsTable:
         signer = Signer(known.credentials, "dynamodb")
         return HttpClient(signer, READ_TIMEOUT_SECONDS, known.trust, MAX_ANSWER_BYTES)
 
-    return ConnectionsTable(settings.table_name, settings.table_index, known.region, new_client)
+    return ConnectionsTable(
+        settings.table_name,
+        settings.table_index,
+        known.region,
+        known.session._session,
+        new_client,
+    )
 
 
 def make_clients(settings: Settings, session: boto3.Session) -> Clients:
@@ -79,7 +86,7 @@ def _make_hooks(settings: Settings, known: Access) -> list[Hook]:
     hooks: list[Hook] = []
     session, region = known.session, known.region
     if name := settings.on_evict_lambda:
-        hooks.append(LambdaHook(session, region, name))
+        hooks.append(LambdaHook(known, name))
     if name := settings.on_evict_event_bus:
         hooks.append(EventBusHook(session, region, name, settings.table_name))
     return hooks
@@ -93,6 +100,7 @@ def make_worker(settings: Settings, clients: Clients, audit: AuditLog) -> Worker
         table=clients.table,
         gateway=clients.gateway,
         audit=audit,
+        beside=LaneThreads(),
         hooks=clients.hooks,
         messages=clients.messages,
         connects=clients.messages,

@@ -73,17 +73,16 @@ class Worker:
         started = time.monotonic()
         portion = portion or WholeTable(self._settings.scan_segments, time.time())
         tally = Tally(message_window_seconds=self._settings.sweep_interval_seconds)
-        moves = _Moves(on_progress)
 
         def is_over() -> bool:
             return is_stopping() or portion.is_lost
 
         def note(progress: Progress) -> None:
             self._counter.note(tally, portion, time.time())
-            moves.tell(progress)
+            on_progress(progress)
 
         try:
-            sweep = self._prepare(portion, tally, spread, trust_endpoint, is_over, moves.tell_again)
+            sweep = self._prepare(portion, tally, spread, trust_endpoint, is_over)
             sweep.run(note)
         except TableError:
             self._pace.learn_ratio(None, time.monotonic())
@@ -99,7 +98,6 @@ class Worker:
         spread: bool,
         trust_endpoint: bool,
         is_stopping: Callable[[], bool],
-        sign_of_life: Callable[[], None],
     ) -> Sweep:
         """Look at the table, and make a sweep by the rules that hold now."""
         settings, table = self._settings, self._outside.table
@@ -123,7 +121,6 @@ class Worker:
             time.monotonic,
             time.time,
             is_stopping,
-            sign_of_life,
             portion,
             self._memory,
         )
@@ -163,18 +160,3 @@ class Worker:
         is_repeated = not sweep.is_complete and share_of(portion) < 1
         details = replace(sweep.details, is_repeated=is_repeated)
         return SweepResult(report, details, sweep.fault, self._hints.tell_of_ids(tally))
-
-
-class _Moves:
-    """Tells how far a sweep has come, and between two steps that it still moves."""
-
-    def __init__(self, tell: Callable[[Progress], None]) -> None:
-        self._tell = tell
-        self._progress = Progress()
-
-    def tell(self, progress: Progress) -> None:
-        self._progress = progress
-        self._tell(progress)
-
-    def tell_again(self) -> None:
-        self._tell(self._progress)

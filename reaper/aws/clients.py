@@ -23,3 +23,5 @@ class Clients:
     def close(self) -> None:
         self.gateway.close()
         self.table.close()
+        for hook in self.hooks:
+            hook.close()

@@ -60,6 +60,9 @@ class EventBusHook:
         self._describe()
         self._call([self._entry("{}") | {"Source": RESERVED_SOURCE}])
 
+    def close(self) -> None:
+        """botocore's clients need none."""
+
     def _describe(self) -> None:
         """Once, before anything is entrusted to it: PutEvents succeeds without a bus."""
         try:

@@ -26,20 +26,28 @@ class Hook(Protocol):
 
     def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]: ...
     def try_out(self) -> None: ...
+    def close(self) -> None: ...
 
 
 def explain(error: Exception, hook: Hook, variable: str, permission: str = "") -> HookError:
+    answer = error_response(error)
+    if not answer:
+        return HookError(f"{permission or hook.permission} on {hook.name} failed: {error}")
+    return explain_code(answer["Code"], answer.get("Message", ""), hook, variable, permission)
+
+
+def explain_code(
+    code: str, message: str, hook: Hook, variable: str, permission: str = ""
+) -> HookError:
     permission = permission or hook.permission
-    what, answer = f"{permission} on {hook.name}", error_response(error)
-    match answer.get("Code"):
+    what = f"{permission} on {hook.name}"
+    match code:
         case "AccessDeniedException" | "AccessDenied":
             return HookAccessDenied(f"{what} is not granted to these credentials", permission)
         case "ResourceNotFoundException":
             return HookError(f"there is no {hook.arn}: correct {variable}")
-        case None:
-            return HookError(f"{what} failed: {error}")
-        case code:
-            return HookError(f"{what} failed: {code}: {answer.get('Message', '')}")
+        case _:
+            return HookError(f"{what} failed: {code}: {message}")
 
 
 def arn_of(name: str, rest: str, region: str) -> str:

@@ -4,87 +4,131 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
+from urllib.parse import quote
 from uuid import uuid4
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.hook import arn_of, explain, region_of_arn
-from reaper.aws.session import API_CONFIG
+from reaper.aws.hook import arn_of, explain, explain_code, region_of_arn
+from reaper.aws.json_bodies import UnreadableBody, json_object, read_json
+from reaper.aws.session import API_CONFIG, Access, endpoint_of
+from reaper.aws.transport.http import HttpClient, Response
+from reaper.aws.transport.signing import Signer
 from reaper.core.errors import HookError
 from reaper.core.events import HOOK_BATCH, disconnect_event
 from reaper.core.model import Zombie
+from reaper.core.pacing.throttled import ThrottledConcurrency
 
 MAX_INVOCATION_SECONDS = 30
 """API Gateway waits 29 s for an integration, so ``$disconnect`` code is quicker than that."""
 
+MAX_ANSWER_BYTES = 8 * 1024 * 1024
+"""A function may answer 6 MB."""
+
+MAX_ATTEMPTS = 6
+"""How often a call is begun that Lambda throttles; then its row stays for the next sweep."""
+
+MAX_WAIT_SECONDS = 0.5
+
+_VARIABLE = "REAPER_ON_EVICT_LAMBDA"
+
 
 class LambdaHook:
-    """Invokes the application's ``$disconnect`` function and waits for its success."""
+    """Invokes the application's ``$disconnect`` function and waits for its success.
+
+    Live clients' own ``$disconnect`` needs the same function: where Lambda throttles it, it is
+    called less often at once, and not at all for a while.
+    """
 
     permission = "lambda:InvokeFunction"
 
     def __init__(
-        self,
-        session: boto3.Session,
-        region: str,
-        function: str,
-        wall_clock: Callable[[], float] = time.time,
+        self, known: Access, function: str, wall_clock: Callable[[], float] = time.time
     ) -> None:
         """``function`` is a name or an ARN, which may lead to another Region."""
         self.name = function
-        self.arn = arn_of(function, f"lambda:{region}:*:function:{function}", region)
+        self.arn = arn_of(function, f"lambda:{known.region}:*:function:{function}", known.region)
         self._wall_clock = wall_clock
-        self._client = session.client(
-            "lambda",
-            region_name=region_of_arn(function) or region,
-            config=API_CONFIG.merge(
-                Config(
-                    read_timeout=MAX_INVOCATION_SECONDS,
-                    retries={"total_max_attempts": 1},
-                    max_pool_connections=HOOK_BATCH,
-                )
-            ),
+        self._api = known.session.client(
+            "lambda", region_name=region_of_arn(function) or known.region, config=API_CONFIG
         )
+        self._endpoint = endpoint_of(self._api)
+        self._path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
+        signer = Signer(known.credentials, "lambda")
+        self._client = HttpClient(signer, MAX_INVOCATION_SECONDS, known.trust, MAX_ANSWER_BYTES)
+        self._concurrency = ThrottledConcurrency(HOOK_BATCH)
+        self._turn = Lock()
 
     def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
-        with ThreadPoolExecutor(HOOK_BATCH, thread_name_prefix="on-evict") as pool:
-            return list(pool.map(self._tell, zombies))
+        with self._turn:
+            return self._tell(zombies)
 
     def try_out(self) -> None:
         """Ask whether the function is there and may be invoked. Raises HookError."""
-        self._invoke(InvocationType="DryRun")
-
-    def _tell(self, zombie: Zombie) -> Exception | None:
-        event = disconnect_event(zombie, self._wall_clock(), f"reaper-{uuid4()}")
         try:
-            answer = self._invoke(Payload=json.dumps(event).encode())
-            payload = answer["Payload"].read()
-        except (HookError, BotoCoreError) as error:
-            return error
-        if "FunctionError" in answer:
+            self._api.invoke(FunctionName=self.name, InvocationType="DryRun")
+        except (BotoCoreError, ClientError) as error:
+            raise explain(error, self, _VARIABLE) from None
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _tell(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+        results: dict[int, Exception | None] = {}
+        attempts = [0] * len(zombies)
+        waiting = deque(range(len(zombies)))
+        while len(results) < len(zombies):
+            self._begin(zombies, waiting, attempts)
+            pause = self._concurrency.seconds_to_next(time.monotonic()) or MAX_WAIT_SECONDS
+            for response in self._client.poll(min(pause, MAX_WAIT_SECONDS)):
+                number: int = response.tag
+                if response.status == 429 and attempts[number] < MAX_ATTEMPTS:
+                    self._concurrency.note_throttled(time.monotonic())
+                    waiting.append(number)
+                    continue
+                results[number] = self._fault(response)
+                if results[number] is None:
+                    self._concurrency.note_success()
+        return [results[number] for number in range(len(zombies))]
+
+    def _begin(self, zombies: Sequence[Zombie], waiting: deque[int], attempts: list[int]) -> None:
+        """As many calls as the function bears."""
+        while (
+            waiting
+            and self._client.in_flight < self._concurrency.limit
+            and not self._concurrency.seconds_to_next(time.monotonic())
+        ):
+            number = waiting.popleft()
+            attempts[number] += 1
+            event = disconnect_event(zombies[number], self._wall_clock(), f"reaper-{uuid4()}")
+            headers = (("x-amz-invocation-type", "RequestResponse"),)
+            body = json.dumps(event).encode()
+            self._client.send(self._endpoint, "POST", self._path, body, number, headers)
+
+    def _fault(self, response: Response) -> Exception | None:
+        """What was the matter with a call, if anything was."""
+        if response.status is None:
+            return HookError(f"{self.permission} on {self.name} failed: {response.error}")
+        body = _read(response.body)
+        if response.status != 200:
+            code = response.header(b"x-amzn-errortype").split(":")[0] or str(response.status)
+            message = str(body.get("Message") or body.get("message") or "")
+            return explain_code(code, message, self, _VARIABLE)
+        if response.header(b"x-amz-function-error"):
             return HookError(f"{self.name} failed: its own log says why")
-        status = _status_code(payload)
-        if status is not None and status >= 400:
+        # What a function written for API Gateway returns; another may return what it likes.
+        status = str(body.get("statusCode"))
+        if status.isdigit() and int(status) >= 400:
             return HookError(f"{self.name} answered {status}")
         return None
 
-    def _invoke(self, **arguments: Any) -> Any:
-        try:
-            return self._client.invoke(FunctionName=self.name, **arguments)
-        except (BotoCoreError, ClientError) as error:
-            raise explain(error, self, "REAPER_ON_EVICT_LAMBDA") from None
 
-
-def _status_code(payload: bytes) -> int | None:
-    """What a function written for API Gateway returns; None where it returns something else."""
+def _read(body: bytes) -> dict[str, Any]:
     try:
-        answer = json.loads(payload)
-    except ValueError:
-        return None
-    status = answer.get("statusCode") if isinstance(answer, dict) else None
-    return int(str(status)) if str(status).isdigit() else None
+        return read_json(json_object, body)
+    except UnreadableBody:
+        return {}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError
 
+from reaper.aws.credentials import kept
 from reaper.aws.transport.trust import Trust, trust
+from reaper.core.rows.endpoint import Endpoint
 
 API_CONFIG = Config(
     connect_timeout=5,
@@ -35,9 +38,24 @@ def region_of(session: boto3.Session) -> str | None:
     return os.environ.get("AWS_REGION") or session.region_name
 
 
+def endpoint_of(client: Any) -> Endpoint:
+    """Where a service answers, by the rules of one of botocore's clients."""
+    url = urlsplit(client.meta.endpoint_url)
+    port = url.port or {"https": 443, "http": 80}[url.scheme]
+    path = url.path.rstrip("/")
+    return Endpoint(url.scheme, url.hostname or "", port, path, client.meta.region_name, None, None)
+
+
 def access(session: boto3.Session, region: str) -> Access:
-    """Raises NoCredentialsError when botocore's chain yields none, or TrustStoreError."""
+    """Raises NoCredentialsError when botocore's chain yields none, or TrustStoreError.
+
+    From here on every client that the session makes uses these credentials.
+    """
+    trusted = trust(session)
+    session._session.set_default_client_config(API_CONFIG)  # of STS too, which is asked for roles
     credentials = session.get_credentials()
     if credentials is None:
         raise NoCredentialsError
-    return Access(session, region, credentials, trust(session))
+    ours = kept(credentials)
+    session._session._credentials = ours  # type: ignore[attr-defined]
+    return Access(session, region, ours, trusted)

@@ -22,7 +22,7 @@ from reaper.config.settings import Settings
 from reaper.core.errors import TableError
 from reaper.core.report.report import Report, SweepResult
 from reaper.daemon.gc_tuning import tune_gc
-from reaper.daemon.shutdown import FLUSH_SECONDS, STOP_SECONDS, abandon_sweep
+from reaper.daemon.shutdown import FLUSH_SECONDS, STOP_SECONDS, abandon_sweep, end_in_time
 from reaper.daemon.signals import is_stop, wait_for_signal
 from reaper.telemetry.alerts import configure_sentry
 from reaper.telemetry.history import History
@@ -136,6 +136,7 @@ def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:
         )
         while not sweeping.done():
             if is_stop(wait_for_signal(SIGNAL_TICK_SECONDS)) and not stopping.is_set():
+                end_in_time()
                 stopping.set()
                 stopped_at = time.monotonic()
             if stopping.is_set() and time.monotonic() - stopped_at > STOP_SECONDS:

@@ -11,7 +11,7 @@ from reaper.core.errors import TableError
 from reaper.core.portion import Portion
 from reaper.core.report.report import SweepResult
 from reaper.daemon import systemd
-from reaper.daemon.shutdown import FLUSH_SECONDS, STOP_SECONDS, abandon_sweep
+from reaper.daemon.shutdown import FLUSH_SECONDS, STOP_SECONDS, abandon_sweep, end_in_time
 from reaper.daemon.signals import is_stop, wait_for_signal
 from reaper.schedule.ports import Ended, Outcome, Schedule
 from reaper.telemetry.alerts import Alerts
@@ -53,6 +53,7 @@ class Daemon:
         self._schedule.start(self._sweep)
         systemd.notify("READY=1")
         received = self._wait_for_signal()
+        end_in_time()
         log.info("stopping", signal=received)
         systemd.notify("STOPPING=1")
         self._stopping.set()

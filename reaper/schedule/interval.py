@@ -12,22 +12,32 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from reaper.schedule.clock_watch import Clocks, ClockWatch, Lapse
 from reaper.schedule.ports import RETRY_SECONDS, Ended, Sweeping, tell_of_overrun
 from reaper.telemetry.alerts import Alerts
 
 log = structlog.get_logger()
+
+LOOK_SECONDS = 1.0
+"""So often the clocks are compared."""
 
 BREATH_SECONDS = 1.0
 """After a sweep that was too long, the next one waits this long, so that its job has ended."""
 
 
 class IntervalSchedule:
-    """Sweeps the whole table at once, and then every interval."""
+    """Sweeps the whole table at once, and then every interval.
+
+    APScheduler waits by the wall clock; where that is set, the next sweep is moved along with it.
+    """
 
     def __init__(self, interval_seconds: float, alerts: Alerts) -> None:
         self._interval_seconds = interval_seconds
         self._alerts = alerts
         self._is_stopping = False
+        self._lapse: Lapse | None = None
+        """What kept the running sweep, if it was not the sweep itself."""
+        self._stopped = threading.Event()
         self._between_sweeps = threading.Event()
         self._between_sweeps.set()
         self._scheduler = BackgroundScheduler(
@@ -47,9 +57,11 @@ class IntervalSchedule:
         )
         self._scheduler.add_listener(self._on_overrun, EVENT_JOB_MAX_INSTANCES)
         self._scheduler.start()
+        threading.Thread(target=self._watch_clocks, name="clocks", daemon=True).start()
 
     def stop(self, timeout_seconds: float) -> bool:
         self._is_stopping = True
+        self._stopped.set()
         self._scheduler.shutdown(wait=False)
         return self._between_sweeps.wait(timeout_seconds)
 
@@ -57,6 +69,7 @@ class IntervalSchedule:
         if self._is_stopping:
             return
         self._between_sweeps.clear()
+        self._lapse = None
         try:
             self._bring_forward(sweep(None))
         finally:
@@ -75,5 +88,33 @@ class IntervalSchedule:
         with suppress(JobLookupError):  # a signal has just ended the schedule
             self._job.modify(next_run_time=datetime.now(UTC) + timedelta(seconds=wait_seconds))
 
+    def _watch_clocks(self) -> None:
+        watch = ClockWatch(Clocks.now(), LOOK_SECONDS)
+        while not self._stopped.wait(LOOK_SECONDS):
+            if found := watch.look(Clocks.now()):
+                self.on_lapse(*found)
+
+    def on_lapse(self, lapse: Lapse, seconds: float) -> None:
+        """Time did not pass as it should: keep the interval all the same."""
+        log.warning(
+            "time went astray",
+            why=lapse.value,
+            seconds=round(seconds),
+            so="sweeps go on at their interval"
+            if lapse is Lapse.STEPPED
+            else "sockets may have been silent for as long; the next sweep begins at once",
+        )
+        if lapse is not Lapse.STEPPED:
+            self._lapse = lapse
+        with suppress(JobLookupError):
+            if lapse is Lapse.STEPPED:
+                moved = self._job.next_run_time + timedelta(seconds=seconds)
+                self._job.modify(next_run_time=moved)
+            elif self._between_sweeps.is_set():
+                self._job.modify(next_run_time=datetime.now(UTC))
+
     def _on_overrun(self, _: JobSubmissionEvent) -> None:
+        if self._lapse is not None:
+            log.info("sweep skipped", why=f"{self._lapse.value} during the one before")
+            return
         tell_of_overrun(self._alerts, self._interval_seconds, "REAPER_QUOTA_SHARE")

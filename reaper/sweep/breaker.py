@@ -47,8 +47,13 @@ class Breaker:
         """In one sentence, with the cure."""
 
     def evict_convicted(self, *, is_idle: bool) -> None:
-        """Those that were convicted since the last time, once there are enough of them."""
+        """Those that were convicted since the last time, once there are enough of them.
+
+        And once those before them have gone: the last look is to be the last thing before it.
+        """
         now = self._clock()
+        if self._evictor.is_busy:
+            return
         has_waited = is_idle or now - self._evicted_at >= GATHER_SECONDS
         if has_waited or self._suspects.convicted_rows >= EVICTION_BATCH:
             self._evicted_at = now

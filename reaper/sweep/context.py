@@ -25,8 +25,6 @@ class SweepContext:
     wall_clock: Callable[[], float]
     """Epoch seconds, by this host."""
     is_stopping: Callable[[], bool] = lambda: False
-    sign_of_life: Callable[[], None] = lambda: None
-    """To be called often where something takes long."""
     portion: Portion = IN_ONE_SEGMENT
     memory: Memory = field(default_factory=Memory)
 

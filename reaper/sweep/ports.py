@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, Protocol
+from concurrent.futures import Future
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from reaper.core.evidence.births import Window
 from reaper.core.model import Answer, Change, Probe, Zombie
@@ -12,6 +13,8 @@ from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.items import AttributePath, Item
 from reaper.core.rows.row import MissedPongs, Row
 from reaper.core.rows.shape import RowShape, TableFacts
+
+T = TypeVar("T")
 
 
 class Page(Protocol):
@@ -78,10 +81,19 @@ class Audit(Protocol):
     def write(self, entries: Sequence[dict[str, Any]]) -> None: ...
 
 
-EvictionStep = Callable[[Sequence[Zombie]], list[Exception | None]]
-"""Does something about zombies, at most ``HOOK_BATCH``, before their rows go: closes a socket, or
-tells the application. Returns for each what went wrong, or None; what went wrong keeps its row.
+class Beside(Protocol):
+    """Does what may wait on a thread beside the sweep's own; the work of one lane in its order."""
+
+    def __call__(self, lane: str, work: Callable[[], T]) -> Future[T]: ...
+
+
+Hook = Callable[[Sequence[Zombie]], list[Exception | None]]
+"""Tells the application of zombies, at most ``HOOK_BATCH``, before their rows go. Returns for each
+what went wrong, or None; what went wrong keeps its row. Called beside the sweep, and may take long.
 """
+
+EvictionStep = Callable[[Sequence[Zombie]], "Future[list[Exception | None]]"]
+"""Begins something about zombies before their rows go: closes their sockets, or calls a hook."""
 
 
 class MessageSource(Protocol):
@@ -105,7 +117,8 @@ class Outside(NamedTuple):
     table: Table
     gateway: Gateway
     audit: Audit
-    hooks: Sequence[EvictionStep] = ()
+    beside: Beside
+    hooks: Sequence[Hook] = ()
     """Taken in order, between the audit line and the removal."""
     messages: MessageSource | None = None
     connects: ConnectCounter | None = None

@@ -67,7 +67,7 @@ class Prober:
     def __init__(
         self,
         gateway: Gateway,
-        rate_rps: float,
+        rate: AIMDRate,
         max_in_flight: int | None,
         clock: Callable[[], float],
         share: Callable[[], float] = lambda: 1.0,
@@ -80,8 +80,8 @@ class Prober:
         self._clock = clock
         self._share = share
         self._max_in_flight = max_in_flight
-        self._rate = AIMDRate.starting_at(rate_rps, clock())
-        self._bucket = TokenBucket(rate_rps * share(), clock())
+        self._rate = rate
+        self._bucket = TokenBucket(rate.rate(clock()) * share(), clock())
         self._lanes: dict[Endpoint, _Lane] = {}
         self._turns: deque[_Lane] = deque()
         self._later: list[tuple[float, int, Probe]] = []

@@ -14,6 +14,7 @@ from math import inf
 import structlog
 
 from reaper.core.evidence.breaker import Counts
+from reaper.core.model import Purpose
 from reaper.core.report.report import Details, Progress, Report, make_report
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.reader import RowReader
@@ -22,12 +23,12 @@ from reaper.sweep.answers import Answers
 from reaper.sweep.breaker import Breaker
 from reaper.sweep.context import SweepContext
 from reaper.sweep.eviction.close_sockets import SocketCloser
-from reaper.sweep.eviction.evictor import Evictor
+from reaper.sweep.eviction.evictor import Evictor, hook_step
 from reaper.sweep.evidence.shared_table import SharedTable
 from reaper.sweep.evidence.suspects import Suspects
 from reaper.sweep.evidence.witnesses import WitnessCalls
 from reaper.sweep.pongs import Pongs
-from reaper.sweep.ports import EvictionStep, Outside, Scan
+from reaper.sweep.ports import Outside, Scan
 from reaper.sweep.prober import Prober
 from reaper.sweep.probes import Probes
 from reaper.sweep.triage import Triage
@@ -36,6 +37,9 @@ log = structlog.get_logger()
 
 MAX_NAP_SECONDS = 0.1
 """The loop looks at least this often whether it should stop."""
+
+BESIDE_NAP_SECONDS = 0.002
+"""And so often whether work that is done beside it is done."""
 
 PROGRESS_SECONDS = 0.1
 """So often it tells how far it has come, at most."""
@@ -62,19 +66,27 @@ class Sweep:
         self._scan = scan
         self._table = table = outside.table
         self._prober = prober = Prober(
-            outside.gateway, rules.first_rate_rps, rules.max_in_flight, context.clock, context.share
+            outside.gateway,
+            context.memory.rate_below(rules.first_rate_rps, context.clock()),
+            rules.max_in_flight,
+            context.clock,
+            context.share,
         )
         self._probes = probes = Probes(context, prober)
-        self._pongs = pongs = Pongs(context, table, shape)
+        self._pongs = pongs = Pongs(context, table, shape, outside.beside)
         shared_table = SharedTable(context, outside.connects)
         self._triage = Triage(context, reader, scan, prober, probes, pongs, shared_table)
         self._witness_calls = witness_calls = WitnessCalls(
-            context, probes, shared_table, table, reader
+            context, probes, shared_table, table, reader, outside.beside
         )
         self._suspects = Suspects(context, probes, witness_calls, shared_table)
         self._answers = Answers(context, reader, probes, self._suspects, witness_calls, pongs)
-        steps: list[EvictionStep] = [SocketCloser(prober, rules.budget_rps), *outside.hooks]
-        self._evictor = Evictor(context, table, shape, reader, outside.audit, steps)
+        beside = outside.beside
+        self._closer = SocketCloser(prober)
+        hooks = [hook_step(hook, beside) for hook in outside.hooks]
+        self._evictor = Evictor(
+            context, table, shape, reader, outside.audit, beside, [self._closer, *hooks]
+        )
         self._breaker = Breaker(context, self._suspects, pongs, self._evictor)
         self._is_everybody_asked = False
         self.turn_calls = 0
@@ -144,6 +156,7 @@ class Sweep:
             self._memory.end_sweep(is_complete=self.is_complete, is_of_table=is_of_table)
         self._answers.log_inconclusive()
         self._breaker.settle(is_complete=self.is_complete)
+        self._finish_evictions(on_progress)
 
     def _ask_all(self, on_progress: Callable[[Progress], None]) -> None:
         paced_until = self._started_at + self._rules.spread_seconds
@@ -161,9 +174,10 @@ class Sweep:
             took_page = self._triage.take_page()
             self._note_turns()
             self._take_answers(0 if took_page else self._nap_seconds)
-            self._pongs.collect()
+            self._pongs.advance()
             self._suspects.advance()
             self._breaker.evict_convicted(is_idle=self._prober.idle)
+            self._evictor.advance()
             if self._clock() >= tell_at:
                 on_progress(self.progress)
                 tell_at = self._clock() + PROGRESS_SECONDS
@@ -171,7 +185,11 @@ class Sweep:
 
     def _finish(self) -> bool:
         """Decide what only waited for everything else. Whether nothing is left to be done."""
-        if not self._scan.exhausted or not self._prober.idle or self._pongs.awaited:
+        if not self._scan.exhausted or not self._prober.idle:
+            return False
+        if self._is_time_over and self._is_awaiting_work:
+            return self._close()  # what hangs must not keep the next sweep from its heartbeats
+        if self._pongs.awaited or self._evictor.is_busy:
             return False
         if self._probes.has_undecided:
             self._probes.decide()
@@ -180,8 +198,12 @@ class Sweep:
         is_busy = self._suspects.is_busy or not self._prober.idle
         if is_busy or self._has_time_for(self._suspects.next_look_at):
             return False
+        return self._close()
+
+    def _close(self) -> bool:
+        """Whether that is all, or another segment came just before."""
         self._context.portion.close()
-        return self._scan.exhausted  # unless another segment came just before
+        return self._scan.exhausted
 
     def _note_turns(self) -> None:
         """Count the requests until every row had its turn, and say when that is so."""
@@ -189,6 +211,23 @@ class Sweep:
             self.turn_calls = self._prober.calls
             self._is_everybody_asked = self._scan.exhausted and not self._prober.backlog
             self._witness_calls.expect_more_rows(more=not self._is_everybody_asked)
+
+    def _finish_evictions(self, on_progress: Callable[[Progress], None]) -> None:
+        """Wait for the last of them, but neither beyond the sweep's time nor for ever."""
+        give_up_at = inf
+        while self._evictor.is_busy and self._clock() < give_up_at:
+            if give_up_at == inf and (self._is_time_over or self._context.is_stopping()):
+                self._evictor.end()
+                give_up_at = self._clock() + DRAIN_SECONDS
+            self._take_answers(self._nap_seconds)
+            self._evictor.advance()
+            on_progress(self.progress)
+        if self._evictor.is_busy:
+            self._evictor.abandon()
+
+    @property
+    def _is_time_over(self) -> bool:
+        return self._clock() > self._started_at + self._rules.question_seconds
 
     def _has_time_for(self, moment: float) -> bool:
         return moment < inf and moment <= self._started_at + self._rules.question_seconds
@@ -213,7 +252,10 @@ class Sweep:
 
     def _take_answers(self, wait_seconds: float) -> None:
         for answer in self._prober.poll(wait_seconds):
-            self._answers.learn(answer)
+            if answer.probe.purpose is Purpose.CLOSE:
+                self._closer.learn(answer)
+            else:
+                self._answers.learn(answer)
 
     @property
     def _nap_seconds(self) -> float:
@@ -221,8 +263,14 @@ class Sweep:
         may_take_page = not self._scan.exhausted and not self._triage.is_full
         if self._prober.idle and not self._pongs.awaited and may_take_page:
             return 0.0
+        longest = BESIDE_NAP_SECONDS if self._is_awaiting_work else MAX_NAP_SECONDS
         until_next_look = self._suspects.next_look_at - self._clock()
-        return max(0.0, min(MAX_NAP_SECONDS, until_next_look))
+        return max(0.0, min(longest, until_next_look))
+
+    @property
+    def _is_awaiting_work(self) -> bool:
+        """Whether something that is done beside the loop may be done at any moment."""
+        return self._evictor.is_busy or self._pongs.is_reading or self._suspects.is_reading
 
     def _drain(self) -> None:
         """Send nothing more; in-flight requests complete. After a whole sweep there are none."""

@@ -56,6 +56,8 @@ def configure_logs(log_format: str, level: str) -> None:
     root.setLevel(logging.WARNING)
     # It warns of every run that it skips; the daemon says that itself, with the cure.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+    # It has a traceback for every attempt; reaper/aws/credentials.py has a line.
+    logging.getLogger("botocore.credentials").setLevel(logging.ERROR)
     # It would name the addresses of clients, and let them fill the log.
     logging.getLogger("waitress").setLevel(logging.CRITICAL + 1)
     logging.getLogger("reaper").setLevel(level.upper())

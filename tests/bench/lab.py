@@ -20,6 +20,8 @@ from tests.bench import gateway as nginx
 CORES = sorted(os.sched_getaffinity(0))
 MEASURED, SERVERS = {CORES[0]}, {CORES[-1]}
 ROOT = Path(__file__).parents[2]
+GO_PACKAGES = Path("/usr/share/gocode")
+"""Where Debian puts Go libraries (``apt-get install golang-github-aws-aws-sdk-go-v2-dev``)."""
 
 SETTINGS = {
     "REAPER_TABLE_NAME": "connections",
@@ -120,6 +122,23 @@ class Lab:
         environment = self._environment(gateway, "") | {"NODE_EXTRA_CA_CERTS": str(self._ca_file)}
         script = str(self._directory / "probes.mjs")
         return lambda count: self._result([node, script, gateway, str(count)], environment)
+
+    def go_probes(self, gateway: str) -> Callable[[int], dict[str, float]] | None:
+        """The AWS SDK for Go v2, where Go and Debian's package of the SDK are there."""
+        go = shutil.which("go")
+        if go is None or not (GO_PACKAGES / "src/github.com/aws/aws-sdk-go-v2").is_dir():
+            return None
+        program = self._directory / "probes-go"
+        building = os.environ | {
+            "GO111MODULE": "off",
+            "GOPATH": str(GO_PACKAGES),
+            "GOCACHE": str(self._directory / "go-cache"),
+        }
+        source = Path(__file__).with_name("probes.go")
+        subprocess.run([go, "build", "-o", program, source], env=building, check=True)
+        environment = self._environment(gateway, "") | {"GOMAXPROCS": str(len(MEASURED))}
+        command = [str(program), gateway, str(self._ca_file)]
+        return lambda count: self._result([*command, str(count)], environment)
 
     @contextmanager
     def worker(

@@ -29,6 +29,7 @@ from reaper.core.model import Ask, Probe, Purpose, Reason, Zombie
 from reaper.core.report.tally import Tally
 from reaper.core.rows.reader import RowReader
 from reaper.daemon.gc_tuning import tune_gc
+from reaper.sweep.beside import LaneThreads
 from reaper.sweep.context import SweepContext
 from reaper.sweep.eviction.evictor import Evictor
 from reaper.telemetry.audit import AuditLog
@@ -37,6 +38,9 @@ from reaper.wiring import make_clients
 from tests.bench.table_api import connection_id
 
 IN_FLIGHT = 64
+
+NAP_SECONDS = 0.0005
+"""How often it is looked whether a batch of evictions has come further."""
 
 
 def probes(clients: Clients, settings: Settings, count: int) -> Callable[[], None]:
@@ -80,10 +84,14 @@ def evictions(clients: Clients, settings: Settings, count: int) -> Callable[[], 
         trust_endpoint=False,
     )
     context = SweepContext(rules, Tally(), time.monotonic, time.time)
-    evictor = Evictor(context, table, shape, reader, AuditLog(settings.audit_log), [])
+    audit = AuditLog(settings.audit_log)
+    evictor = Evictor(context, table, shape, reader, audit, LaneThreads(), [])
 
     def run() -> None:
         evictor.evict(zombies)
+        while evictor.is_busy:
+            evictor.advance()
+            time.sleep(NAP_SECONDS)
         assert context.tally.evicted == count
 
     return run

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import array
+import fcntl
 import itertools
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 
@@ -18,6 +22,7 @@ from tests.support import faulty_gateway as faults
 from tests.support.cloud import daemon, eventually
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.logs import log_of, sweeps
+from tests.support.preloaded import Process
 from tests.support.rows import zombie
 
 
@@ -283,3 +288,27 @@ def test_a_hangup_ends_nothing_and_lines_go_where_the_path_leads(cloud, tmp_path
     assert any("SIGHUP" in entry["event"] for entry in log_of(log))
     assert "z2" in audit.read_text()
     assert "z2" not in (tmp_path / "audit.jsonl.1").read_text()
+
+
+def test_sigterm_ends_it_even_where_nobody_reads_its_log(cloud, lone_api):
+    table = cloud.make_table(("connectionId", "S"))
+    environment = cloud.environment(table, lone_api, REAPER_SWEEP_INTERVAL_SECONDS="1")
+    unread, written = os.pipe()
+    fcntl.fcntl(written, fcntl.F_SETPIPE_SZ, 4096)
+    os.write(written, b"x" * 3000)
+    with os.fdopen(unread, "rb"), os.fdopen(written, "wb") as pipe, open(os.devnull, "wb") as null:
+        process = Process(["run"], environment, null, pipe)
+        try:
+            eventually(lambda: _bytes_in(unread) >= 4096 - 500, seconds=40)
+            time.sleep(2)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.wait()
+
+
+def _bytes_in(pipe: int) -> int:
+    waiting = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, waiting)
+    return waiting[0]

@@ -20,6 +20,7 @@ from reaper.aws.cloudwatch import SETTLING_SECONDS, CloudWatchMessages
 from reaper.config.environment import load_settings
 from reaper.core.errors import MessagesUnknown
 from reaper.core.rows.endpoint import parse_endpoint
+from reaper.sweep.beside import LaneThreads
 from reaper.sweep.ports import Outside
 from reaper.telemetry.audit import AuditLog
 from reaper.wiring import make_clients
@@ -92,9 +93,9 @@ def test_the_heartbeats_of_all_sweeps_of_a_process_are_known(cloud, monkeypatch,
             note_heartbeats=lambda total, at: noted.append(total), count=lambda *_: 0
         )
         with closing(make_clients(settings, boto3.Session())) as clients:
-            outside = Outside(
-                clients.table, clients.gateway, AuditLog("/dev/null"), messages=source
-            )
+            audit = AuditLog("/dev/null")
+            beside = LaneThreads()
+            outside = Outside(clients.table, clients.gateway, audit, beside, messages=source)
             worker = Worker(settings, "us-east-1", outside)
             for _ in range(3):
                 worker.sweep(spread=False)

@@ -45,7 +45,8 @@ def a_table(cloud: Cloud, name: str, index: str | None = None) -> ConnectionsTab
         signer = Signer(cloud.session.get_credentials(), "dynamodb")
         return HttpClient(signer, 5, trust(cloud.session), MAX_ANSWER_BYTES)
 
-    return ConnectionsTable(name, index, cloud.session.region_name, new_client)
+    session = cloud.session
+    return ConnectionsTable(name, index, session.region_name, session._session, new_client)
 
 
 @pytest.fixture

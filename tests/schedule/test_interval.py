@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
+from reaper.schedule.clock_watch import Lapse
 from reaper.schedule.interval import BREATH_SECONDS, IntervalSchedule
 from reaper.schedule.ports import RETRY_SECONDS, Ended, Outcome
+from tests.support.cloud import eventually
 
 
 class Job:
@@ -57,3 +60,64 @@ def test_told_to_stop_it_does_not_sweep_again():
     schedule._sweep(lambda portion: pytest.fail("it swept again"))
 
     assert schedule._job.next_run_time is None
+
+
+class FakeDatetime(datetime):
+    """APScheduler's idea of the time, which a test may set."""
+
+    offset = timedelta(0)
+
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) + cls.offset
+
+
+@pytest.fixture
+def wall_clock(monkeypatch):
+    monkeypatch.setattr(FakeDatetime, "offset", timedelta(0))
+    monkeypatch.setattr("apscheduler.schedulers.base.datetime", FakeDatetime)
+    monkeypatch.setattr("reaper.schedule.interval.datetime", FakeDatetime)
+    return FakeDatetime
+
+
+@pytest.mark.parametrize("seconds", [-7200, 7200])
+def test_a_wall_clock_that_is_set_changes_no_interval(wall_clock, seconds):
+    """APScheduler itself would sweep again in two hours, or now and not in the next two."""
+    schedule, swept_at = IntervalSchedule(0.5, SimpleNamespace()), []
+    schedule.start(lambda _: swept_at.append(time.monotonic()) or Ended(Outcome.DONE, 0.0))
+    try:
+        eventually(lambda: len(swept_at) >= 2)
+        wall_clock.offset = timedelta(seconds=seconds)
+        schedule.on_lapse(Lapse.STEPPED, seconds)
+        before = len(swept_at)
+        time.sleep(1.6)
+    finally:
+        schedule.stop(5)
+    assert 2 <= len(swept_at) - before <= 4
+
+
+def test_after_a_suspended_machine_has_woken_up_the_next_sweep_begins_at_once():
+    schedule, swept_at = IntervalSchedule(300, SimpleNamespace()), []
+    schedule.start(lambda _: swept_at.append(time.monotonic()) or Ended(Outcome.DONE, 0.0))
+    try:
+        eventually(lambda: len(swept_at) == 1)
+        schedule.on_lapse(Lapse.SUSPENDED, 3600)
+        eventually(lambda: len(swept_at) == 2)
+    finally:
+        schedule.stop(5)
+
+
+@pytest.mark.parametrize(("lapse", "alerts"), [(None, 1), (Lapse.STOPPED, 0)])
+def test_a_stopped_process_is_no_overrun(lapse, alerts):
+    told = []
+    schedule = IntervalSchedule(300, SimpleNamespace(alert=lambda *said: told.append(said)))
+    schedule._job = Job()
+
+    def sweep(_) -> Ended:
+        if lapse is not None:
+            schedule.on_lapse(lapse, 400)
+        schedule._on_overrun(None)
+        return Ended(Outcome.DONE, 1)
+
+    schedule._sweep(sweep)
+    assert len(told) == alerts

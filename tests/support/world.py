@@ -6,6 +6,7 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from math import inf
 from typing import Any
@@ -18,7 +19,7 @@ from reaper.core.evidence.breaker import BreakerLimits
 from reaper.core.evidence.memory import Memory
 from reaper.core.model import Answer, Ask, Change, Outcome, Probe, Zombie
 from reaper.core.pongs import PongRules
-from reaper.core.report.report import Report
+from reaper.core.report.report import Progress, Report
 from reaper.core.report.tally import Tally
 from reaper.core.rows.endpoint import EndpointResolver
 from reaper.core.rows.items import AttributePath, Item
@@ -28,7 +29,7 @@ from reaper.core.rows.shape import MISSED_PONGS, RowShape
 from reaper.core.sweep_rules import EvictAction, EvictScope, SweepRules
 from reaper.core.triage import TriageRules
 from reaper.sweep.context import SweepContext
-from reaper.sweep.ports import Outside
+from reaper.sweep.ports import Beside, Outside
 from reaper.sweep.sweep import Sweep
 from tests.support.builders import DEFAULT_RULES, ENDPOINT, NOW
 from tests.support.builders import SHAPE as PLAIN_SHAPE
@@ -38,6 +39,45 @@ LATENCY_SECONDS = 0.02
 SHAPE = replace(PLAIN_SHAPE, endpoint=(("endpoint",),), counts_pongs=True)
 NO_PONGS = PongRules(timeout_seconds=0, max_missed=3, forget_after_seconds=900)
 PONGS = PongRules(timeout_seconds=10, max_missed=3, forget_after_seconds=900)
+
+
+def at_once(_: str, work: Callable[[], Any]) -> Future[Any]:
+    """Work that may wait, done while the sweep waits for it."""
+    future: Future[Any] = Future()
+    try:
+        future.set_result(work())
+    except Exception as error:  # noqa: BLE001 - whoever waits for it is told
+        future.set_exception(error)
+    return future
+
+
+class Slowly:
+    """Work that may wait, done by lane, each after so many seconds of the world's time."""
+
+    def __init__(self, world: World, seconds: dict[str, float]) -> None:
+        self._world = world
+        self._seconds = seconds
+
+    def __call__(self, lane: str, work: Callable[[], Any]) -> Future[Any]:
+        due_at = self._world.moment + self._seconds.get(lane, 0.0)
+        return _Later(lambda: self._world.moment >= due_at, work)
+
+
+class _Later(Future[Any]):
+    """Work that is done when somebody looks and it is time."""
+
+    def __init__(self, is_due: Callable[[], bool], work: Callable[[], Any]) -> None:
+        super().__init__()
+        self._is_due = is_due
+        self._work = work
+
+    def done(self) -> bool:
+        if not super().done() and self._is_due():
+            try:
+                self.set_result(self._work())
+            except Exception as error:  # noqa: BLE001 - whoever waits for it is told
+                self.set_exception(error)
+        return super().done()
 
 
 class PromiseBroken(BaseException):
@@ -91,7 +131,8 @@ class World:
     confirm_delay: float = 60.0
     action: EvictAction = EvictAction.DELETE
     """Of the last sweep."""
-    sign_of_life: Callable[[], None] = lambda: None
+    beside: Beside = at_once
+    """How work that may wait is done."""
     connects: Any = None
     """Who counts the connects of an API, if anybody does."""
 
@@ -146,6 +187,7 @@ class World:
         spread_seconds: float = 0,
         question_seconds: float = inf,
         shape: RowShape = SHAPE,
+        on_progress: Callable[[Progress], None] = lambda _: None,
     ) -> Report:
         self.action = action
         self.tally, started = Tally(message_window_seconds=300), self.moment
@@ -171,15 +213,14 @@ class World:
                 self.clock,
                 self.host_clock,
                 self.is_stopping,
-                self.sign_of_life,
                 memory=self.memory,
             ),
             shape,
             RowReader(shape, EndpointResolver(ENDPOINT, ENDPOINT.region, ("other.example.com",))),
             FakeScan(self),
-            Outside(self, FakeGateway(self), self, [self.hook], None, self.connects),
+            Outside(self, FakeGateway(self), self, self.beside, [self.hook], None, self.connects),
         )
-        sweep.run()
+        sweep.run(on_progress)
         self.fault, self.is_complete = sweep.fault, sweep.is_complete
         self.turn_calls = sweep.turn_calls
         return sweep.report(

@@ -8,3 +8,4 @@ import pytest
 @pytest.fixture(autouse=True)
 def _no_naps(monkeypatch):
     monkeypatch.setattr("reaper.sweep.sweep.MAX_NAP_SECONDS", 5.0)
+    monkeypatch.setattr("reaper.sweep.sweep.BESIDE_NAP_SECONDS", 0.5)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
+from reaper.core.pacing.rate import AIMDRate
 from reaper.core.rows.endpoint import parse_endpoint
 from reaper.sweep.prober import Prober
 from tests.support.builders import ENDPOINT
@@ -29,7 +30,7 @@ def run(world: World, prober: Prober) -> list[str]:
 
 def test_no_second_sees_more_than_the_rate():
     world = World()
-    prober = Prober(FakeGateway(world), 40, None, world.clock)
+    prober = Prober(FakeGateway(world), AIMDRate.starting_at(40, world.clock()), None, world.clock)
     for n in range(200):
         prober.ask(a_probe(f"c{n}"))
     run(world, prober)
@@ -47,7 +48,13 @@ def test_workers_who_share_a_sweep_keep_to_the_budget_together(lives):
     for came_at, stayed in lives:
         world = World()
         world.moment = came_at / 10
-        prober = Prober(FakeGateway(world), budget_rps, None, world.clock, lambda: 1 / of)
+        prober = Prober(
+            FakeGateway(world),
+            AIMDRate.starting_at(budget_rps, world.clock()),
+            None,
+            world.clock,
+            lambda: 1 / of,
+        )
         for n in range(100):
             prober.ask(a_probe(f"c{n}"))
         while not prober.idle and world.moment < (came_at + stayed) / 10:
@@ -60,7 +67,13 @@ def test_workers_who_share_a_sweep_keep_to_the_budget_together(lives):
 def test_a_share_that_grows_is_used_at_once():
     world = World()
     share = [0.25]
-    prober = Prober(FakeGateway(world), 100, None, world.clock, lambda: share[0])
+    prober = Prober(
+        FakeGateway(world),
+        AIMDRate.starting_at(100, world.clock()),
+        None,
+        world.clock,
+        lambda: share[0],
+    )
     for n in range(200):
         prober.ask(a_probe(f"c{n}"))
     while world.moment < 1.0:
@@ -75,7 +88,7 @@ def test_a_share_that_grows_is_used_at_once():
 
 def test_what_is_ripe_goes_before_what_merely_waits():
     world = World()
-    prober = Prober(FakeGateway(world), 10, None, world.clock)
+    prober = Prober(FakeGateway(world), AIMDRate.starting_at(10, world.clock()), None, world.clock)
     for n in range(20):
         prober.ask(a_probe(f"c{n}"))
     prober.ask_later(a_probe("suspect"), 0.5)
@@ -87,7 +100,7 @@ def test_what_is_ripe_goes_before_what_merely_waits():
 def test_no_more_are_in_flight_than_allowed():
     world = World()
     gateway = FakeGateway(world)
-    prober = Prober(gateway, 10_000, 3, world.clock)
+    prober = Prober(gateway, AIMDRate.starting_at(10_000, world.clock()), 3, world.clock)
     most = 0
     for n in range(50):
         prober.ask(a_probe(f"c{n}"))
@@ -101,7 +114,7 @@ def test_no_more_are_in_flight_than_allowed():
 
 def test_a_throttled_check_is_asked_again_but_not_for_ever():
     world = World(answers_all=Outcome.THROTTLED)
-    prober = Prober(FakeGateway(world), 100, None, world.clock)
+    prober = Prober(FakeGateway(world), AIMDRate.starting_at(100, world.clock()), None, world.clock)
     prober.ask(a_probe("c"))
     answers = []
     while not prober.idle:
@@ -114,7 +127,9 @@ def test_a_throttled_check_is_asked_again_but_not_for_ever():
 
 def test_it_knows_how_long_every_answer_took():
     world = World()
-    prober = Prober(FakeGateway(world), 1000, None, world.clock)
+    prober = Prober(
+        FakeGateway(world), AIMDRate.starting_at(1000, world.clock()), None, world.clock
+    )
     for n in range(20):
         prober.ask(a_probe(f"c{n}"))
     run(world, prober)
@@ -127,7 +142,7 @@ def test_an_answer_to_an_earlier_prober_is_not_ours():
     world = World()
     gateway = FakeGateway(world)
     gateway.start(a_probe("left over"))
-    prober = Prober(gateway, 100, None, world.clock)
+    prober = Prober(gateway, AIMDRate.starting_at(100, world.clock()), None, world.clock)
 
     assert prober.poll(1.0) == []
 
@@ -145,7 +160,7 @@ class HalfHangingGateway(FakeGateway):
 def test_an_endpoint_that_hangs_holds_up_no_other():
     world = World()
     gateway = HalfHangingGateway(world)
-    prober = Prober(gateway, 50, 10, world.clock)
+    prober = Prober(gateway, AIMDRate.starting_at(50, world.clock()), 10, world.clock)
     for n in range(100):
         prober.ask(Probe(OTHER, f"hangs{n}", Ask.CHECK, Purpose.DUE))
     for n in range(100):
@@ -160,7 +175,7 @@ def test_an_endpoint_that_hangs_holds_up_no_other():
 
 def test_endpoints_take_turns_and_stay_within_the_budget_together():
     world = World()
-    prober = Prober(FakeGateway(world), 40, None, world.clock)
+    prober = Prober(FakeGateway(world), AIMDRate.starting_at(40, world.clock()), None, world.clock)
     for n in range(100):
         prober.ask(a_probe(f"c{n}"))
     for n in range(100):
@@ -173,7 +188,7 @@ def test_endpoints_take_turns_and_stay_within_the_budget_together():
 
 def test_a_throttled_account_slows_down_however_many_endpoints_it_has():
     world = World(answers_all=Outcome.THROTTLED)
-    prober = Prober(FakeGateway(world), 200, None, world.clock)
+    prober = Prober(FakeGateway(world), AIMDRate.starting_at(200, world.clock()), None, world.clock)
     for n in range(3000):
         endpoint = OTHER._replace(path=f"/stage{n % 50}")
         prober.ask(Probe(endpoint, f"c{n}", Ask.CHECK, Purpose.DUE))
@@ -190,7 +205,9 @@ def test_the_rate_is_reached_however_long_answers_take():
             return 0.05
 
     world = World()
-    prober = Prober(SlowGateway(world), 1000, None, world.clock)
+    prober = Prober(
+        SlowGateway(world), AIMDRate.starting_at(1000, world.clock()), None, world.clock
+    )
     for n in range(10_000):
         prober.ask(a_probe(f"c{n}"))
     while prober.backlog:
@@ -253,7 +270,7 @@ def keep_asking(world: World, prober: Prober, until: float) -> None:
 def test_it_yields_to_the_application_and_uses_what_that_leaves():
     world = World(answers_all=Outcome.ALIVE)
     gateway = SharedQuota(world, quota_rps=100, burst=50, others_rps=70)
-    prober = Prober(gateway, 50, None, world.clock)
+    prober = Prober(gateway, AIMDRate.starting_at(50, world.clock()), None, world.clock)
     keep_asking(world, prober, until=600)
 
     assert gateway.ours / 600 >= 0.8 * (100 - 70)
@@ -263,7 +280,7 @@ def test_it_yields_to_the_application_and_uses_what_that_leaves():
 def test_an_application_that_wants_everything_loses_no_more_than_the_budget():
     world = World(answers_all=Outcome.ALIVE)
     gateway = SharedQuota(world, quota_rps=100, burst=50, others_rps=200)
-    prober = Prober(gateway, 50, None, world.clock)
+    prober = Prober(gateway, AIMDRate.starting_at(50, world.clock()), None, world.clock)
     keep_asking(world, prober, until=300)
 
     others_rps = (gateway.others - gateway.others_refused) / 300
@@ -273,7 +290,7 @@ def test_an_application_that_wants_everything_loses_no_more_than_the_budget():
 def test_it_comes_back_when_the_application_has_gone_quiet():
     world = World(answers_all=Outcome.ALIVE)
     gateway = SharedQuota(world, quota_rps=100, burst=50, others_rps=95)
-    prober = Prober(gateway, 50, None, world.clock)
+    prober = Prober(gateway, AIMDRate.starting_at(50, world.clock()), None, world.clock)
     keep_asking(world, prober, until=120)
     gateway.others_rps = 0
     keep_asking(world, prober, until=180)
@@ -286,7 +303,7 @@ def test_it_comes_back_when_the_application_has_gone_quiet():
 def test_an_endpoint_with_nothing_to_send_wakes_nobody_and_delays_nobody():
     """Of two, one has run dry: the other's next probe goes when the rate allows it."""
     world = World()
-    prober = Prober(FakeGateway(world), 10, None, world.clock)
+    prober = Prober(FakeGateway(world), AIMDRate.starting_at(10, world.clock()), None, world.clock)
     prober.ask(Probe(OTHER, "only", Ask.CHECK, Purpose.DUE))
     run(world, prober)
     begins = world.moment
@@ -298,7 +315,9 @@ def test_an_endpoint_with_nothing_to_send_wakes_nobody_and_delays_nobody():
 
 def test_a_burst_of_lateness_exceeds_the_rate_by_one_percent_and_one_at_most():
     world = World()
-    prober = Prober(FakeGateway(world), 1000, None, world.clock)
+    prober = Prober(
+        FakeGateway(world), AIMDRate.starting_at(1000, world.clock()), None, world.clock
+    )
     for n in range(5000):
         prober.ask(a_probe(f"c{n}"))
     while not prober.idle:
@@ -308,3 +327,40 @@ def test_a_burst_of_lateness_exceeds_the_rate_by_one_percent_and_one_at_most():
         sum(start <= at < start + 1 for at in world.sent_at) for start in world.sent_at[::50]
     ]
     assert max(windows) <= 1000 * 1.01 + 1
+
+
+def test_what_throttling_taught_is_kept_from_sweep_to_sweep():
+    world = World()
+    for n in range(100):
+        world.add(f"c{n}", alive=True, silent=470)
+    world.lies = {"c0": [Outcome.THROTTLED] * 2}
+    world.page_size = 100
+    world.sweep(rate=100)
+    sent_before, world.moment = len(world.sent_at), world.moment + 1
+    started = world.moment
+    world.sweep(rate=100)
+    assert world.moment - started > 1.2 * 100 / 100
+    assert len(world.sent_at) - sent_before == 100
+
+
+def test_a_stale_connection_costs_another_request_of_the_budget_and_no_pause():
+    """It is asked over another connection, by the bucket's next token."""
+    world = World()
+    world.add("c", alive=True)
+    gateway = FakeGateway(world)
+    poll, is_lost = gateway.poll, [True]
+
+    def loses_one(seconds: float) -> list[Answer]:
+        answers = poll(seconds)
+        if answers and is_lost:
+            is_lost.clear()
+            return [answers[0]._replace(outcome=Outcome.UNKNOWN, was_stale=True)]
+        return answers
+
+    gateway.poll = loses_one
+    prober = Prober(gateway, AIMDRate.starting_at(10, world.clock()), None, world.clock)
+    probe = a_probe("c")
+    prober.ask(probe)
+    assert run(world, prober) == ["c"]
+    assert (prober.calls, probe.is_rested) == (2, True)
+    assert world.moment < 0.5

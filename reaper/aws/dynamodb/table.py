@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
+import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
@@ -22,9 +22,9 @@ from reaper.aws.dynamodb.conditions import ConditionFailed
 from reaper.aws.dynamodb.endless import Endless, PageTrail
 from reaper.aws.dynamodb.wire import read_batch, read_page
 from reaper.aws.service_errors import error_response
+from reaper.aws.session import endpoint_of
 from reaper.aws.transport.http import HttpClient
 from reaper.core.errors import TableAccessDenied, TableError, TableUnfit
-from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.items import Item, identity
 from reaper.core.rows.shape import TableFacts
 
@@ -47,6 +47,18 @@ _PERMISSIONS = {"TransactWriteItems": "ConditionCheckItem and dynamodb:DeleteIte
 """Where an operation's permission does not have its name."""
 
 
+class _SessionsConnection(Connection):
+    """pynamodb's connection, with the session's credentials instead of others of its own."""
+
+    def __init__(self, session: botocore.session.Session, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._session = session
+
+    @property
+    def session(self) -> botocore.session.Session:
+        return self._session
+
+
 class DynamoTable:
     """A table, or one of its indexes."""
 
@@ -55,6 +67,7 @@ class DynamoTable:
         name: str,
         index: str | None,
         region: str | None,
+        session: botocore.session.Session,
         new_client: Callable[[], HttpClient],
     ) -> None:
         """``new_client`` makes one that signs for DynamoDB; each is used by one thread at a time.
@@ -64,7 +77,8 @@ class DynamoTable:
         self.name = name
         self.index = index
         self.region = region
-        self._connection = Connection(
+        self._connection = _SessionsConnection(
+            session,
             region=region,
             connect_timeout_seconds=5,
             read_timeout_seconds=READ_TIMEOUT_SECONDS,
@@ -111,16 +125,7 @@ class DynamoTable:
     def _new_api(self) -> DynamoApi:
         client = self._new_client()
         self._clients.append(client)
-        return DynamoApi(client, self._endpoint, self._error)
-
-    @property
-    def _endpoint(self) -> Endpoint:
-        """Where DynamoDB answers, by botocore's rules."""
-        meta = self._connection.client.meta
-        url = urlsplit(meta.endpoint_url)
-        port = url.port or {"https": 443, "http": 80}[url.scheme]
-        path = url.path.rstrip("/")
-        return Endpoint(url.scheme, url.hostname or "", port, path, meta.region_name, None, None)
+        return DynamoApi(client, endpoint_of(self._connection.client), self._error)
 
     @property
     def arn(self) -> str:

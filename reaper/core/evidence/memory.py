@@ -11,6 +11,7 @@ from reaper.core.evidence.activity import OwnHeartbeats, SelfTest
 from reaper.core.evidence.calibration import Calibration
 from reaper.core.evidence.endpoint_state import EndpointState
 from reaper.core.evidence.suspect_store import SuspectStore
+from reaper.core.pacing.rate import AIMDRate
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.row import Row
 
@@ -24,6 +25,8 @@ class Memory:
     calibration: Calibration = field(default_factory=Calibration)
     self_test: SelfTest = field(default_factory=SelfTest)
     own_heartbeats: OwnHeartbeats = field(default_factory=OwnHeartbeats)
+    rate: AIMDRate | None = None
+    """What the account's throttle has taught of the rate of requests."""
     in_sweep: set[Endpoint] = field(default_factory=set)
     """Endpoints that rows of the running sweep belong to."""
 
@@ -48,6 +51,13 @@ class Memory:
         """Whether a row that looks newborn by its time can be: not where we know its client."""
         is_known = self.own_heartbeats.last_to(row.connection_id) > -inf
         return not is_known and not self.calibration.is_doubtful
+
+    def rate_below(self, ceiling_rps: float, now: float) -> AIMDRate:
+        """The rate as it was taught, below the ceiling of another sweep."""
+        if self.rate is None:
+            self.rate = AIMDRate.starting_at(ceiling_rps, now)
+        self.rate.set_ceiling(ceiling_rps)
+        return self.rate
 
     def begin_sweep(self) -> None:
         self.in_sweep = set()

@@ -40,7 +40,8 @@ class Endpoint(NamedTuple):
     def authority(self) -> str:
         """The value of the Host header: the port only where it is not the scheme's own."""
         standard = {"https": 443, "http": 80}[self.scheme]
-        return self.host if self.port == standard else f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == standard else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"

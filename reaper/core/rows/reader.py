@@ -20,6 +20,10 @@ _NO_PATH_SEGMENTS = (".", "..")
 MAX_CONNECTION_ID_LENGTH = 256
 """Generous: API Gateway issues 16 characters, stand-ins and custom encodings some more."""
 
+MAX_VALUE_LENGTH = 512
+"""An id and whatever stands around it. A regular expression may take for ever over a longer value,
+which somebody may have chosen for that."""
+
 
 class RowReader:
     """Reads items into rows; items that are no connection rows are passed over.
@@ -46,7 +50,9 @@ class RowReader:
         if shape.row_filter and not _matches(item, *shape.row_filter):
             return None
         connection_id = text_of(self._stored_id(item))
-        if connection_id is not None and shape.id_pattern is not None:
+        if connection_id is not None and len(connection_id) > MAX_VALUE_LENGTH:
+            connection_id = ""
+        elif connection_id is not None and shape.id_pattern is not None:
             match = shape.id_pattern.fullmatch(connection_id)
             if match is None:
                 return None
@@ -93,7 +99,9 @@ def _missed_pongs(item: Item) -> MissedPongs | None:
 
 def _matches(item: Item, path: tuple[str, ...], pattern: re.Pattern[str]) -> bool:
     text = text_of(attribute(item, path))
-    return text is not None and pattern.fullmatch(text) is not None
+    if text is None or len(text) > MAX_VALUE_LENGTH:
+        return False
+    return pattern.fullmatch(text) is not None
 
 
 def _is_usable(connection_id: str, endpoint: Endpoint | None) -> bool:

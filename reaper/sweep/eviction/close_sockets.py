@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from reaper.core.errors import AccessDenied
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose, Reason, Zombie
 from reaper.sweep.prober import Prober
-
-POLL_SECONDS = 0.1
 
 
 class CloseFailed(Exception):
@@ -18,25 +17,36 @@ class CloseFailed(Exception):
 class SocketCloser:
     """A step of eviction: only the deaf have a socket to be closed.
 
-    Their turn comes when every probe has its answer, so it has the prober to itself.
+    Its orders go the way of all probes, by the prober's pace; their answers come to ``learn``.
     """
 
-    def __init__(self, prober: Prober, budget_rps: float) -> None:
+    def __init__(self, prober: Prober) -> None:
         self._prober = prober
-        self._budget_rps = budget_rps
+        self._zombies: Sequence[Zombie] = ()
+        self._ordered: set[str] = set()
+        self._answers: dict[str, Answer] = {}
+        self._done: Future[list[Exception | None]] = Future()
 
-    def __call__(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
+    def __call__(self, zombies: Sequence[Zombie]) -> Future[list[Exception | None]]:
         deaf = [zombie for zombie in zombies if zombie.reason is Reason.DEAF]
-        if not deaf:
-            return [None] * len(zombies)
-        self._prober.set_rate(self._budget_rps)
+        self._zombies, self._done = zombies, Future()
+        self._ordered = {zombie.row.connection_id for zombie in deaf}
+        self._answers.clear()
         for zombie in deaf:
             self._prober.ask(_order_to_close(zombie))
-        answers: dict[str, Answer] = {}
-        while not self._prober.idle:
-            for answer in self._prober.poll(POLL_SECONDS):
-                answers[answer.probe.connection_id] = answer
-        return [_fault(answers.get(zombie.row.connection_id)) for zombie in zombies]
+        self._conclude()
+        return self._done
+
+    def learn(self, answer: Answer) -> None:
+        """An order was carried out, or not."""
+        self._answers[answer.probe.connection_id] = answer
+        self._conclude()
+
+    def _conclude(self) -> None:
+        if self._ordered <= self._answers.keys() and not self._done.done():
+            self._done.set_result(
+                [_fault(self._answers.get(zombie.row.connection_id)) for zombie in self._zombies]
+            )
 
 
 def _order_to_close(zombie: Zombie) -> Probe:

@@ -7,7 +7,8 @@ the table or has its audit line; a line whose row stayed after all is followed b
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import Future
 from enum import Enum
 from functools import partial
 from typing import Any
@@ -19,11 +20,12 @@ from reaper.core.model import Change, Reason, Zombie
 from reaper.core.rows.items import Item
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.shape import RowShape
+from reaper.sweep.beside import Task, TaskLine
 from reaper.sweep.context import SweepContext
 from reaper.sweep.eviction.recheck import recheck
 from reaper.sweep.eviction.removal import Eviction, Removal
 from reaper.sweep.eviction.results import EvictionResults
-from reaper.sweep.ports import Audit, EvictionStep, Table
+from reaper.sweep.ports import Audit, Beside, EvictionStep, Hook, Table
 
 EVICTION_BATCH = 400
 """Zombies that are read, written down and removed together."""
@@ -35,20 +37,35 @@ DEAF_BATCH = 10
 """Few enough deaf clients at a time that none has changed before its socket is closed."""
 
 
+LANE, HOOK_LANE = "evictions", "on-evict"
+
+
+class HooksTooSlow(Exception):
+    """The application was not done with its zombies when the sweep's time was over."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the on-evict hook had not answered when the sweep had to end; its rows stay, and are"
+            " evicted by a later sweep: is the function slow, or throttled?"
+        )
+
+
 class _Stays(Enum):
     """Why a row stays that nothing went wrong with."""
 
     TOUCHED = "touched since it was read"
-    STOPPED = "told to stop before its turn"
+    LATE = "the sweep had to end before its turn"
 
 
 _Why = Exception | _Stays
 
-_Act = Callable[[Sequence[Eviction]], Sequence[_Why | None]]
+_Results = Generator[Future[Any], Any, Sequence[_Why | None]]
+
+_Act = Callable[[Sequence[Eviction]], _Results]
 
 
 class Evictor:
-    """Evicts zombies in batches. What becomes of each is in the tally."""
+    """Evicts zombies in batches, beside the probes. What becomes of each is in the tally."""
 
     def __init__(
         self,
@@ -57,6 +74,7 @@ class Evictor:
         shape: RowShape,
         reader: RowReader,
         audit: Audit,
+        beside: Beside,
         steps: Sequence[EvictionStep],
     ) -> None:
         """``steps`` are taken in order, between the audit line and the removal."""
@@ -66,8 +84,12 @@ class Evictor:
         rules = context.rules
         self._removal = Removal(table, shape, reader, rules.evict_action, rules.evict_scope)
         self._audit = audit
+        self._beside = beside
         self._steps = steps
         self._results = EvictionResults(context.tally)
+        self._line = TaskLine()
+        self._is_over = False
+        self._awaits_step = False
         self._has_given_up = False
 
     @property
@@ -75,20 +97,47 @@ class Evictor:
         """What made evictions fail, if anything did."""
         return self._results.fault
 
+    @property
+    def is_busy(self) -> bool:
+        return self._line.is_busy
+
     def evict(self, zombies: Iterable[Zombie]) -> None:
-        """Evict each row that is still as it was read.
+        """Evict each row that is still as it was read, as ``advance`` is called.
 
         Where the audit log cannot be written, or a whole batch fails, the rest of this sweep's
         zombies are not tried any more, and fail with it.
         """
         for batch in self._batches(zombies):
-            self._context.sign_of_life()
-            if self._context.is_stopping():
-                self._results.held(sum(len(group) for group in batch))
-            elif self._has_given_up:
-                self._results.not_tried(sum(len(group) for group in batch))
-            else:
-                self._evict_batch(batch)
+            self._line.add(self._evict_batch(batch))
+
+    def advance(self) -> None:
+        """Go on with what is done by now. Waits for nothing."""
+        if self._context.is_stopping():
+            self.end()
+        self._line.advance()
+
+    @property
+    def _has_to_end(self) -> bool:
+        return self._is_over or self._context.is_stopping()
+
+    def end(self) -> None:
+        """The sweep has to end: nothing more is begun, and what is begun is brought to its end.
+
+        Only hooks are not waited for. Rows that were not evicted are left for the next sweep.
+        """
+        self._is_over = True
+        if self._awaits_step:
+            self._line.interrupt(HooksTooSlow())
+
+    def abandon(self) -> None:
+        """Wait no more for a table, or an audit log, that hangs. What it does later is not known.
+
+        Each of its rows has its audit line, or is still there.
+        """
+        why = "neither the audit log nor the table had answered when the sweep had to end"
+        while self._line.is_busy:
+            self._line.advance()
+            self._line.interrupt(TableError(why))
 
     def _batches(self, zombies: Iterable[Zombie]) -> Iterator[list[list[Zombie]]]:
         """Zombies grouped by connection."""
@@ -103,9 +152,17 @@ class Evictor:
         while batch := list(itertools.islice(waiting, size)):
             yield batch
 
-    def _evict_batch(self, batch: Sequence[Sequence[Zombie]]) -> None:
+    def _evict_batch(self, batch: Sequence[Sequence[Zombie]]) -> Task:
+        if self._has_to_end:
+            self._results.held(sum(len(group) for group in batch))
+            return
+        if self._has_given_up:
+            self._results.not_tried(sum(len(group) for group in batch))
+            return
         try:
-            evictions, touched, refused = recheck(batch, self._table, self._removal)
+            evictions, touched, refused = yield self._beside(
+                LANE, partial(recheck, batch, self._table, self._removal)
+            )
         except TableError as error:
             self._results.failed([zombie for group in batch for zombie in group], error)
             self._has_given_up = True
@@ -117,23 +174,23 @@ class Evictor:
             self._results.would_evict(evictions)
             return
         try:
-            self._write_down(EVICT, evictions)
-        except OSError as error:
+            yield self._write_down(EVICT, evictions)
+        except (OSError, TableError) as error:
             self._results.failed([zombie for one in evictions for zombie in one.zombies], error)
             self._has_given_up = True
             return
-        self._carry_out(evictions)
+        yield from self._carry_out(evictions)
 
     # The audit log
 
-    def _write_down(self, says: str, evictions: Iterable[Eviction]) -> None:
-        """Raises OSError."""
+    def _write_down(self, says: str, evictions: Iterable[Eviction]) -> Future[None]:
+        """The future raises OSError."""
         entries = []
         for eviction in evictions:
             entries += [self._entry(says, *dead, goes_along=False) for dead in eviction.dead]
             for item in eviction.along:
                 entries.append(self._entry(says, eviction.whose, item, goes_along=True))
-        self._audit.write(entries)
+        return self._beside(LANE, partial(self._audit.write, entries))
 
     def _entry(self, says: str, zombie: Zombie, item: Item, *, goes_along: bool) -> dict[str, Any]:
         return audit_entry(
@@ -150,13 +207,14 @@ class Evictor:
 
     # The steps, and the removal
 
-    def _carry_out(self, evictions: list[Eviction]) -> None:
+    def _carry_out(self, evictions: list[Eviction]) -> Task:
         """Each step narrows down what goes; what stays is accounted for at the end."""
         evicted_before, failed_before = self._tally.evicted, self._tally.failed
         stays: list[tuple[Eviction, _Why]] = []
         acts: list[_Act] = [*(partial(self._take, step) for step in self._steps), self._remove]
         for act in acts:
-            results = list(zip(evictions, act(evictions), strict=True))
+            outcomes = yield from act(evictions)
+            results = list(zip(evictions, outcomes, strict=True))
             evictions = [eviction for eviction, why in results if why is None]
             stays += [(eviction, why) for eviction, why in results if why is not None]
         self._results.evicted(
@@ -164,31 +222,35 @@ class Evictor:
             rows_along=sum(len(one.along) for one in evictions),
         )
         if stays:
-            self._settle(stays)
+            yield from self._settle(stays)
         if self._tally.failed > failed_before and self._tally.evicted == evicted_before:
             self._has_given_up = True
 
-    def _take(self, step: EvictionStep, evictions: Sequence[Eviction]) -> list[_Why | None]:
+    def _take(self, step: EvictionStep, evictions: Sequence[Eviction]) -> _Results:
         results: list[_Why | None] = []
         for start in range(0, len(evictions), HOOK_BATCH):
             some = evictions[start : start + HOOK_BATCH]
-            self._context.sign_of_life()
-            if self._context.is_stopping():
-                results += [_Stays.STOPPED] * len(some)
-            else:
-                results += _outcomes(step, [eviction.whose for eviction in some])
+            if self._has_to_end:
+                results += [_Stays.LATE] * len(some)
+                continue
+            self._awaits_step = True
+            try:
+                results += yield step([eviction.whose for eviction in some])
+            except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay, and count
+                results += [error] * len(some)
+            self._awaits_step = False
         return results
 
-    def _remove(self, evictions: Sequence[Eviction]) -> Sequence[_Why | None]:
+    def _remove(self, evictions: Sequence[Eviction]) -> _Results:
         try:
-            changes = self._removal.remove(evictions)
+            changes = yield self._beside(LANE, partial(self._removal.remove, evictions))
         except Exception as error:  # noqa: BLE001 - whatever it is, what went must be counted
             return [error] * len(evictions)
         return [_why_it_stays(change) for change in changes]
 
     # What stays
 
-    def _settle(self, stays: Sequence[tuple[Eviction, _Why]]) -> None:
+    def _settle(self, stays: Sequence[tuple[Eviction, _Why]]) -> Task:
         """Count what was not removed, and take back the lines of rows that are still there.
 
         A row that is not there was removed after all: by a hook, by a request whose answer was
@@ -196,9 +258,10 @@ class Evictor:
         """
         remaining = [eviction for eviction, _ in stays]
         try:
-            there = self._removal.still_there([item for one, _ in stays for item in one.items])
+            items = [item for one, _ in stays for item in one.items]
+            there = yield self._beside(LANE, partial(self._removal.still_there, items))
             remaining = [one.reduced_to(there) for one, _ in stays]
-            self._write_down(KEPT, remaining)
+            yield self._write_down(KEPT, remaining)
         except (TableError, OSError) as unsettled:
             self._results.failed([], unsettled)
         evicted: list[Zombie] = []
@@ -209,7 +272,7 @@ class Evictor:
             evicted += [one for one in eviction.zombies if one.row.identity not in still]
             if why is _Stays.TOUCHED:
                 self._results.kept(staying)
-            elif why is _Stays.STOPPED:
+            elif why is _Stays.LATE:
                 self._results.held(len(staying))
             elif staying and isinstance(why, Exception):
                 failed.setdefault(str(why), (why, []))[1].extend(staying)
@@ -224,8 +287,6 @@ def _why_it_stays(change: Change | Exception) -> _Why | None:
     return None if change is Change.DONE else _Stays.TOUCHED
 
 
-def _outcomes(step: EvictionStep, zombies: Sequence[Zombie]) -> list[Exception | None]:
-    try:
-        return step(zombies)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the rows stay and are counted
-        return [error] * len(zombies)
+def hook_step(hook: Hook, beside: Beside) -> EvictionStep:
+    """A hook as a step of eviction."""
+    return lambda zombies: beside(HOOK_LANE, partial(hook, zombies))

@@ -162,6 +162,11 @@ class Suspects:
         return self._witness_calls.is_busy or bool(self._unsettled or self._convicted)
 
     @property
+    def is_reading(self) -> bool:
+        """Whether the table is read to learn who of a panel is still there."""
+        return self._witness_calls.is_reading
+
+    @property
     def next_look_at(self) -> float:
         """When somebody is to be looked at again; for ever where there is nobody."""
         return self._cases.next_at

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from concurrent.futures import Future
+from functools import partial
 from math import inf
+from typing import Any
 
 import structlog
 
@@ -16,12 +19,15 @@ from reaper.core.model import Answer, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
+from reaper.sweep.beside import Task, TaskLine
 from reaper.sweep.context import SweepContext
 from reaper.sweep.evidence.shared_table import SharedTable
-from reaper.sweep.ports import Table
+from reaper.sweep.ports import Beside, Table
 from reaper.sweep.probes import Probes
 
 log = structlog.get_logger()
+
+LANE = "witnesses"
 
 
 class WitnessCall:
@@ -92,6 +98,7 @@ class WitnessCalls:
         shared_table: SharedTable,
         table: Table,
         reader: RowReader,
+        beside: Beside,
     ) -> None:
         self._memory = context.memory
         self._wall_clock = context.wall_clock
@@ -102,13 +109,21 @@ class WitnessCalls:
         self._shared_table = shared_table
         self._table = table
         self._reader = reader
+        self._beside = beside
+        self._line = TaskLine()
         self._running: dict[Endpoint, WitnessCall] = {}
+        self._concluding: set[Endpoint] = set()
+        self._concluded: list[Endpoint] = []
         self._panels_wanted: set[Endpoint] = set()
         self._is_everybody_asked = False
 
     @property
     def is_busy(self) -> bool:
         return bool(self._running or self._panels_wanted)
+
+    @property
+    def is_reading(self) -> bool:
+        return self._line.is_busy
 
     def expect_more_rows(self, *, more: bool) -> None:
         """Whether rows still wait for their turn, of whom somebody may be found alive."""
@@ -142,9 +157,12 @@ class WitnessCalls:
 
     def advance(self) -> list[Endpoint]:
         """Conclude what is over, and call the panels for which it is time. Whose it was."""
-        over = [endpoint for endpoint, call in self._running.items() if call.is_over]
-        for endpoint in over:
-            self._conclude(self._running.pop(endpoint), self._memory.endpoints[endpoint])
+        for endpoint, call in self._running.items():
+            if call.is_over and endpoint not in self._concluding:
+                self._concluding.add(endpoint)
+                self._line.add(self._conclude(call, self._memory.endpoints[endpoint]))
+        self._line.advance()
+        over, self._concluded = self._concluded, []
         for endpoint in self._panels_wanted - self._running.keys():
             self._call_panel(endpoint)
         return over
@@ -164,17 +182,24 @@ class WitnessCalls:
                 Purpose.PANEL, endpoint, state, rows, self._probes
             )
 
-    def _conclude(self, call: WitnessCall, state: EndpointState) -> None:
+    def _conclude(self, call: WitnessCall, state: EndpointState) -> Task:
+        if call.purpose is Purpose.PANEL:
+            still_there = yield from self._still_held(call.dead)
+            self._conclude_panel(call, state, still_there)
+        elif not call.weighs:
+            state.found_witnesses(call.alive)
+        del self._running[call.endpoint]
+        self._concluding.discard(call.endpoint)
+        self._concluded.append(call.endpoint)
+
+    def _conclude_panel(
+        self, call: WitnessCall, state: EndpointState, still_there: set[str]
+    ) -> None:
         """Note what came of it.
 
         Who has left with a goodbye meanwhile, so that its row is gone, says nothing about the
         gateway; where that are all, others are drawn if there are any.
         """
-        if call.purpose is Purpose.WITNESS:
-            if not call.weighs:
-                state.found_witnesses(call.alive)
-            return
-        still_there = self._still_held(call.dead) if call.dead else set()
         dead = [row for row in call.dead if row.connection_id in still_there]
         for row in call.dead:
             if row.connection_id not in still_there:
@@ -185,10 +210,13 @@ class WitnessCalls:
         if panel.answered or not may_draw_again:
             state.found_panel(panel, self._clock())
 
-    def _still_held(self, rows: Sequence[Row]) -> set[str]:
+    def _still_held(self, rows: Sequence[Row]) -> Generator[Future[Any], Any, set[str]]:
         """The ids of those rows that the table still holds; all, if that cannot be told."""
+        if not rows:
+            return set()
+        keys = [row.key for row in rows]
         try:
-            items = self._table.read([row.key for row in rows])
+            items = yield self._beside(LANE, partial(self._table.read, keys))
         except TableError as error:
             log.warning("panel rows not readable", why=str(error), they="count as still there")
             return {row.connection_id for row in rows}

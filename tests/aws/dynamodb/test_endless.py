@@ -8,6 +8,7 @@ import json
 import pytest
 from botocore.credentials import Credentials
 from botocore.httpsession import get_cert_path
+from botocore.session import get_session
 
 from reaper.aws.dynamodb import calls, table
 from reaper.aws.dynamodb.connections import ConnectionsTable
@@ -37,7 +38,7 @@ def read(monkeypatch):
         server = FaultyGateway(default=behaviour)
         server.__enter__()
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.port}")
-        made = ConnectionsTable("t", None, "us-east-1", new_client)
+        made = ConnectionsTable("t", None, "us-east-1", get_session(), new_client)
         made.key_names = ("id",)
         opened.append((server, made))
         return made

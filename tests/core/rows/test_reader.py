@@ -173,3 +173,11 @@ def test_a_filter_may_look_at_an_attribute_that_is_no_key():
     )
     assert kept.connection_id == "abc="
     assert read({"connectionId": {"S": "abc="}}, row_filter=(path, pattern)) is None
+
+
+def test_a_value_longer_than_any_id_is_never_matched_against_a_pattern():
+    """Its owner may have chosen it so that the match never ends."""
+    hostile = {"connectionId": {"S": "a" * 5000 + "!"}}
+    slow = re.compile(r"(a|a)*(a|a)*")
+    assert read(hostile, id_pattern=slow).connection_id == ""
+    assert read(hostile, row_filter=(("connectionId",), slow)) is None

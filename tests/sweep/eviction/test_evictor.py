@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
+from math import inf
+
+import pytest
 
 from reaper.core.errors import TableAccessDenied
 from reaper.core.events import HOOK_BATCH
 from reaper.sweep.eviction.evictor import EVICTION_BATCH
 from tests.support.small_worlds import a_world, adds_up
-from tests.support.world import SHAPE, World
+from tests.support.world import SHAPE, Slowly, World, at_once
 
 
 def test_every_eviction_has_its_line_with_the_whole_old_row():
@@ -165,19 +169,14 @@ def test_where_a_whole_batch_fails_the_others_are_not_tried():
 
 def test_told_to_stop_amid_its_evictions_it_leaves_the_rest_for_the_next_sweep():
     world = a_world(live=100, zombies=90)
-
-    def takes_a_while(zombie):
-        world.moment += 1
-
-    world.hook_fails = takes_a_while
+    world.beside = Slowly(world, {"on-evict": 20.0})
     world.stop_at = 150
     report = world.sweep()
 
     assert 0 < report.evicted < 90
-    assert report.evicted + report.held + report.pending == 90
-    kept = [line for line in world.audit if line["audit"] == "kept"]
-    assert len(kept) == report.held
-    assert len(world.rows) - 100 == report.held + report.pending
+    assert report.evicted + report.held + report.failed + report.pending == 90
+    assert lines(world, "evict") - lines(world, "kept") == report.evicted
+    assert len(world.rows) - 100 == 90 - report.evicted
     assert not report.complete
     assert adds_up(report)
 
@@ -196,11 +195,73 @@ def test_an_id_in_several_rows_is_told_once():
     assert (len(world.told), report.evicted) == (1, 3)
 
 
-def test_slow_hooks_show_signs_of_life_and_the_sweep_goes_on():
-    world, signs = World(), []
+def lines(world: World, says: str) -> int:
+    return sum(entry["audit"] == says for entry in world.audit)
+
+
+def test_while_hooks_are_slow_the_sweep_tells_how_far_it_is():
+    world, moments = World(), []
     for n in range(HOOK_BATCH * 3 + 40):
         world.add(f"c{n:03}", alive=n >= HOOK_BATCH * 3 - 20, silent=470)
-    world.sign_of_life = lambda: signs.append(len(world.told))
-    world.sweep(rate=10_000)
+    world.beside = Slowly(world, {"on-evict": 30.0})
+    world.sweep(rate=10_000, on_progress=lambda _: moments.append(world.moment))
     assert len(world.told) == HOOK_BATCH * 3 - 20
-    assert {0, HOOK_BATCH} <= set(signs)
+    assert max(later - earlier for earlier, later in pairwise(moments)) < 10
+
+
+@pytest.mark.parametrize("lane", ["on-evict", "evictions"])
+@pytest.mark.parametrize("seconds", [3.0, 30.0, inf])
+def test_whatever_hangs_the_probes_go_on(lane, seconds):
+    """Zombies stand among the first rows, so that their evictions fall amid the probes."""
+    world = World()
+    for n in range(600):
+        world.add(f"c{n:03}", alive=n % 5 != 0 or n > 100, silent=470)
+    world.beside = Slowly(world, {lane: seconds})
+    world.confirm_delay = 5.0
+    report = world.sweep(rate=4, spread_seconds=150, question_seconds=285)
+
+    asked_at = [moment for moment in world.sent_at if moment < 145]
+    assert max(later - earlier for earlier, later in pairwise(asked_at)) < 1
+    assert world.moment < 285 + 10
+    assert report.alive == 579
+    assert adds_up(report)
+
+
+@pytest.mark.parametrize("lane", ["on-evict", "evictions"])
+def test_what_hangs_for_ever_evicts_nobody_and_the_next_sweep_does(lane):
+    world = a_world(live=60, zombies=50)
+    world.beside = Slowly(world, {lane: inf})
+    report = world.sweep(question_seconds=285)
+    assert (report.evicted, len(world.rows)) == (0, 110)
+    assert lines(world, "evict") == lines(world, "kept")
+    assert adds_up(report)
+    if lane == "on-evict":
+        assert "the on-evict hook had not answered" in str(world.fault)
+    else:
+        assert "neither the audit log nor the table had answered" in str(world.fault)
+
+    world.beside = at_once
+    world.moment += 300
+    assert world.sweep(question_seconds=285).evicted == 50
+    assert set(world.rows) == world.alive
+
+
+def test_hooks_that_are_too_slow_for_all_evict_as_many_as_there_is_time_for():
+    world = a_world(live=300, zombies=200)
+    world.beside = Slowly(world, {"on-evict": 30.0})
+    report = world.sweep(question_seconds=285)
+    assert 0 < report.evicted < 200
+    assert report.evicted % HOOK_BATCH == 0
+    assert world.moment < 300
+    assert lines(world, "evict") - lines(world, "kept") == report.evicted
+    assert adds_up(report)
+
+
+def test_a_panel_whose_rows_cannot_be_read_in_time_lets_nobody_go():
+    """One of them has died since; whether with a goodbye only the table could tell."""
+    world = a_world(live=10, zombies=5)
+    world.on_answer = lambda probe, moment: world.alive.discard("live-0") if moment > 1 else None
+    world.beside = Slowly(world, {"witnesses": inf})
+    report = world.sweep(question_seconds=285)
+    assert (report.evicted, report.pending > 0, len(world.rows)) == (0, True, 15)
+    assert world.moment < 300
