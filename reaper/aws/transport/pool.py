@@ -13,6 +13,9 @@ RESTED_SECONDS = 1.0
 MAX_IDLE_PER_ORIGIN = 512
 """As many as 10,000 requests a second need at 50 ms; more would only hold file descriptors."""
 
+MAX_IDLE_SECONDS = 60.0
+"""What nobody has needed for so long is closed; many are opened for a burst."""
+
 
 class _Idle(NamedTuple):
     connection: Connection
@@ -54,7 +57,7 @@ class ConnectionPool:
         if not connection.is_open:
             return
         idle = self._idle[connection.origin]
-        if len(idle) >= MAX_IDLE_PER_ORIGIN:
+        while idle and (now - idle[0].since > MAX_IDLE_SECONDS or len(idle) >= MAX_IDLE_PER_ORIGIN):
             idle.popleft().connection.close()
         idle.append(_Idle(connection, now))
 

@@ -1,0 +1,63 @@
+"""The pool: which connection is lent, and which is kept."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+from reaper.aws.transport.connection import Origin
+from reaper.aws.transport.pool import (
+    MAX_IDLE_PER_ORIGIN,
+    MAX_IDLE_SECONDS,
+    RESTED_SECONDS,
+    ConnectionPool,
+)
+
+ORIGIN = Origin("https", "a.example", 443, None)
+
+
+def a_connection(number: int):
+    connection = SimpleNamespace(number=number, origin=ORIGIN, is_open=True)
+    connection.close = lambda: setattr(connection, "is_open", False)
+    return connection
+
+
+def a_pool(*since: float):
+    pool, connections = ConnectionPool(), []
+    for number, moment in enumerate(since, 1):
+        connections.append(a_connection(number))
+        pool.keep(connections[-1], moment)
+    return pool, connections
+
+
+def test_the_one_that_was_used_last_is_lent():
+    pool, (_, second) = a_pool(0.0, 1.0)
+    assert pool.take(ORIGIN) is second
+    assert pool.take(ORIGIN._replace(port=444)) is None
+
+
+def test_a_closed_one_is_never_lent():
+    pool, (first, second) = a_pool(0.0, 1.0)
+    second.close()
+    assert pool.take(ORIGIN) is first
+    assert pool.take(ORIGIN) is None
+
+
+def test_a_rested_one_is_the_oldest_but_not_the_one_that_is_excluded():
+    pool, (first, second, _) = a_pool(0.0, 0.1, 5.0)
+    now = 0.1 + RESTED_SECONDS
+    assert pool.take_rested(ORIGIN, first.number, now) is second
+    assert pool.take_rested(ORIGIN, first.number, now) is None
+    assert pool.take_rested(ORIGIN, 0, now) is first
+
+
+def test_what_nobody_needs_is_closed_in_time():
+    pool, (first, second) = a_pool(0.0, 50.0)
+    pool.keep(a_connection(3), MAX_IDLE_SECONDS + 1)
+    assert (first.is_open, second.is_open) == (False, True)
+
+
+def test_no_more_wait_than_there_is_room_for():
+    pool, connections = a_pool(*([0.0] * (MAX_IDLE_PER_ORIGIN + 3)))
+    assert sum(one.is_open for one in connections) == MAX_IDLE_PER_ORIGIN
+    pool.close()
+    assert not any(one.is_open for one in connections)
