@@ -29,9 +29,6 @@ MAX_INVOCATION_SECONDS = 30
 MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """A function may answer 6 MB."""
 
-MAX_ATTEMPTS = 6
-"""How often a call is begun that Lambda throttles; then its row stays for the next sweep."""
-
 MAX_WAIT_SECONDS = 0.5
 
 _VARIABLE = "REAPER_ON_EVICT_LAMBDA"
@@ -79,23 +76,27 @@ class LambdaHook:
 
     def _tell(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
         results: dict[int, Exception | None] = {}
-        attempts = [0] * len(zombies)
         waiting = deque(range(len(zombies)))
+        self._concurrency.begin()
         while len(results) < len(zombies):
-            self._begin(zombies, waiting, attempts)
+            self._begin(zombies, waiting)
             pause = self._concurrency.seconds_to_next(time.monotonic()) or MAX_WAIT_SECONDS
             for response in self._client.poll(min(pause, MAX_WAIT_SECONDS)):
                 number: int = response.tag
-                if response.status == 429 and attempts[number] < MAX_ATTEMPTS:
+                if response.status == 429:
                     self._concurrency.note_throttled(time.monotonic())
+                if response.status == 429 and not self._concurrency.is_hopeless:
                     waiting.append(number)
                     continue
                 results[number] = self._fault(response)
                 if results[number] is None:
                     self._concurrency.note_success()
+                if self._concurrency.is_hopeless:
+                    results |= dict.fromkeys(waiting, results[number])
+                    waiting.clear()
         return [results[number] for number in range(len(zombies))]
 
-    def _begin(self, zombies: Sequence[Zombie], waiting: deque[int], attempts: list[int]) -> None:
+    def _begin(self, zombies: Sequence[Zombie], waiting: deque[int]) -> None:
         """As many calls as the function bears."""
         while (
             waiting
@@ -103,7 +104,6 @@ class LambdaHook:
             and not self._concurrency.seconds_to_next(time.monotonic())
         ):
             number = waiting.popleft()
-            attempts[number] += 1
             event = disconnect_event(zombies[number], self._wall_clock(), f"reaper-{uuid4()}")
             headers = (("x-amz-invocation-type", "RequestResponse"),)
             body = json.dumps(event).encode()

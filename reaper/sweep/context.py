@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import ceil
 
 from reaper.core.evidence.breaker import BreakerLimits
@@ -14,6 +15,12 @@ from reaper.core.sweep_rules import SweepRules
 from reaper.core.triage import Cutoffs
 
 IN_ONE_SEGMENT = WholeTable(total_segments=1, started_at=0.0)
+
+
+@lru_cache(64)
+def _of_share(limits: BreakerLimits, share: float) -> BreakerLimits:
+    """Remembered, since it is asked for with every decision."""
+    return replace(limits, min_gone_rows=ceil(limits.min_gone_rows * share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +41,7 @@ class SweepContext:
 
     def limits(self) -> BreakerLimits:
         """The breaker's. The floor in rows is the table's, so a portion has its part of it."""
-        limits = self.rules.breaker
-        return replace(limits, min_gone_rows=ceil(limits.min_gone_rows * self.share()))
+        return _of_share(self.rules.breaker, self.share())
 
     def cutoffs(self) -> Cutoffs:
         """How rows are told apart now, by the gateway's clock, which is the application's too."""

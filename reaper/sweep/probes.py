@@ -65,7 +65,7 @@ class Probes:
                 purpose,
                 [row],
                 is_second=is_second,
-                is_rested=True,
+                is_rested=is_second,
             )
         )
 

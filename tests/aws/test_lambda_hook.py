@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from reaper.aws import lambda_hook
-from reaper.aws.lambda_hook import MAX_ATTEMPTS, LambdaHook
+from reaper.aws.lambda_hook import LambdaHook
 from reaper.aws.session import access
 from reaper.core.errors import HookAccessDenied
 from reaper.core.events import HOOK_BATCH
@@ -106,9 +106,11 @@ def test_the_event_is_the_one_of_disconnect(call):
 
 
 def test_a_function_that_is_always_throttled_is_called_seldom_and_not_for_ever(call):
-    results, server = call(refused, zombies=5)
+    started = time.monotonic()
+    results, server = call(refused, zombies=40)
+    assert time.monotonic() - started < 10
     assert all("429" in str(result) for result in results)
-    assert sum(server.asked("POST").values()) == 5 * MAX_ATTEMPTS
+    assert sum(server.asked("POST").values()) < 60
 
 
 def test_a_function_with_few_places_serves_every_zombie_and_leaves_places_for_others(call):

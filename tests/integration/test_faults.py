@@ -11,6 +11,7 @@ import pytest
 from tests.support import faulty_gateway as faults
 from tests.support.certificates import self_signed
 from tests.support.faulty_gateway import FaultyGateway
+from tests.support.moments import most_within
 from tests.support.rows import LIVING, living, zombie
 
 
@@ -187,3 +188,18 @@ def test_a_pipe_that_nobody_reads_takes_no_audit_line_and_so_no_row(cloud):
     assert "Broken pipe" in done.stderr
     assert "Traceback" not in done.stderr
     assert cloud.ids(table) == {"z", *LIVING}
+
+
+def test_requests_that_stale_connections_lose_are_within_the_budget_too(cloud):
+    """The gateway closes each connection after its answer and does not say so."""
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"c{n:03}") for n in range(300)))
+    with FaultyGateway(default=faults.answers_then_closes) as server:
+        environment = cloud.environment(
+            table, server.url, REAPER_QUOTA_RPS="100", REAPER_QUOTA_SHARE="1"
+        )
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert done.report["alive"] == 300
+    assert done.report["api_calls"] == len(server.requests)
+    assert most_within(1, [moment for moment, _, _ in server.requests]) <= 102

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from reaper.aws.transport.connection import Connection, Origin
 
-RESTED_SECONDS = 1.0
+RESTED_SECONDS = 0.1
 """After so long in silence a connection has shown, by being closed, whether it had more to say."""
 
 MAX_IDLE_PER_ORIGIN = 512

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 FIRST_PAUSE_SECONDS = 0.5
-MAX_PAUSE_SECONDS = 8.0
-"""Doubled with each throttled call in a row: Lambda frees a place when some invocation ends."""
+MAX_THROTTLED_IN_A_ROW = 5
+"""Pauses of 0.5, 1, 2, 4 s between them: Lambda frees a place when some invocation ends."""
 
 
 class ThrottledConcurrency:
@@ -18,6 +18,15 @@ class ThrottledConcurrency:
         self._limit = float(maximum)
         self._throttled_in_a_row = 0
         self._paused_until = 0.0
+
+    def begin(self) -> None:
+        """Something else is to be done: try once more, as many at once as were borne last."""
+        self._throttled_in_a_row = 0
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether every place has been taken for too long."""
+        return self._throttled_in_a_row >= MAX_THROTTLED_IN_A_ROW
 
     @property
     def limit(self) -> int:
@@ -37,6 +46,5 @@ class ThrottledConcurrency:
         if now < self._paused_until:
             return
         self._limit = max(1.0, self._limit / 2)
-        pause = FIRST_PAUSE_SECONDS * 2.0**self._throttled_in_a_row
-        self._paused_until = now + min(MAX_PAUSE_SECONDS, pause)
+        self._paused_until = now + FIRST_PAUSE_SECONDS * 2.0**self._throttled_in_a_row
         self._throttled_in_a_row += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import defaultdict
 from collections.abc import Generator, Sequence
 from concurrent.futures import Future
 from functools import partial
@@ -28,6 +29,9 @@ from reaper.sweep.probes import Probes
 log = structlog.get_logger()
 
 LANE = "witnesses"
+
+PANEL_PAUSE_SECONDS = 1.0
+"""Between two panels of an endpoint, so that many suspects have one together."""
 
 
 class WitnessCall:
@@ -115,6 +119,7 @@ class WitnessCalls:
         self._concluding: set[Endpoint] = set()
         self._concluded: list[Endpoint] = []
         self._panels_wanted: set[Endpoint] = set()
+        self._next_panel_at: defaultdict[Endpoint, float] = defaultdict(lambda: -inf)
         self._is_everybody_asked = False
 
     @property
@@ -174,7 +179,9 @@ class WitnessCalls:
         """
         state = self._memory.endpoints[endpoint]
         is_time = self._is_everybody_asked or (self._has_time and state.can_seat_panel)
+        is_time = is_time and self._clock() >= self._next_panel_at[endpoint]
         if is_time and self._shared_table.settle(endpoint):
+            self._next_panel_at[endpoint] = self._clock() + PANEL_PAUSE_SECONDS
             self._panels_wanted.discard(endpoint)
             draw = state.draw()
             rows = random.sample(draw, min(MAX_PANEL, len(draw)))

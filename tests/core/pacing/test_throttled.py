@@ -5,7 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.core.pacing.throttled import MAX_PAUSE_SECONDS, ThrottledConcurrency
+from reaper.core.pacing.throttled import (
+    FIRST_PAUSE_SECONDS,
+    MAX_THROTTLED_IN_A_ROW,
+    ThrottledConcurrency,
+)
 
 
 @given(events=st.lists(st.tuples(st.booleans(), st.floats(0, 20)), max_size=60))
@@ -13,6 +17,8 @@ def test_it_stays_within_its_bounds_and_never_pauses_for_long(events):
     concurrency, now = ThrottledConcurrency(20), 0.0
     for is_throttled, seconds in events:
         now += seconds
+        if concurrency.is_hopeless:
+            concurrency.begin()
         before = concurrency.limit
         if is_throttled:
             concurrency.note_throttled(now)
@@ -21,7 +27,8 @@ def test_it_stays_within_its_bounds_and_never_pauses_for_long(events):
             concurrency.note_success()
             assert before <= concurrency.limit <= before + 1
         assert 1 <= concurrency.limit <= 20
-        assert concurrency.seconds_to_next(now) <= MAX_PAUSE_SECONDS
+        longest = FIRST_PAUSE_SECONDS * 2 ** (MAX_THROTTLED_IN_A_ROW - 1)
+        assert concurrency.seconds_to_next(now) <= longest
 
 
 def test_a_burst_counts_once_and_throttling_in_a_row_pauses_longer():
