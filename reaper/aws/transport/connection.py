@@ -60,6 +60,14 @@ class Origin(NamedTuple):
         return (self.proxy.host, self.proxy.port) if self.proxy else (self.host, self.port)
 
 
+class Request(NamedTuple):
+    """One request under way."""
+
+    message: bytes
+    tag: Any
+    """For whoever has sent it."""
+
+
 class Owner(Protocol):
     """Is told of what happens on a connection."""
 
@@ -99,8 +107,8 @@ class Connection:
         self.carried = 0
         """Requests so far."""
         self.phase = Phase.RESOLVE
-        self.exchange: Any = None
-        """For its owner: what it is carrying, or was opened for."""
+        self.request: Request | None = None
+        """What it is carrying, or was opened for."""
         self.next_address_at = 0.0
         """When the next address is tried, if this one has not answered by then."""
         self._trust = trust
@@ -128,25 +136,26 @@ class Connection:
         """The one that is tried has had its time."""
         self._unreachable("it does not answer")
 
-    def send(self, request: bytes) -> None:
-        """Send a whole request. What comes of it is told to the owner, now or later."""
+    def send(self) -> None:
+        """Send its request. What comes of that is told to the owner, now or later."""
+        assert self.request is not None
         self.parser.reset()
         self.carried += 1
         self.phase = Phase.SEND
-        self._outgoing = request
+        self._outgoing = self.request.message
         self._attempt(self._write)
 
     def on_event(self) -> None:
         """The socket is ready for something."""
-        match self.phase:
-            case Phase.CONNECT:
-                self._on_connected()
-            case Phase.PROXY:
-                self._attempt(self._pass_proxy)
-            case Phase.TLS:
-                self._attempt(self._shake_hands)
-            case _:
-                self._attempt(self._exchange_bytes)
+        phase = self.phase
+        if phase is Phase.CONNECT:
+            self._on_connected()
+        elif phase is Phase.TLS:
+            self._attempt(self._shake_hands)
+        elif phase is Phase.PROXY:
+            self._attempt(self._pass_proxy)
+        else:
+            self._attempt(self._exchange_bytes)
 
     def close(self) -> None:
         if self._socket is None:
@@ -273,11 +282,13 @@ class Connection:
             sent = self._socket.send(self._outgoing)
         except (BlockingIOError, ssl.SSLWantWriteError):
             sent = 0
-        self._outgoing = self._outgoing[sent:]
-        if self._outgoing:
+        if sent < len(self._outgoing):
+            self._outgoing = self._outgoing[sent:]
             self._watch(EVENT_READ | EVENT_WRITE)
             return
-        self._watch(EVENT_READ)
+        self._outgoing = b""
+        if self._events != EVENT_READ:
+            self._watch(EVENT_READ)
         if self.phase is Phase.SEND:
             self.phase = Phase.FIRST_BYTE
 

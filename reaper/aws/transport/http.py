@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict, defaultdict
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import count
 from selectors import EVENT_READ, DefaultSelector, SelectorKey
 from typing import Any, NamedTuple
 
-from reaper.aws.transport.connection import Connection, Origin, Phase
+from reaper.aws.transport.connection import Connection, Origin, Phase, Request
 from reaper.aws.transport.pool import ConnectionPool
 from reaper.aws.transport.proxies import ProxyUnfit, proxy_for
 from reaper.aws.transport.resolver import Address, Name, Resolver
@@ -48,16 +47,6 @@ class Response(NamedTuple):
         return self.headers.get(name, b"").decode("latin-1")
 
 
-@dataclass(slots=True, eq=False)
-class _Exchange:
-    """One request under way."""
-
-    request: bytes
-    tag: Any
-    deadline: float
-    connection: Connection
-
-
 class HttpClient:
     """Sends signed requests and hands back what came of them; never raises for a request.
 
@@ -78,8 +67,8 @@ class HttpClient:
         self._resolver = Resolver()
         self._selector.register(self._resolver, EVENT_READ, None)
         self._origin_of = lru_cache(ORIGINS_KNOWN)(_origin_of)
-        self._under_way: OrderedDict[_Exchange, None] = OrderedDict()
-        """In the order of their deadlines."""
+        self._under_way: OrderedDict[Connection, float] = OrderedDict()
+        """Those that carry a request, or are opened for one, in the order of the deadlines."""
         self._unresolved: defaultdict[Name, list[Connection]] = defaultdict(list)
         self._connecting: set[Connection] = set()
         self._responses: list[Response] = []
@@ -117,7 +106,7 @@ class HttpClient:
         except Exception as error:  # noqa: BLE001 - a refresh raises whatever a provider raises
             self._responses.append(Response(tag, None, {}, b"", f"cannot sign: {error}"))
             return
-        request = _head(endpoint, origin, method, path, signed) + body
+        message = _head(endpoint, origin, method, path, signed) + body
         if not_over is None:
             connection = self._pool.take(origin)
         else:
@@ -125,13 +114,12 @@ class HttpClient:
         is_new = connection is None
         if connection is None:
             connection = self._new_connection(origin)
-        exchange = _Exchange(request, tag, now + self._timeout_seconds, connection)
-        self._under_way[exchange] = None
-        connection.exchange = exchange
+        connection.request = Request(message, tag)
+        self._under_way[connection] = now + self._timeout_seconds
         if is_new:
             self._open(connection, now)
         else:
-            connection.send(request)
+            connection.send()
 
     def poll(self, wait_seconds: float) -> list[Response]:
         """The responses that have come, waiting up to so long for the first."""
@@ -152,8 +140,8 @@ class HttpClient:
 
     def close(self) -> None:
         """Cut everything that is open, under way or not."""
-        for exchange in self._under_way:
-            exchange.connection.close()
+        for connection in self._under_way:
+            connection.close()
         self._pool.close()
         self._selector.close()
         self._resolver.close()
@@ -165,7 +153,7 @@ class HttpClient:
             return ready
         moments = [connection.next_address_at for connection in self._connecting]
         if self._under_way:
-            moments.append(next(iter(self._under_way)).deadline)
+            moments.append(next(iter(self._under_way.values())))
         wait_seconds = min([give_up_at, *moments]) - time.monotonic()
         if wait_seconds <= 0 or not self._selector.select(wait_seconds):
             return ready
@@ -194,62 +182,64 @@ class HttpClient:
         addresses, fault = found
         if addresses:
             self._connecting.add(connection)
-            connection.open(addresses, connection.exchange.deadline)
+            connection.open(addresses, self._under_way[connection])
         else:
-            self._finish(connection.exchange, f"cannot resolve {name[0]}: {fault}")
+            self._fail(connection, f"cannot resolve {name[0]}: {fault}")
 
     def _on_resolved(self) -> None:
         now = time.monotonic()
         for name in self._resolver.collect(now):
             for connection in self._unresolved.pop(name, ()):
-                if connection.exchange is not None:
+                if connection.request is not None:
                     self._open(connection, now)
 
     def _cut_overdue(self, now: float) -> None:
         for connection in [one for one in self._connecting if one.next_address_at <= now]:
             connection.try_next_address()
-        while self._under_way and (exchange := next(iter(self._under_way))).deadline <= now:
-            phase = exchange.connection.phase
-            exchange.connection.close()
-            self._finish(
-                exchange,
-                f"no answer within {self._timeout_seconds:g} s: waited for {phase.value}",
+        while self._under_way and next(iter(self._under_way.values())) <= now:
+            connection = next(iter(self._under_way))
+            connection.close()
+            self._fail(
+                connection,
+                f"no answer within {self._timeout_seconds:g} s:"
+                f" waited for {connection.phase.value}",
             )
 
     # What connections tell of themselves
 
     def on_ready(self, connection: Connection) -> None:
-        connection.send(connection.exchange.request)
+        connection.send()
 
     def on_connected(self, connection: Connection) -> None:
         self._connecting.discard(connection)
 
     def on_answer(self, connection: Connection) -> None:
-        exchange, parser = connection.exchange, connection.parser
-        del self._under_way[exchange]
-        connection.exchange = None
+        request, parser = connection.request, connection.parser
+        assert request is not None
+        connection.request = None
+        del self._under_way[connection]
         self._pool.keep(connection, time.monotonic())
         self._responses.append(
-            Response(
-                exchange.tag, parser.status, parser.headers, parser.body, "", connection.number
-            )
+            Response(request.tag, parser.status, parser.headers, parser.body, "", connection.number)
         )
 
     def on_broken(self, connection: Connection, fault: str) -> None:
-        if connection.exchange is not None:
-            self._finish(connection.exchange, fault)
+        if connection.request is not None:
+            self._fail(connection, fault)
 
     def on_unreachable(self, connection: Connection, address: Address) -> None:
         self._resolver.put_last(connection.origin.socket_name, address)
 
-    def _finish(self, exchange: _Exchange, error: str) -> None:
-        """It has failed."""
-        del self._under_way[exchange]
-        connection, exchange.connection.exchange = exchange.connection, None
+    def _fail(self, connection: Connection, error: str) -> None:
+        """Its request has."""
+        request = connection.request
+        assert request is not None
+        connection.request = None
+        del self._under_way[connection]
         self._connecting.discard(connection)
         was_stale = connection.carried > 1 and connection.phase in (Phase.SEND, Phase.FIRST_BYTE)
         number = connection.number if connection.carried else 0
-        self._responses.append(Response(exchange.tag, None, {}, b"", error, number, was_stale))
+        self._responses.append(Response(request.tag, None, {}, b"", error, number, was_stale))
 
 
 def _origin_of(endpoint: Endpoint) -> Origin:

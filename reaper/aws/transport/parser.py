@@ -10,9 +10,7 @@ from httptools import (
 )
 
 MAX_HEADER_BYTES = 65_536
-"""Of one answer. AWS sends about 400 bytes."""
-
-_HEADERS_TOO_LONG = f"its headers are longer than {MAX_HEADER_BYTES // 1024} kB"
+"""Of one answer, looked at as they come. AWS sends about 400 bytes."""
 
 
 class BadAnswer(Exception):
@@ -34,22 +32,16 @@ class AnswerParser:
         self.status = 0
         self.headers: dict[bytes, bytes] = {}
         """Names in lower case. Of several with one name the last."""
-        self.is_begun = False
+        self.body = b""
         self.is_complete = False
         self.may_keep_alive = False
         self._has_head = False
-        self._header_bytes = 0
         self._unread_bytes = 0
-        self._body: list[bytes] = []
+        self._pieces: list[bytes] = []
         self._body_bytes = 0
-
-    @property
-    def body(self) -> bytes:
-        return self._body[0] if len(self._body) == 1 else b"".join(self._body)
 
     def feed(self, data: bytes) -> None:
         """Raises BadAnswer."""
-        self.is_begun = True
         if not self._has_head:
             self._unread_bytes += len(data)
         try:
@@ -63,12 +55,13 @@ class AnswerParser:
                 raise BadAnswer(f"it is not HTTP: {error}") from None
             self.is_overfull = True
         if not self._has_head and self._unread_bytes > MAX_HEADER_BYTES:
-            raise BadAnswer(_HEADERS_TOO_LONG)
+            raise BadAnswer(f"its headers are longer than {MAX_HEADER_BYTES // 1024} kB")
 
     def end(self) -> bool:
         """The server has closed the connection. Whether that is how the answer ends."""
         has_length = b"content-length" in self.headers or b"transfer-encoding" in self.headers
-        self.is_complete = self.is_complete or (self._has_head and not has_length)
+        if self._has_head and not has_length:
+            self._complete()
         return self.is_complete
 
     # What llhttp calls
@@ -80,9 +73,6 @@ class AnswerParser:
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.is_overfull:
             return
-        self._header_bytes += len(name) + len(value) + len(b": \r\n")
-        if self._header_bytes > MAX_HEADER_BYTES:
-            raise BadAnswer(_HEADERS_TOO_LONG)
         self.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
@@ -90,7 +80,8 @@ class AnswerParser:
             return
         self.status = self._llhttp.get_status_code()
         self._has_head = self.status >= 200
-        if int(self.headers.get(b"content-length", b"0")) > self._max_body_bytes:
+        length = self.headers.get(b"content-length")
+        if length is not None and int(length) > self._max_body_bytes:
             raise BadAnswer(self._too_large)
 
     def on_body(self, data: bytes) -> None:
@@ -99,7 +90,7 @@ class AnswerParser:
         self._body_bytes += len(data)
         if self._body_bytes > self._max_body_bytes:
             raise BadAnswer(self._too_large)
-        self._body.append(data)
+        self._pieces.append(data)
 
     def on_message_complete(self) -> None:
         if self.is_overfull:
@@ -107,8 +98,13 @@ class AnswerParser:
         if self.status < 200:
             self.headers.clear()  # an interim answer: the one that counts is still to come
             return
-        self.is_complete = True
+        self._complete()
         self.may_keep_alive = self._llhttp.should_keep_alive()
+
+    def _complete(self) -> None:
+        self.is_complete = True
+        pieces = self._pieces
+        self.body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     @property
     def _too_large(self) -> str:
