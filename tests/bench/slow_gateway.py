@@ -12,15 +12,18 @@ import sys
 import time
 from pathlib import Path
 
+from tests.bench.gateway import CONNECTED_BEFORE_SECONDS
+
 DELAY_SECONDS = 0.05
-_BODY = b'{"connectedAt":"%s","lastActiveAt":"%s"}'
+_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
 
 
 class Connection(asyncio.Protocol):
     """As much of HTTP/1.1 as one request after another on a connection needs."""
 
-    def __init__(self, arrivals: list[float]) -> None:
+    def __init__(self, arrivals: list[float], answer: bytes) -> None:
         self._arrivals = arrivals
+        self._said = answer
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
@@ -31,21 +34,26 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(DELAY_SECONDS, self._answer)
 
     def _answer(self) -> None:
-        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode()
-        body = _BODY % (now, now)
-        self._transport.write(
-            b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
-        )
+        self._transport.write(self._said)
 
 
 async def serve(arrivals_file: Path) -> None:
     arrivals: list[float] = []
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    server = await loop.create_server(lambda: Connection(arrivals), "127.0.0.1", 0, backlog=1000)
+    connected_at, active_at = (_iso(time.time() - ago) for ago in (CONNECTED_BEFORE_SECONDS, 0))
+    body = b'{"connectedAt":"%s","lastActiveAt":"%s"}' % (connected_at, active_at)
+    answer = _ANSWER % (len(body), body)
+    server = await loop.create_server(
+        lambda: Connection(arrivals, answer), "127.0.0.1", 0, backlog=1000
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await stopped.wait()
     arrivals_file.write_text("\n".join(map(str, arrivals)))
+
+
+def _iso(moment: float) -> bytes:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)).encode()
 
 
 if __name__ == "__main__":
