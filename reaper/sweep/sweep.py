@@ -222,8 +222,7 @@ class Sweep:
             self._take_answers(self._nap_seconds)
             self._evictor.advance()
             on_progress(self.progress)
-        if self._evictor.is_busy:
-            self._evictor.abandon()
+        self._evictor.abandon()
 
     @property
     def _is_time_over(self) -> bool:
@@ -273,9 +272,21 @@ class Sweep:
         return self._evictor.is_busy or self._pongs.is_reading or self._suspects.is_reading
 
     def _drain(self) -> None:
-        """Send nothing more; in-flight requests complete. After a whole sweep there are none."""
+        """Send nothing more; in-flight requests complete. After a whole sweep there are none.
+
+        Where it ends early, evictions that are begun are brought to their end, and no more begin.
+        """
         give_up_at = self._clock() + DRAIN_SECONDS
         self._prober.abandon()
-        while not self._prober.idle and self._clock() < give_up_at:
-            self._take_answers(MAX_NAP_SECONDS)
+        if not self.is_complete:
+            self._evictor.end()
+        while self._is_draining and self._clock() < give_up_at:
+            self._take_answers(BESIDE_NAP_SECONDS if self._evictor.is_busy else MAX_NAP_SECONDS)
             self._prober.abandon()
+            self._evictor.advance()
+        if not self.is_complete:
+            self._evictor.abandon()
+
+    @property
+    def _is_draining(self) -> bool:
+        return not self._prober.idle or (self._evictor.is_busy and not self.is_complete)

@@ -8,7 +8,7 @@ from math import inf
 
 import pytest
 
-from reaper.core.errors import TableAccessDenied
+from reaper.core.errors import TableAccessDenied, TableError
 from reaper.core.events import HOOK_BATCH
 from reaper.sweep.eviction.evictor import EVICTION_BATCH
 from tests.support.small_worlds import a_world, adds_up
@@ -265,3 +265,15 @@ def test_a_panel_whose_rows_cannot_be_read_in_time_lets_nobody_go():
     report = world.sweep(question_seconds=285)
     assert (report.evicted, report.pending > 0, len(world.rows)) == (0, True, 15)
     assert world.moment < 300
+
+
+def test_where_the_scan_fails_amid_evictions_what_is_begun_is_brought_to_its_end():
+    world = World(scan_fails_after=50, page_every_seconds=3.0)
+    for n in range(600):
+        world.add(f"c{n:03}", alive=n % 5 != 0 or n > 100, silent=470)
+    world.confirm_delay = 5.0
+    world.beside = Slowly(world, {"evictions": 2.0, "on-evict": 2.0})
+    with pytest.raises(TableError):
+        world.sweep(rate=1000)
+    gone = 600 - len(world.rows)
+    assert gone == lines(world, "evict") - lines(world, "kept") == world.tally.evicted > 0
