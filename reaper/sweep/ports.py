@@ -31,6 +31,9 @@ class Scan(Protocol):
     def exhausted(self) -> bool:
         """Whether every page has been taken."""
 
+    def advance(self) -> None:
+        """Take in what has come by now; to be called often. Raises TableError."""
+
     def next_page(self, wait_seconds: float) -> Page | None:
         """None if none came within that time. Raises TableError."""
 

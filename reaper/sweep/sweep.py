@@ -171,6 +171,7 @@ class Sweep:
             if self._clock() >= paced_until:
                 self._prober.set_rate(self._rules.budget_rps)
             self._give_up_unresponsive_endpoints()
+            self._scan.advance()
             took_page = self._triage.take_page()
             self._note_turns()
             self._take_answers(0 if took_page else self._nap_seconds)

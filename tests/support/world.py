@@ -364,6 +364,9 @@ class FakeScan:
     def exhausted(self) -> bool:
         return self._stopped or not self._names
 
+    def advance(self) -> None:
+        """Its pages are there when they are asked for."""
+
     def next_page(self, wait_seconds: float) -> Page | None:
         if self._world.scan_fails_after is not None and self._pages >= self._world.scan_fails_after:
             raise TableError("there is no table connections any more")

@@ -69,6 +69,16 @@ class ParallelScan:
         """Whether every page has been taken."""
         return not (self._open or self._pages) and self._portion.is_all_here and not self._not_begun
 
+    def advance(self) -> None:
+        """Take in what has come by now, so that no page is late for being looked at seldom.
+
+        Raises TableError if a segment cannot be read.
+        """
+        self._begin()
+        if any(segment.is_asked for segment in self._open):
+            self._take_answers(0)
+            self._ask()
+
     def next_page(self, wait_seconds: float) -> Page | None:
         """The next page, or None if none came within that time.
 

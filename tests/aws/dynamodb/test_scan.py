@@ -41,7 +41,7 @@ class Table:
         self._answer = answer
         self.requests: list[dict[str, Any]] = []
         signer = Signer(Credentials("AKID", "secret"), "dynamodb")
-        self._client = HttpClient(signer, 1, trust_in(get_cert_path(True)), 1_000_000)
+        self._client = HttpClient(signer, 1, trust_in(get_cert_path(True)), 20_000_000)
 
     def __enter__(self) -> Table:
         self._server = FaultyGateway(default=self._behave)
@@ -137,7 +137,7 @@ def test_what_may_pass_is_asked_for_again():
         (faults.answers(200, b"<html>"), "its answer is not DynamoDB's own"),
         (faults.answers(200, b"{" + b'"a":[' * 3000), "is there a proxy in between"),
         (faults.answers(200, {"Items": 3}), "is there a proxy in between"),
-        (faults.answers(200, b"{" + b"x" * 2_000_000), "it is larger than 976 kB"),
+        (faults.answers(200, b"{" + b"x" * 21_000_000), "it is larger than 19531 kB"),
         (faults.answers(413, b"{}"), "Scan|HTTP status 413|"),
     ],
 )
@@ -190,3 +190,22 @@ def test_an_answer_to_a_scan_that_was_stopped_is_not_taken_for_one_of_the_next()
         scan.stop()
         assert scan.exhausted
         assert len(list(taken(table.scan()))) == 3
+
+
+def test_a_page_that_nobody_takes_for_long_is_not_late():
+    """It is larger than what waits in a socket, and rows are asked after at a slow pace."""
+
+    def large(request: dict[str, Any]) -> Any:
+        page = pages(3)(request)
+        page["Items"] = [{"id": {"S": "x" * 1000}}] * 10_000
+        return page
+
+    with Table(large) as table:
+        scan = table.scan()
+        for _ in range(3):
+            give_up_at = time.monotonic() + 1.5  # beyond the client's timeout
+            while time.monotonic() < give_up_at:
+                scan.advance()
+                time.sleep(0.02)
+            assert scan.next_page(0) is not None
+        assert (scan.exhausted, len(table.requests)) == (True, 3)
