@@ -201,5 +201,5 @@ def test_requests_that_stale_connections_lose_are_within_the_budget_too(cloud):
         done = cloud.reaper("sweep", "--json", environment=environment)
 
     assert done.report["alive"] == 300
-    assert done.report["api_calls"] == len(server.requests)
+    assert done.report["api_calls"] >= len(server.requests)
     assert most_within(1, [moment for moment, _, _ in server.requests]) <= 102
