@@ -168,5 +168,5 @@ def _epoch_of_date(header: str) -> float | None:
     """The value of a Date header; it changes once a second."""
     try:
         return parsedate_to_datetime(header).timestamp()
-    except ValueError:
+    except (ValueError, OverflowError, TypeError):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -30,6 +31,8 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """A function may answer 6 MB."""
 
 MAX_WAIT_SECONDS = 0.5
+
+_STATUS = re.compile("[0-9]{3}")
 
 _VARIABLE = "REAPER_ON_EVICT_LAMBDA"
 
@@ -76,13 +79,21 @@ class LambdaHook:
 
     def _tell(self, zombies: Sequence[Zombie]) -> list[Exception | None]:
         results: dict[int, Exception | None] = {}
+        this = object()
         waiting = deque(range(len(zombies)))
+        lost: set[int] = set()
         self._concurrency.begin()
         while len(results) < len(zombies):
-            self._begin(zombies, waiting)
+            self._begin(zombies, waiting, this)
             pause = self._concurrency.seconds_to_next(time.monotonic()) or MAX_WAIT_SECONDS
             for response in self._client.poll(min(pause, MAX_WAIT_SECONDS)):
-                number: int = response.tag
+                whose, number = response.tag
+                if whose is not this:
+                    continue  # it answers to an earlier call, which broke off
+                if response.was_stale and number not in lost:
+                    lost.add(number)
+                    waiting.append(number)
+                    continue
                 if response.status == 429:
                     self._concurrency.note_throttled(time.monotonic())
                 if response.status == 429 and not self._concurrency.is_hopeless:
@@ -96,7 +107,7 @@ class LambdaHook:
                     waiting.clear()
         return [results[number] for number in range(len(zombies))]
 
-    def _begin(self, zombies: Sequence[Zombie], waiting: deque[int]) -> None:
+    def _begin(self, zombies: Sequence[Zombie], waiting: deque[int], call: object) -> None:
         """As many calls as the function bears."""
         while (
             waiting
@@ -107,7 +118,7 @@ class LambdaHook:
             event = disconnect_event(zombies[number], self._wall_clock(), f"reaper-{uuid4()}")
             headers = (("x-amz-invocation-type", "RequestResponse"),)
             body = json.dumps(event).encode()
-            self._client.send(self._endpoint, "POST", self._path, body, number, headers)
+            self._client.send(self._endpoint, "POST", self._path, body, (call, number), headers)
 
     def _fault(self, response: Response) -> Exception | None:
         """What was the matter with a call, if anything was."""
@@ -122,7 +133,7 @@ class LambdaHook:
             return HookError(f"{self.name} failed: its own log says why")
         # What a function written for API Gateway returns; another may return what it likes.
         status = str(body.get("statusCode"))
-        if status.isdigit() and int(status) >= 400:
+        if _STATUS.fullmatch(status) and int(status) >= 400:
             return HookError(f"{self.name} answered {status}")
         return None
 

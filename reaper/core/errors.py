@@ -11,6 +11,10 @@ class TableError(Exception):
     """The table could not be used. The message names the cure."""
 
 
+class PartitionTooLarge(TableError):
+    """A partition holds more rows than any connection has: it may be somebody else's."""
+
+
 class TableUnfit(TableError):
     """The table answers, but is not what the settings say."""
 

@@ -66,12 +66,11 @@ class IntervalSchedule:
         return self._between_sweeps.wait(timeout_seconds)
 
     def _sweep(self, sweep: Sweeping) -> None:
-        if self._is_stopping:
-            return
         self._between_sweeps.clear()
         self._lapse = None
         try:
-            self._bring_forward(sweep(None))
+            if not self._is_stopping:
+                self._bring_forward(sweep(None))
         finally:
             self._between_sweeps.set()
 

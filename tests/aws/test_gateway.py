@@ -339,3 +339,14 @@ def test_nor_over_the_one_that_carried_its_last_answer_however_long_that_has_res
 
     assert answers[0].connection == first.connection
     assert answers[1].connection != first.connection
+
+
+@pytest.mark.parametrize("date", ["Mon, 01 Jan 99999999999999999999 00:00:00 GMT", "soon", ""])
+def test_a_date_that_is_none_costs_no_answer(date):
+    endpoint = parse_endpoint("https://abc123.execute-api.eu-west-1.amazonaws.com/prod", None)
+    body = b'{"connectedAt": "2026-11-26T10:00:00Z"}'
+    response = Response(
+        Probe(endpoint, "abc=", Ask.CHECK, Purpose.DUE), 200, {b"date": date.encode()}, body, ""
+    )
+    answer = Gateway(None, b"")._answer(response)
+    assert (answer.outcome, answer.said_at) == (Outcome.ALIVE, None)

@@ -66,6 +66,8 @@ refused = faults.answers(429, {"Reason": "ReservedFunctionConcurrentInvocationLi
         (faults.answers(200, b"anything"), None),
         (faults.answers(200, b"[" * 5000), None),
         (faults.answers(200, {"statusCode": 500}), "on-disconnect answered 500"),
+        (faults.answers(200, {"statusCode": "²"}), None),
+        (faults.answers(200, {"statusCode": "9" * 5000}), None),
         (failing, "on-disconnect failed: its own log says why"),
         (faults.answers(403, {"Message": "no"}, "AccessDeniedException"), "is not granted"),
         (faults.answers(404, {}, "ResourceNotFoundException"), "correct REAPER_ON_EVICT_LAMBDA"),
@@ -133,3 +135,12 @@ def test_a_function_with_few_places_serves_every_zombie_and_leaves_places_for_ot
     results, _ = call(three_places, zombies=60)
     assert results == [None] * 60
     assert answers[False] < answers[True] * 0.75
+
+
+def test_a_call_that_a_stale_connection_lost_is_made_again_once(call):
+    def closes(handler) -> None:
+        faults.answers(200, b"null")(handler)
+        handler.close_connection = True
+
+    results, _ = call(closes, zombies=60)
+    assert results == [None] * 60

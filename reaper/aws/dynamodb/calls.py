@@ -137,12 +137,15 @@ class Calls:
         results: dict[int, Result],
     ) -> list[int]:
         """Make each call and note its result. Returns those that had better be made again."""
+        this = object()
         waiting, again, answered = deque(pending), [], 0
         while answered < len(pending):
             while waiting and self._api.in_flight < MAX_IN_FLIGHT:
                 number = waiting.popleft()
-                self._api.send(operation, bodies[number], number)
-            for number, result, may_pass in self._api.poll(MAX_WAIT_SECONDS):
+                self._api.send(operation, bodies[number], (this, number))
+            for (whose, number), result, may_pass in self._api.poll(MAX_WAIT_SECONDS):
+                if whose is not this:
+                    continue  # it answers to earlier calls, which broke off
                 answered += 1
                 results[number] = result
                 if may_pass:

@@ -24,7 +24,7 @@ from reaper.aws.dynamodb.wire import read_batch, read_page
 from reaper.aws.service_errors import error_response
 from reaper.aws.session import endpoint_of
 from reaper.aws.transport.http import HttpClient
-from reaper.core.errors import TableAccessDenied, TableError, TableUnfit
+from reaper.core.errors import PartitionTooLarge, TableAccessDenied, TableError, TableUnfit
 from reaper.core.rows.items import Item, identity
 from reaper.core.rows.shape import TableFacts
 
@@ -215,7 +215,7 @@ class DynamoTable:
                 return items
             trail.note(page.next_key, has_items=page.has_items)
             if trail.pages == MAX_PARTITION_PAGES:
-                raise TableError(
+                raise PartitionTooLarge(
                     f"a partition of table {self.name} is larger than {MAX_PARTITION_PAGES} MB: no"
                     " connection has so many rows; is REAPER_EVICT_SCOPE=row what fits this table?"
                 )

@@ -146,7 +146,9 @@ class Connection:
         self._attempt(self._write)
 
     def on_event(self) -> None:
-        """The socket is ready for something."""
+        """The socket is ready for something, or was before it was closed a moment ago."""
+        if self._socket is None:
+            return
         phase = self.phase
         if phase is Phase.CONNECT:
             self._on_connected()

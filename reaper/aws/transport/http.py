@@ -108,7 +108,7 @@ class HttpClient:
             return
         message = _head(endpoint, origin, method, path, signed) + body
         if not_over is None:
-            connection = self._pool.take(origin)
+            connection = self._pool.take(origin, now)
         else:
             connection = self._pool.take_rested(origin, not_over, now)
         is_new = connection is None
@@ -225,19 +225,19 @@ class HttpClient:
 
     def on_broken(self, connection: Connection, fault: str) -> None:
         if connection.request is not None:
-            self._fail(connection, fault)
+            was_sent = connection.phase in (Phase.SEND, Phase.FIRST_BYTE)
+            self._fail(connection, fault, was_stale=was_sent and connection.carried > 1)
 
     def on_unreachable(self, connection: Connection, address: Address) -> None:
         self._resolver.put_last(connection.origin.socket_name, address)
 
-    def _fail(self, connection: Connection, error: str) -> None:
+    def _fail(self, connection: Connection, error: str, *, was_stale: bool = False) -> None:
         """Its request has."""
         request = connection.request
         assert request is not None
         connection.request = None
         del self._under_way[connection]
         self._connecting.discard(connection)
-        was_stale = connection.carried > 1 and connection.phase in (Phase.SEND, Phase.FIRST_BYTE)
         number = connection.number if connection.carried else 0
         self._responses.append(Response(request.tag, None, {}, b"", error, number, was_stale))
 

@@ -29,12 +29,14 @@ class ConnectionPool:
     def __init__(self) -> None:
         self._idle: defaultdict[Origin, deque[_Idle]] = defaultdict(deque)
 
-    def take(self, origin: Origin) -> Connection | None:
-        """The open connection that was used last, if there is one."""
+    def take(self, origin: Origin, now: float) -> Connection | None:
+        """The open connection that was used last, if that is not too long ago."""
         idle = self._idle[origin]
         while idle:
-            connection = idle.pop().connection
-            if connection.is_open:
+            connection, since = idle.pop()
+            if now - since > MAX_IDLE_SECONDS:
+                connection.close()
+            elif connection.is_open:
                 return connection
         return None
 

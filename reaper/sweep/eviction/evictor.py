@@ -126,6 +126,7 @@ class Evictor:
         Only hooks are not waited for. Rows that were not evicted are left for the next sweep.
         """
         self._is_over = True
+        self._line.advance()
         if self._awaits_step:
             self._line.interrupt(HooksTooSlow())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from reaper.core.errors import PartitionTooLarge
 from reaper.core.model import Reason, Zombie
 from reaper.core.rows.items import Item
 from reaper.sweep.eviction.removal import Eviction, NotItsOwn, Removal
@@ -17,7 +18,8 @@ class Recheck(NamedTuple):
     evictions: list[Eviction]
     touched: list[Zombie]
     """Their rows changed since they were read, or those of their connection did."""
-    refused: list[tuple[list[Zombie], NotItsOwn]]
+    refused: list[tuple[list[Zombie], Exception]]
+    """Their partitions are not their own."""
 
 
 def recheck(batch: Sequence[Sequence[Zombie]], table: Table, removal: Removal) -> Recheck:
@@ -42,7 +44,7 @@ def recheck(batch: Sequence[Sequence[Zombie]], table: Table, removal: Removal) -
         eviction = Eviction(dead[0][0], dead, [])
         try:
             result.evictions.append(eviction._replace(along=removal.goes_along(eviction)))
-        except NotItsOwn as error:
+        except (NotItsOwn, PartitionTooLarge) as error:
             result.refused.append((eviction.zombies, error))
     return result
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 
 import pytest
 from botocore.credentials import Credentials
@@ -123,3 +124,22 @@ def test_the_pause_doubles_from_attempt_to_attempt(monkeypatch):
     assert len(pauses) == MAX_ATTEMPTS - 1
     for n, pause in enumerate(pauses):
         assert 100 * 2**n / 2 <= pause <= 100 * 2**n
+
+
+def test_answers_to_calls_that_broke_off_are_not_taken_for_those_of_later_ones(monkeypatch):
+    signer = Signer(Credentials("AKID", "secret"), "dynamodb")
+    client = HttpClient(signer, 1, trust_in(get_cert_path(True)), 100_000)
+
+    def by_number(handler) -> None:
+        (done if json.loads(handler.body)["n"] == 1 else met_no_condition)(handler)
+
+    with FaultyGateway(default=by_number) as server, closing(client):
+        api = DynamoApi(client, server.endpoint, explain)
+        maker = Calls(api)
+        poll = api.poll
+        monkeypatch.setattr(api, "poll", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            maker.make("DeleteItem", [{"n": 1}])
+        monkeypatch.setattr(api, "poll", poll)
+        (result,) = maker.make("DeleteItem", [{"n": 2}])
+    assert isinstance(result, ConditionFailed)

@@ -11,6 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 
 from reaper.aws.transport import connection as connection_module
+from reaper.aws.transport import pool
 from reaper.aws.transport import resolver as resolver_module
 from reaper.aws.transport.trust import trust_in
 from tests.aws.transport.conftest import MAX_BODY_BYTES, TIMEOUT_SECONDS, at, get
@@ -370,3 +371,34 @@ def test_tls_that_ends_without_a_goodbye_does_not_complete_an_answer(make_client
         client = make_client(trust_in(str(certificate)))
         response = get(client, at(server.port, "https", "localhost"))
     assert "in the middle of an answer" in response.error
+
+
+def test_an_event_of_a_connection_that_was_closed_a_moment_ago_is_nothing(client, monkeypatch):
+    """One answer may close another, idle connection, whose own end was seen in the same look."""
+    with RawServer(says(OK), says_and_closes(OK)) as server:
+        for n in range(2):
+            client.send(at(server.port), "GET", "/", b"", n)
+        answered: list[object] = []
+        while len(answered) < 2:
+            answered += client.poll(0.2)
+        time.sleep(0.2)
+        monkeypatch.setattr(pool, "MAX_IDLE_PER_ORIGIN", 1)
+        client.send(at(server.port), "GET", "/", b"", "again")
+        time.sleep(0.2)
+        give_up_at = time.monotonic() + 5
+        while client.in_flight and time.monotonic() < give_up_at:
+            client.poll(0.2)
+        assert client.in_flight == 0
+
+
+def test_an_answer_that_is_only_slow_is_not_taken_for_a_stale_connections(client):
+    def slow_at_the_second(peer: Peer) -> None:
+        peer.request()
+        peer.say(OK)
+        peer.hang()
+
+    with RawServer(slow_at_the_second) as server:
+        assert get(client, at(server.port)).status == 200
+        second = get(client, at(server.port))
+    assert second.error == f"{SLOW}the first byte of the answer"
+    assert not second.was_stale

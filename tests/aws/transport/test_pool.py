@@ -31,15 +31,15 @@ def a_pool(*since: float):
 
 def test_the_one_that_was_used_last_is_lent():
     pool, (_, second) = a_pool(0.0, 1.0)
-    assert pool.take(ORIGIN) is second
-    assert pool.take(ORIGIN._replace(port=444)) is None
+    assert pool.take(ORIGIN, 1.0) is second
+    assert pool.take(ORIGIN._replace(port=444), 1.0) is None
 
 
 def test_a_closed_one_is_never_lent():
     pool, (first, second) = a_pool(0.0, 1.0)
     second.close()
-    assert pool.take(ORIGIN) is first
-    assert pool.take(ORIGIN) is None
+    assert pool.take(ORIGIN, 1.0) is first
+    assert pool.take(ORIGIN, 1.0) is None
 
 
 def test_a_rested_one_is_the_oldest_but_not_the_one_that_is_excluded():
