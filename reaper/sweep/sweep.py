@@ -44,6 +44,9 @@ BESIDE_NAP_SECONDS = 0.002
 PROGRESS_SECONDS = 0.1
 """So often it tells how far it has come, at most."""
 
+HOOK_GRACE_SECONDS = 6.0
+"""So long hooks that are under way when the sweep's time is over may still answer."""
+
 DRAIN_SECONDS = 6.0
 """When a sweep ends early, in-flight requests get this long to complete."""
 
@@ -215,11 +218,14 @@ class Sweep:
 
     def _finish_evictions(self, on_progress: Callable[[Progress], None]) -> None:
         """Wait for the last of them, but neither beyond the sweep's time nor for ever."""
-        give_up_at = inf
+        cut_at = give_up_at = inf
         while self._evictor.is_busy and self._clock() < give_up_at:
             if give_up_at == inf and (self._is_time_over or self._context.is_stopping()):
                 self._evictor.end()
-                give_up_at = self._clock() + DRAIN_SECONDS
+                cut_at = self._clock() + HOOK_GRACE_SECONDS
+                give_up_at = cut_at + DRAIN_SECONDS
+            if self._clock() >= cut_at:
+                self._evictor.cut()
             self._take_answers(self._nap_seconds)
             self._evictor.advance()
             on_progress(self.progress)
@@ -282,6 +288,8 @@ class Sweep:
         if not self.is_complete:
             self._evictor.end()
         while self._is_draining and self._clock() < give_up_at:
+            if self._clock() >= give_up_at - DRAIN_SECONDS / 2 and not self.is_complete:
+                self._evictor.cut()
             self._take_answers(BESIDE_NAP_SECONDS if self._evictor.is_busy else MAX_NAP_SECONDS)
             self._prober.abandon()
             self._evictor.advance()

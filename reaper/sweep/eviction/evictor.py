@@ -112,8 +112,6 @@ class Evictor:
 
     def advance(self) -> None:
         """Go on with what is done by now. Waits for nothing."""
-        if self._context.is_stopping():
-            self.end()
         self._line.advance()
 
     @property
@@ -123,9 +121,12 @@ class Evictor:
     def end(self) -> None:
         """The sweep has to end: nothing more is begun, and what is begun is brought to its end.
 
-        Only hooks are not waited for. Rows that were not evicted are left for the next sweep.
+        Rows that were not evicted are left for the next sweep.
         """
         self._is_over = True
+
+    def cut(self) -> None:
+        """Wait no more for a hook. Its rows are left for the next sweep."""
         self._line.advance()
         if self._awaits_step:
             self._line.interrupt(HooksTooSlow())
