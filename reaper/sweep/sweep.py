@@ -44,8 +44,9 @@ BESIDE_NAP_SECONDS = 0.002
 PROGRESS_SECONDS = 0.1
 """So often it tells how far it has come, at most."""
 
-HOOK_GRACE_SECONDS = 6.0
-"""So long hooks that are under way when the sweep's time is over may still answer."""
+HOOK_GRACE_SECONDS = 30.0
+"""So long hooks that are under way when the sweep's time is over may still answer: one that is cut
+may remove its row all the same, and nobody would count it."""
 
 DRAIN_SECONDS = 6.0
 """When a sweep ends early, in-flight requests get this long to complete."""

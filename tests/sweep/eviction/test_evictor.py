@@ -222,7 +222,7 @@ def test_whatever_hangs_the_probes_go_on(lane, seconds):
 
     asked_at = [moment for moment in world.sent_at if moment < 145]
     assert max(later - earlier for earlier, later in pairwise(asked_at)) < 1
-    assert world.moment < 300
+    assert world.moment < 285 + 40
     assert report.alive == 579
     assert adds_up(report)
 
@@ -252,7 +252,7 @@ def test_hooks_that_are_too_slow_for_all_evict_as_many_as_there_is_time_for():
     report = world.sweep(question_seconds=285)
     assert 0 < report.evicted < 200
     assert report.evicted % HOOK_BATCH == 0
-    assert world.moment < 300
+    assert world.moment < 285 + 40
     assert lines(world, "evict") - lines(world, "kept") == report.evicted
     assert adds_up(report)
 
@@ -264,7 +264,7 @@ def test_a_panel_whose_rows_cannot_be_read_in_time_lets_nobody_go():
     world.beside = Slowly(world, {"witnesses": inf})
     report = world.sweep(question_seconds=285)
     assert (report.evicted, report.pending > 0, len(world.rows)) == (0, True, 15)
-    assert world.moment < 300
+    assert world.moment < 285 + 40
 
 
 def test_where_the_scan_fails_amid_evictions_what_is_begun_is_brought_to_its_end():
