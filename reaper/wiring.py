@@ -17,9 +17,7 @@ from reaper.aws.event_bus import EventBusHook
 from reaper.aws.gateway import MAX_CHECK_BYTES, Gateway
 from reaper.aws.hook import Hook
 from reaper.aws.lambda_hook import LambdaHook
-from reaper.aws.session import API_CONFIG, Access, access, region_of
-from reaper.aws.transport.http import HttpClient
-from reaper.aws.transport.signing import Signer
+from reaper.aws.session import API_CONFIG, Access, access, http_client, region_of
 from reaper.config.rules import budget_rps, configured_endpoint, quota_rps
 from reaper.config.settings import Settings
 from reaper.daemon.daemon import Daemon
@@ -51,24 +49,20 @@ def make_access(settings: Settings, session: boto3.Session) -> Access:
 
 
 def make_table(settings: Settings, known: Access) -> ConnectionsTable:
-    def new_client() -> HttpClient:
-        signer = Signer(known.credentials, "dynamodb")
-        return HttpClient(signer, READ_TIMEOUT_SECONDS, known.trust, MAX_ANSWER_BYTES)
-
     return ConnectionsTable(
         settings.table_name,
         settings.table_index,
         known.region,
         known.session._session,
-        new_client,
+        lambda: http_client(known, "dynamodb", READ_TIMEOUT_SECONDS, MAX_ANSWER_BYTES),
     )
 
 
 def make_clients(settings: Settings, session: boto3.Session) -> Clients:
     """Raises NoCredentialsError or TrustStoreError."""
     known = make_access(settings, session)
-    signer = Signer(known.credentials, "execute-api")
-    client = HttpClient(signer, settings.probe_timeout_seconds, known.trust, MAX_CHECK_BYTES)
+    timeout_seconds = settings.probe_timeout_seconds
+    client = http_client(known, "execute-api", timeout_seconds, MAX_CHECK_BYTES)
     return Clients(
         access=known,
         table=make_table(settings, known),

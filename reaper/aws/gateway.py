@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from reaper.aws.json_bodies import UnreadableBody, json_object, read_json
+from reaper.aws.json_bodies import UnreadableBody, read_json, read_object
 from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.model import Answer, Ask, Outcome, Probe
 from reaper.core.rows.times import epoch_seconds, plausible
@@ -101,8 +101,7 @@ def _describe(response: Response, outcome: Outcome) -> str:
     """Status and error type. The type is AWS's word; the rest of a body is nobody's business."""
     if outcome is Outcome.UNKNOWN and response.status in (200, 410):
         return f"{response.status}, but not API Gateway's own: is there a proxy in between?"
-    error_type = response.header(b"x-amzn-errortype").split(":")[0]
-    return f"{response.status} {error_type}".strip()
+    return f"{response.status} {response.error_type}".strip()
 
 
 def _is_html(response: Response) -> bool:
@@ -148,10 +147,7 @@ def _read_check(body: bytes, now: float) -> _Check | None:
 
 
 def _read_other_check(body: bytes, now: float) -> _Check | None:
-    try:
-        held = read_json(json_object, body)
-    except UnreadableBody:
-        return None
+    held = read_object(body)
     connected_at = held.get("connectedAt", held.get("ConnectedAt"))
     if connected_at is None:
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -24,3 +24,18 @@ def read_json(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
 
 
 json_object = msgspec.json.Decoder(dict)
+
+
+def read_refusal(body: bytes) -> tuple[str, str]:
+    """Error code and message, each empty where a service has not written it into the body."""
+    held = read_object(body)
+    code = str(held.get("__type", "")).rpartition("#")[2]
+    return code, str(held.get("message") or held.get("Message") or "")
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """Empty where a body is no JSON object."""
+    try:
+        return read_json(json_object, body)
+    except UnreadableBody:
+        return {}

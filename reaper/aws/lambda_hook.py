@@ -8,17 +8,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any
 from urllib.parse import quote
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reaper.aws.hook import arn_of, explain, explain_code, region_of_arn
-from reaper.aws.json_bodies import UnreadableBody, json_object, read_json
-from reaper.aws.session import API_CONFIG, Access, endpoint_of
-from reaper.aws.transport.http import HttpClient, Response
-from reaper.aws.transport.signing import Signer
+from reaper.aws.json_bodies import read_object, read_refusal
+from reaper.aws.session import API_CONFIG, Access, endpoint_of, http_client
+from reaper.aws.transport.http import Response
 from reaper.core.errors import HookError
 from reaper.core.events import HOOK_BATCH, disconnect_event
 from reaper.core.model import Zombie
@@ -58,8 +56,7 @@ class LambdaHook:
         )
         self._endpoint = endpoint_of(self._api)
         self._path = f"/2015-03-31/functions/{quote(function, safe='')}/invocations"
-        signer = Signer(known.credentials, "lambda")
-        self._client = HttpClient(signer, MAX_INVOCATION_SECONDS, known.trust, MAX_ANSWER_BYTES)
+        self._client = http_client(known, "lambda", MAX_INVOCATION_SECONDS, MAX_ANSWER_BYTES)
         self._concurrency = ThrottledConcurrency(HOOK_BATCH)
         self._turn = Lock()
 
@@ -124,22 +121,14 @@ class LambdaHook:
         """What was the matter with a call, if anything was."""
         if response.status is None:
             return HookError(f"{self.permission} on {self.name} failed: {response.error}")
-        body = _read(response.body)
         if response.status != 200:
-            code = response.header(b"x-amzn-errortype").split(":")[0] or str(response.status)
-            message = str(body.get("Message") or body.get("message") or "")
+            code = response.error_type or str(response.status)
+            _, message = read_refusal(response.body)
             return explain_code(code, message, self, _VARIABLE)
         if response.header(b"x-amz-function-error"):
             return HookError(f"{self.name} failed: its own log says why")
         # What a function written for API Gateway returns; another may return what it likes.
-        status = str(body.get("statusCode"))
+        status = str(read_object(response.body).get("statusCode"))
         if _STATUS.fullmatch(status) and int(status) >= 400:
             return HookError(f"{self.name} answered {status}")
         return None
-
-
-def _read(body: bytes) -> dict[str, Any]:
-    try:
-        return read_json(json_object, body)
-    except UnreadableBody:
-        return {}

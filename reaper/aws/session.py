@@ -12,6 +12,8 @@ from botocore.credentials import Credentials
 from botocore.exceptions import NoCredentialsError
 
 from reaper.aws.credentials import kept
+from reaper.aws.transport.http import HttpClient
+from reaper.aws.transport.signing import Signer
 from reaper.aws.transport.trust import Trust, trust
 from reaper.core.rows.endpoint import Endpoint
 
@@ -44,6 +46,14 @@ def endpoint_of(client: Any) -> Endpoint:
     port = url.port or {"https": 443, "http": 80}[url.scheme]
     path = url.path.rstrip("/")
     return Endpoint(url.scheme, url.hostname or "", port, path, client.meta.region_name, None, None)
+
+
+def http_client(
+    known: Access, service: str, timeout_seconds: float, max_body_bytes: int
+) -> HttpClient:
+    """One that signs for a service, such as ``execute-api``; for one thread at a time."""
+    signer = Signer(known.credentials, service)
+    return HttpClient(signer, timeout_seconds, known.trust, max_body_bytes)
 
 
 def access(session: boto3.Session, region: str) -> Access:

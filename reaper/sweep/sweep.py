@@ -155,7 +155,8 @@ class Sweep:
             self._ask_all(on_progress)
         finally:
             self._scan.stop()
-            self._drain()
+            if not self.is_complete:
+                self._drain()
             is_of_table = self._context.share() == 1
             self._memory.end_sweep(is_complete=self.is_complete, is_of_table=is_of_table)
         self._answers.log_inconclusive()
@@ -234,10 +235,14 @@ class Sweep:
 
     @property
     def _is_time_over(self) -> bool:
-        return self._clock() > self._started_at + self._rules.question_seconds
+        return self._clock() > self._ends_at
 
     def _has_time_for(self, moment: float) -> bool:
-        return moment < inf and moment <= self._started_at + self._rules.question_seconds
+        return moment < inf and moment <= self._ends_at
+
+    @property
+    def _ends_at(self) -> float:
+        return self._started_at + self._rules.question_seconds
 
     @property
     def _counts(self) -> list[Counts]:
@@ -280,23 +285,22 @@ class Sweep:
         return self._evictor.is_busy or self._pongs.is_reading or self._suspects.is_reading
 
     def _drain(self) -> None:
-        """Send nothing more; in-flight requests complete. After a whole sweep there are none.
+        """Where it ends early: send nothing more; in-flight requests complete.
 
-        Where it ends early, evictions that are begun are brought to their end, and no more begin.
+        Evictions that are begun are brought to their end, and no more begin.
         """
+        cut_at = self._clock() + DRAIN_SECONDS / 2
         give_up_at = self._clock() + DRAIN_SECONDS
         self._prober.abandon()
-        if not self.is_complete:
-            self._evictor.end()
+        self._evictor.end()
         while self._is_draining and self._clock() < give_up_at:
-            if self._clock() >= give_up_at - DRAIN_SECONDS / 2 and not self.is_complete:
+            if self._clock() >= cut_at:
                 self._evictor.cut()
             self._take_answers(BESIDE_NAP_SECONDS if self._evictor.is_busy else MAX_NAP_SECONDS)
             self._prober.abandon()
             self._evictor.advance()
-        if not self.is_complete:
-            self._evictor.abandon()
+        self._evictor.abandon()
 
     @property
     def _is_draining(self) -> bool:
-        return not self._prober.idle or (self._evictor.is_busy and not self.is_complete)
+        return not self._prober.idle or self._evictor.is_busy

@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 
 import pytest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, CredentialRetrievalError
 from botocore.httpsession import get_cert_path
 
 from reaper.aws.gateway import MAX_CHECK_BYTES, Gateway
-from reaper.aws.transport.http import HttpClient, Response
-from reaper.aws.transport.signing import Signer
+from reaper.aws.transport.http import Response
 from reaper.aws.transport.trust import trust_in
 from reaper.core.model import Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint, parse_endpoint
 from tests.support import faulty_gateway as faults
+from tests.support.clients import a_client
 from tests.support.faulty_gateway import FaultyGateway
 
 TIMEOUT_SECONDS = 1.0
@@ -29,8 +28,13 @@ def gateway():
 
 
 def make_gateway(ca_bundle: str, credentials=None) -> Gateway:
-    signer = Signer(credentials or Credentials("AKID", "secret"), "execute-api")
-    client = HttpClient(signer, TIMEOUT_SECONDS, trust_in(ca_bundle), MAX_CHECK_BYTES)
+    client = a_client(
+        "execute-api",
+        timeout_seconds=TIMEOUT_SECONDS,
+        max_body_bytes=MAX_CHECK_BYTES,
+        trust=trust_in(ca_bundle),
+        credentials=credentials,
+    )
     return Gateway(client, b'{"type":"ping"}')
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from reaper.aws.dynamodb.conditions import ConditionFailed
-from reaper.aws.json_bodies import UnreadableBody, json_object, read_json
+from reaper.aws.json_bodies import read_refusal
 from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.errors import TableError
 from reaper.core.rows.endpoint import Endpoint
@@ -92,7 +92,7 @@ class DynamoApi:
                 return Outcome(tag, response.body, may_pass=False)
             why = "its answer is not DynamoDB's own: is there a proxy in between?"
             return Outcome(tag, self._explain(operation, "", why), may_pass=False)
-        code, message = _error(response.body)
+        code, message = read_refusal(response.body)
         if code == "ConditionalCheckFailedException":
             return Outcome(tag, ConditionFailed(), may_pass=False)
         error = self._explain(operation, code or f"HTTP status {response.status}", message)
@@ -151,13 +151,3 @@ class Calls:
                 if may_pass:
                     again.append(number)
         return again
-
-
-def _error(body: bytes) -> tuple[str, str]:
-    """Code and message, both empty where a body is not DynamoDB's."""
-    try:
-        held = read_json(json_object, body)
-    except UnreadableBody:
-        return "", ""
-    code = str(held.get("__type", "")).rpartition("#")[2]
-    return code, str(held.get("message") or held.get("Message") or "")

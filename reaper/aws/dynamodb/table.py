@@ -29,7 +29,7 @@ from reaper.core.rows.items import Item, identity
 from reaper.core.rows.shape import TableFacts
 
 MAX_CONNECTIONS = 32
-"""Scan segments, and those removals that botocore does, share them."""
+"""Those removals that botocore does share them."""
 
 READ_TIMEOUT_SECONDS = 10
 

@@ -17,6 +17,7 @@ from reaper.aws.transport.parser import AnswerParser, BadAnswer
 from reaper.aws.transport.proxies import Proxy
 from reaper.aws.transport.resolver import Address
 from reaper.aws.transport.trust import Trust
+from reaper.core.rows.endpoint import bracketed
 
 READ_BYTES = 65_536
 TLS_RECORD_BYTES = 16_384
@@ -116,6 +117,7 @@ class Connection:
         self._owner = owner
         self._clock = clock
         self._addresses: list[Address] = []
+        self._deadline = 0.0
         self._socket: Any = None
         self._events = 0
         self._outgoing = b""
@@ -224,8 +226,8 @@ class Connection:
         if self.origin.scheme == "http":
             self._become_idle()  # such requests name their host themselves
             return
-        host = f"[{self.origin.host}]" if ":" in self.origin.host else self.origin.host
-        lines = [f"CONNECT {host}:{self.origin.port} HTTP/1.1", f"Host: {host}:{self.origin.port}"]
+        target = f"{bracketed(self.origin.host)}:{self.origin.port}"
+        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
         if proxy.authorization:
             lines.append(f"Proxy-Authorization: {proxy.authorization}")
         self._outgoing = "\r\n".join([*lines, "", ""]).encode()
@@ -333,7 +335,7 @@ class Connection:
         else:
             self._break("connection broke: it was closed before an answer began")
 
-    def _attempt(self, step: Any) -> None:
+    def _attempt(self, step: Callable[[], None]) -> None:
         """Take a step as far as the socket lets it."""
         try:
             step()

@@ -46,6 +46,11 @@ class Response(NamedTuple):
         """The value of a header, whose name is in lower case; empty where it is absent."""
         return self.headers.get(name, b"").decode("latin-1")
 
+    @property
+    def error_type(self) -> str:
+        """AWS's own word for a refusal; empty where there is none."""
+        return self.header(b"x-amzn-errortype").split(":")[0]
+
 
 class HttpClient:
     """Sends signed requests and hands back what came of them; never raises for a request.

@@ -40,11 +40,16 @@ class Endpoint(NamedTuple):
     def authority(self) -> str:
         """The value of the Host header: the port only where it is not the scheme's own."""
         standard = {"https": 443, "http": 80}[self.scheme]
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = bracketed(self.host)
         return host if self.port == standard else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def bracketed(host: str) -> str:
+    """As it stands before a port: IPv6 addresses hold colons of their own."""
+    return f"[{host}]" if ":" in host else host
 
 
 def parse_endpoint(text: str, region: str | None) -> Endpoint:

@@ -78,7 +78,7 @@ def read_time(value: AttributeValue | None, zone: tzinfo = UTC) -> Time | None:
 
 def is_plausible(time: Time, now: float) -> bool:
     """Whether a connection, or a sign of life of one, can be of that time."""
-    return MIN_PLAUSIBLE_TIME <= time.seconds <= now + FUTURE_TOLERANCE_SECONDS
+    return plausible(time.seconds, now) is not None
 
 
 def _from_text(text: str, zone: tzinfo) -> Time | None:

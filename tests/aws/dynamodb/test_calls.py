@@ -6,17 +6,13 @@ import json
 from contextlib import closing
 
 import pytest
-from botocore.credentials import Credentials
-from botocore.httpsession import get_cert_path
 
 from reaper.aws.dynamodb import calls as calls_module
 from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, Calls, DynamoApi
 from reaper.aws.dynamodb.conditions import ConditionFailed
-from reaper.aws.transport.http import HttpClient
-from reaper.aws.transport.signing import Signer
-from reaper.aws.transport.trust import trust_in
 from reaper.core.errors import TableError
 from tests.support import faulty_gateway as faults
+from tests.support.clients import a_client
 from tests.support.faulty_gateway import FaultyGateway
 
 
@@ -42,8 +38,7 @@ def _no_pauses(monkeypatch):
 
 def make(behaviours: list, calls: int = 1):
     """The results of so many calls, and how many requests it took."""
-    signer = Signer(Credentials("AKID", "secret"), "dynamodb")
-    client = HttpClient(signer, 1, trust_in(get_cert_path(True)), 100_000)
+    client = a_client("dynamodb")
     with FaultyGateway({"": behaviours}) as server:
         try:
             maker = Calls(DynamoApi(client, server.endpoint, explain))
@@ -127,8 +122,7 @@ def test_the_pause_doubles_from_attempt_to_attempt(monkeypatch):
 
 
 def test_answers_to_calls_that_broke_off_are_not_taken_for_those_of_later_ones(monkeypatch):
-    signer = Signer(Credentials("AKID", "secret"), "dynamodb")
-    client = HttpClient(signer, 1, trust_in(get_cert_path(True)), 100_000)
+    client = a_client("dynamodb")
 
     def by_number(handler) -> None:
         (done if json.loads(handler.body)["n"] == 1 else met_no_condition)(handler)

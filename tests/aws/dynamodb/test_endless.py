@@ -6,17 +6,13 @@ import itertools
 import json
 
 import pytest
-from botocore.credentials import Credentials
-from botocore.httpsession import get_cert_path
 from botocore.session import get_session
 
 from reaper.aws.dynamodb import calls, table
 from reaper.aws.dynamodb.connections import ConnectionsTable
-from reaper.aws.transport.http import HttpClient
-from reaper.aws.transport.signing import Signer
-from reaper.aws.transport.trust import trust_in
 from reaper.core.errors import TableError
 from tests.support import faulty_gateway as faults
+from tests.support.clients import a_client
 from tests.support.faulty_gateway import FaultyGateway
 
 KEY = {"id": {"S": "abc="}}
@@ -30,15 +26,11 @@ def read(monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     opened = []
 
-    def new_client() -> HttpClient:
-        signer = Signer(Credentials("AKID", "secret"), "dynamodb")
-        return HttpClient(signer, 1, trust_in(get_cert_path(True)), 1_000_000)
-
     def open_table(behaviour) -> ConnectionsTable:
         server = FaultyGateway(default=behaviour)
         server.__enter__()
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.port}")
-        made = ConnectionsTable("t", None, "us-east-1", get_session(), new_client)
+        made = ConnectionsTable("t", None, "us-east-1", get_session(), lambda: a_client("dynamodb"))
         made.key_names = ("id",)
         opened.append((server, made))
         return made

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from botocore.credentials import Credentials
-from botocore.httpsession import get_cert_path
 
 from reaper.aws.dynamodb import calls as calls_module
 from reaper.aws.dynamodb import endless
@@ -17,12 +15,10 @@ from reaper.aws.dynamodb.calls import DynamoApi
 from reaper.aws.dynamodb.requests import ScanRequests
 from reaper.aws.dynamodb.scan import ParallelScan
 from reaper.aws.dynamodb.wire import Page
-from reaper.aws.transport.http import HttpClient
-from reaper.aws.transport.signing import Signer
-from reaper.aws.transport.trust import trust_in
 from reaper.core.errors import TableError
 from reaper.core.portion import WholeTable
 from tests.support import faulty_gateway as faults
+from tests.support.clients import a_client
 from tests.support.faulty_gateway import FaultyGateway
 
 Answer = Callable[[dict[str, Any]], Any]
@@ -40,8 +36,7 @@ class Table:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self.requests: list[dict[str, Any]] = []
-        signer = Signer(Credentials("AKID", "secret"), "dynamodb")
-        self._client = HttpClient(signer, 1, trust_in(get_cert_path(True)), 20_000_000)
+        self._client = a_client("dynamodb", max_body_bytes=20_000_000)
 
     def __enter__(self) -> Table:
         self._server = FaultyGateway(default=self._behave)

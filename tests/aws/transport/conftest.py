@@ -6,13 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from botocore.credentials import Credentials
-from botocore.httpsession import get_cert_path
 
 from reaper.aws.transport.http import HttpClient, Response
-from reaper.aws.transport.signing import Signer
-from reaper.aws.transport.trust import Trust, trust_in
+from reaper.aws.transport.trust import Trust
 from reaper.core.rows.endpoint import Endpoint
+from tests.support.clients import a_client
 
 TIMEOUT_SECONDS = 1.0
 MAX_BODY_BYTES = 65_536
@@ -32,9 +30,14 @@ def make_client() -> Iterator[Make]:
     made: list[HttpClient] = []
 
     def make(trust: Trust | None = None, timeout_seconds: float = TIMEOUT_SECONDS) -> HttpClient:
-        signer = Signer(Credentials("AKID", "secret"), "execute-api")
-        trust = trust or trust_in(get_cert_path(True))
-        made.append(HttpClient(signer, timeout_seconds, trust, MAX_BODY_BYTES))
+        made.append(
+            a_client(
+                "execute-api",
+                timeout_seconds=timeout_seconds,
+                max_body_bytes=MAX_BODY_BYTES,
+                trust=trust,
+            )
+        )
         return made[-1]
 
     yield make
