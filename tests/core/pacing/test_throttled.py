@@ -11,7 +11,6 @@ from reaper.core.pacing.throttled import (
     ThrottledConcurrency,
 )
 
-
 seconds_apart = st.integers(0, 160).map(lambda eighths: eighths / 8)
 """Whose sums are exact, so that the bounds are too."""
 
