@@ -18,8 +18,8 @@ from deploy.chat.standin import StandIn
 from tests.bench.gateway import GONE_PREFIX
 from tests.bench.lab import Lab
 from tests.bench.table_api import TABLE, connection_id
-from tests.support.cloud import eventually
 from tests.support.moments import most_within
+from tests.support.waiting import eventually
 
 SEGMENTS = 16
 WORKERS_ROWS = 200_000

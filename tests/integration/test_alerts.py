@@ -14,10 +14,11 @@ import pytest
 
 from deploy.chat.standin import free_port
 from tests.support import faulty_gateway as faults
-from tests.support.cloud import daemon, eventually
+from tests.support.cloud import daemon
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.logs import sweeps
 from tests.support.rows import living, zombie
+from tests.support.waiting import eventually
 
 
 class Kent:

@@ -9,9 +9,9 @@ import sys
 import pytest
 
 from tests.support import faulty_gateway as faults
-from tests.support.cloud import eventually
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.rows import zombie
+from tests.support.waiting import eventually
 
 
 def lines_about(done, variable: str) -> str:

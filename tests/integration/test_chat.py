@@ -9,7 +9,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from deploy.chat.handlers.authorizer import sign_token, user_of
-from tests.support.cloud import TOKEN_SECRET, eventually
+from tests.support.cloud import TOKEN_SECRET
+from tests.support.waiting import eventually
 
 
 def test_a_message_is_stored_counted_and_heard_by_all(cloud, chat):

@@ -19,11 +19,12 @@ import pytest
 
 from deploy.chat.standin import free_port
 from tests.support import faulty_gateway as faults
-from tests.support.cloud import daemon, eventually
+from tests.support.cloud import daemon
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.logs import log_of, sweeps
 from tests.support.preloaded import Process
 from tests.support.rows import zombie
+from tests.support.waiting import eventually
 
 
 def test_it_sweeps_at_once_and_then_every_interval(cloud, chat, tmp_path):

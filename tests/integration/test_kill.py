@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from tests.support import faulty_gateway as faults
-from tests.support.cloud import Cloud, eventually
+from tests.support.cloud import Cloud
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.preloaded import Process
 from tests.support.rows import zombie
+from tests.support.waiting import eventually
 
 KILLS = 50
 TABLES = 4

@@ -25,10 +25,11 @@ from reaper.sweep.ports import Outside
 from reaper.telemetry.audit import AuditLog
 from reaper.wiring import make_clients
 from reaper.worker import Worker
-from tests.support.cloud import daemon, eventually
+from tests.support.cloud import daemon
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.logs import sweeps
 from tests.support.rows import zombie
+from tests.support.waiting import eventually
 
 ENDPOINT = parse_endpoint("https://abc123.execute-api.us-east-1.amazonaws.com/prod", None)
 

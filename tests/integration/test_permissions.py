@@ -14,9 +14,10 @@ from cfnlint.decode import cfn_yaml
 from deploy.chat import taskrole
 from deploy.chat.standin import REGION, StandIn
 from deploy.chat.taskrole import ACCOUNT, TaskRole
-from tests.support.cloud import Cloud, daemon, eventually, function
+from tests.support.cloud import Cloud, daemon, function
 from tests.support.logs import sweeps
 from tests.support.rows import zombie
+from tests.support.waiting import eventually
 
 PLAIN = {"Deletes"}
 """The template's conditions that hold at its defaults."""

@@ -11,7 +11,8 @@ import pytest
 from reaper.aws.sqs import Message, QueueError, WorkQueue
 from reaper.core.segments import Segment, segments_of_sweep
 from reaper.schedule.lease import RENEWALS_PER_TIMEOUT, Lease, LeasedSegment, sleepless_clock
-from tests.support.cloud import Queue, eventually
+from tests.support.cloud import Queue
+from tests.support.waiting import eventually
 
 VISIBILITY_SECONDS = 3
 NEVER_STUCK = lambda: False  # noqa: E731

@@ -16,7 +16,8 @@ import pytest
 from deploy.chat.clients import ChatClient, open_clients
 from deploy.chat.deploy import Chat, deploy
 from deploy.chat.handlers.authorizer import sign_token
-from tests.support.cloud import TOKEN_SECRET, Cloud, Finished, eventually
+from tests.support.cloud import TOKEN_SECRET, Cloud, Finished
+from tests.support.waiting import eventually
 
 REGIONS = ("us-east-1", "eu-west-1")
 

@@ -20,7 +20,8 @@ from reaper.telemetry.alerts import Alerts
 from reaper.telemetry.health import Health
 from reaper.telemetry.history import History
 from reaper.telemetry.publish import Publisher
-from tests.support.cloud import Queue, eventually
+from tests.support.cloud import Queue
+from tests.support.waiting import eventually
 
 INTERVAL = 300.0
 NOW = 6_000_010.0

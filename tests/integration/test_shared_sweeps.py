@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from tests.support import faulty_gateway as faults
-from tests.support.cloud import Queue, daemon, eventually
+from tests.support.cloud import Queue, daemon
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.logs import log_of
 from tests.support.moments import most_within
 from tests.support.rows import zombie
+from tests.support.waiting import eventually
 
 VISIBILITY_SECONDS = 4
 SEGMENTS = 12

@@ -10,10 +10,11 @@ import pytest
 from deploy.chat.standin import free_port
 from tests.support import faulty_gateway as faults
 from tests.support.browser import browser_tab
-from tests.support.cloud import daemon, eventually
+from tests.support.cloud import daemon
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.logs import log_of, sweeps
 from tests.support.rows import zombie
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

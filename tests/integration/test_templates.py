@@ -6,7 +6,7 @@ import json
 import re
 from pathlib import Path
 
-from tests.support.cloud import eventually
+from tests.support.waiting import eventually
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 

@@ -11,7 +11,7 @@ import pytest
 from reaper.schedule.clock_watch import Lapse
 from reaper.schedule.interval import BREATH_SECONDS, IntervalSchedule
 from reaper.schedule.ports import RETRY_SECONDS, Ended, Outcome
-from tests.support.cloud import eventually
+from tests.support.waiting import eventually
 
 
 class Job:

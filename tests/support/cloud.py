@@ -196,14 +196,6 @@ def daemon(environment: dict[str, str], log_file: Path) -> Iterator[Process]:
         process.wait()
 
 
-def eventually(condition: Any, seconds: float = 20, every: float = 0.05) -> None:
-    """Wait until it holds; fail if it never does."""
-    give_up_at = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < give_up_at, f"{condition} never came true"
-        time.sleep(every)
-
-
 @dataclass
 class RunningChat:
     """The deployed chat with some clients, in an event loop of the test's own."""
