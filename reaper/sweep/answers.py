@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 
 import structlog
 
@@ -19,6 +20,9 @@ from reaper.sweep.pongs import Pongs
 from reaper.sweep.probes import Probes
 
 log = structlog.get_logger()
+
+_FOLLOWED_UP = (Purpose.DUE, Purpose.SUSPECT, Purpose.KEEPALIVE)
+"""After a check for one of these its socket may turn out to need a heartbeat."""
 
 
 class Answers:
@@ -45,10 +49,9 @@ class Answers:
         self._inconclusive: Counter[str] = Counter()
 
     def learn(self, answer: Answer) -> None:
-        probe = answer.probe
-        if answer.outcome is Outcome.ALIVE and probe.purpose is not Purpose.CLOSE:
+        if answer.outcome is Outcome.ALIVE:
             self._learn_of_life(answer)
-        match probe.purpose:
+        match answer.probe.purpose:
             case Purpose.DUE:
                 self._learn_of_due(answer)
             case Purpose.SUSPECT:
@@ -86,29 +89,35 @@ class Answers:
 
     def _learn_of_life(self, answer: Answer) -> None:
         probe = answer.probe
-        if probe.rows:
-            is_witness = probe.purpose in (Purpose.WITNESS, Purpose.PANEL)
-            self._state(probe).answered_200(probe.rows[0], probe.sent_at, is_witness=is_witness)
+        rows, purpose = probe.rows, probe.purpose
+        if rows:
+            is_witness = purpose is Purpose.WITNESS or purpose is Purpose.PANEL
+            self._state(probe).answered_200(rows[0], probe.sent_at, is_witness=is_witness)
         acquitted = self._suspects.acquit(answer)
-        self._tally.count_messages(acquitted, self._wall_clock())
+        if acquitted:
+            self._tally.count_messages(acquitted, self._wall_clock())
         if answer.said_at is not None:
             self._memory.calibration.learn_clock(answer.said_at, self._clock())
         if answer.connected_at is not None:
-            for row in probe.rows:
-                self._calibrate(row, answer.connected_at)
+            self._calibrate(rows, answer.connected_at)
         if probe.ask is Ask.HEARTBEAT:
             self._tally.count_heartbeat()
             self._probes.note_heartbeat(probe.connection_id)
             self._pongs.expect(probe)
-        elif acquitted or probe.purpose in (Purpose.DUE, Purpose.SUSPECT, Purpose.KEEPALIVE):
+        elif purpose in _FOLLOWED_UP or acquitted:
             self._probes.follow_up(answer)
 
-    def _calibrate(self, row: Row, connected_at: float) -> None:
-        """What the row says against what the gateway says."""
-        calibration, on_row = self._memory.calibration, row.connected_at
-        is_close = on_row is not None and abs(on_row - connected_at) <= TOLERANCE_SECONDS
-        if is_close and calibration.is_calibrated:
-            return
+    def _calibrate(self, rows: Iterable[Row], connected_at: float) -> None:
+        """What rows say against what the gateway says."""
+        is_calibrated = self._memory.calibration.is_calibrated
+        for row in rows:
+            on_row = row.connected_at
+            is_close = on_row is not None and abs(on_row - connected_at) <= TOLERANCE_SECONDS
+            if not (is_close and is_calibrated):
+                self._learn_time(row, connected_at)
+
+    def _learn_time(self, row: Row, connected_at: float) -> None:
+        calibration = self._memory.calibration
         time = self._reader.connection_time(row.item)
         if time is None:
             return

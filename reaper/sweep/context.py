@@ -41,7 +41,8 @@ class SweepContext:
 
     def limits(self) -> BreakerLimits:
         """The breaker's. The floor in rows is the table's, so a portion has its part of it."""
-        return _of_share(self.rules.breaker, self.share())
+        share = self.share()
+        return self.rules.breaker if share == 1 else _of_share(self.rules.breaker, share)
 
     def cutoffs(self) -> Cutoffs:
         """How rows are told apart now, by the gateway's clock, which is the application's too."""

@@ -31,6 +31,10 @@ RETRY_AFTER_SECONDS = 1.0
 """The throttle's bucket is filled by the second."""
 
 
+_FINAL = (Outcome.ALIVE, Outcome.GONE)
+"""What is never asked again on the spot."""
+
+
 class _Lane:
     """The probes of one endpoint. One that hangs holds up nobody else's."""
 
@@ -86,7 +90,7 @@ class Prober:
         self._turns: deque[_Lane] = deque()
         self._later: list[tuple[float, int, Probe]] = []
         self._order = itertools.count()
-        self._in_flight: set[Probe] = set()
+        self._in_flight: dict[Probe, _Lane] = {}
         self.calls = 0
         """Requests sent so far."""
         self.checks = 0
@@ -164,28 +168,29 @@ class Prober:
         self._bucket.set_rate(self._rate.rate(now) * self._share(), now)
         for lane in self._turns:
             lane.concurrency.adjust(self._bucket.rate, now)
-        while (free := self._next_lane()) is not None and self._bucket.take(now):
-            probe = free.take()
-            probe.attempts += 1
-            self.calls += 1
-            self.checks += probe.ask is Ask.CHECK
-            probe.sent_at = now
-            self._in_flight.add(probe)
-            self._gateway.start(probe)
+        room = self._room_of_each
+        lanes = deque([lane for lane in self._turns if lane.may_send(room)])
+        last = None
+        while lanes and self._bucket.take(now):
+            last = lanes.popleft()
+            self._start(last, now)
+            if last.may_send(room):
+                lanes.append(last)
+        if last is not None:
+            self._turns.rotate(-1 - self._turns.index(last))  # next time the one after it begins
         if self._bucket.seconds_to_next(now) == 0:
             for lane in self._turns:
                 if lane.ready:
                     lane.concurrency.note_full()
 
-    def _next_lane(self) -> _Lane | None:
-        """The lane whose turn it is among those that may send."""
-        room = self._room_of_each
-        for _ in range(len(self._turns)):
-            lane = self._turns[0]
-            self._turns.rotate(-1)
-            if lane.may_send(room):
-                return lane
-        return None
+    def _start(self, lane: _Lane, now: float) -> None:
+        probe = lane.take()
+        probe.attempts += 1
+        probe.sent_at = now
+        self.calls += 1
+        self.checks += probe.ask is Ask.CHECK
+        self._in_flight[probe] = lane
+        self._gateway.start(probe)
 
     @property
     def _room_of_each(self) -> int:
@@ -193,8 +198,8 @@ class Prober:
         return max(1, (self._max_in_flight or MAX_IN_FLIGHT) // max(1, len(self._turns)))
 
     def _seconds_to_next_send(self) -> float:
-        now = self._clock()
-        may_send = any(lane.may_send(self._room_of_each) for lane in self._turns)
+        now, room = self._clock(), self._room_of_each
+        may_send = any([lane.may_send(room) for lane in self._turns])
         in_lanes = self._bucket.seconds_to_next(now) if may_send else float("inf")
         later = self._later[0][0] - now if self._later else float("inf")
         return min(in_lanes, later)
@@ -202,12 +207,14 @@ class Prober:
     def _take_answer(self, answer: Answer) -> bool:
         """Note an answer, and ask again where it settles nothing. Whether it stands."""
         probe, now = answer.probe, self._clock()
-        if probe not in self._in_flight:
+        lane = self._in_flight.pop(probe, None)
+        if lane is None:
             return False  # it answers to an earlier prober, whose sweep broke off
-        self._in_flight.discard(probe)
         latency_seconds = now - probe.sent_at
-        self._lane(probe).note_answer(latency_seconds)
+        lane.note_answer(latency_seconds)
         self.latencies.observe(latency_seconds)
+        if answer.outcome in _FINAL:
+            return True
         if answer.was_stale and probe.attempts < MAX_ATTEMPTS:
             probe.is_rested = True
             self.ask_next(probe)

@@ -28,7 +28,10 @@ class Probes:
     """Hands the prober what there is to ask. In a dry run that is checks only."""
 
     def __init__(self, context: SweepContext, prober: Prober) -> None:
-        self._rules = context.rules
+        rules = context.rules
+        self._is_dry_run = rules.dry_run
+        heartbeats_are_off = rules.triage.heartbeat_mode is HeartbeatMode.OFF
+        self._sends_heartbeats = not (heartbeats_are_off or rules.dry_run)
         # Who needs a heartbeat depends on the next turn, not on the moment of asking.
         self._cutoffs = context.cutoffs()
         self._posted_enough_at = context.clock() + self._cutoffs.awake_after - self._cutoffs.now
@@ -43,7 +46,8 @@ class Probes:
     def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
         """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
         probe = Probe(endpoint, connection_id, self._way_to_ask(rows), Purpose.DUE, rows)
-        if suspect := self._suspects.get((endpoint, connection_id)):
+        suspect = self._suspects.get((endpoint, connection_id))
+        if suspect is not None:
             _over_another_connection(probe, suspect)
         self._prober.ask(probe)
 
@@ -138,8 +142,9 @@ class Probes:
 
     def _send_what_it_needs(self, check: Answer) -> None:
         """It goes before others that wait: nobody is known to be nearer to falling silent."""
-        is_awake = self._last_active(check) >= self._cutoffs.awake_after
-        if is_awake or self._was_posted_to(check.probe.connection_id):
+        if self._last_active(check) >= self._cutoffs.awake_after:
+            return
+        if self._was_posted_to(check.probe.connection_id):
             return
         heartbeat = _heartbeat_after(check.probe)
         if heartbeat.follow_ups == 1:
@@ -149,25 +154,21 @@ class Probes:
 
     def _last_active(self, check: Answer) -> float:
         """By the gateway's account if that can be believed, else by the rows'."""
-        probe = check.probe
         if self._self_test.belief is Belief.BELIEVED:
-            told = [check.last_active_at]
-        else:
-            told = [row.last_seen_at for row in probe.rows]
-        return max(-inf if one is None else one for one in told)
-
-    @property
-    def _sends_heartbeats(self) -> bool:
-        off = self._rules.triage.heartbeat_mode is HeartbeatMode.OFF
-        return not off and not self._rules.dry_run
+            return -inf if check.last_active_at is None else check.last_active_at
+        seen_at = [row.last_seen_at for row in check.probe.rows if row.last_seen_at is not None]
+        return max(seen_at, default=-inf)
 
     def _way_to_ask(self, rows: list[Row]) -> Ask:
-        if self._rules.dry_run:
+        cutoffs = self._cutoffs
+        if self._is_dry_run:
             return Ask.CHECK
-        if not self._cutoffs.always_heartbeat and self._was_posted_to(rows[0].connection_id):
+        if not cutoffs.always_heartbeat and self._was_posted_to(rows[0].connection_id):
             return Ask.CHECK
-        needs_heartbeat = any(how_to_ask(row, self._cutoffs) is Ask.HEARTBEAT for row in rows)
-        return Ask.HEARTBEAT if needs_heartbeat else Ask.CHECK
+        for row in rows:
+            if how_to_ask(row, cutoffs) is Ask.HEARTBEAT:
+                return Ask.HEARTBEAT
+        return Ask.CHECK
 
 
 def _over_another_connection(probe: Probe, suspect: Suspect) -> Probe:

@@ -95,8 +95,10 @@ class Triage:
                     state.leave_alone(own, ())
                 elif kind is newborn:
                     state.leave_alone((), own)
+                else:
+                    state.expect_answers()
                 if endpoint.is_execute_api:
-                    state.note_ids(row.connection_id for row in own)
+                    state.note_ids([row.connection_id for row in own])
 
     def _ask(self, rows: Iterable[Row]) -> None:
         """Once for all rows of a page that hold the same id."""
@@ -105,5 +107,4 @@ class Triage:
             assert row.endpoint is not None
             due.setdefault((row.endpoint, row.connection_id), []).append(row)
         for (endpoint, connection_id), same in due.items():
-            self._memory.endpoints[endpoint].expect_answers()
             self._probes.ask_due(endpoint, connection_id, same)

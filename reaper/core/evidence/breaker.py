@@ -186,9 +186,11 @@ def is_slow(findings: Findings, limits: BreakerLimits) -> bool:
 
 def _hold_of_inconclusive(counts: Counts, limits: BreakerLimits) -> HoldReason | None:
     """A few where there is no zombie anyway are nobody's concern; refusals are."""
+    if not counts.faults:
+        return None
     dead, answered = counts.harvest
     decided = counts.alive + dead + counts.faults
-    if not counts.faults or counts.faults < limits.max_unknown_fraction * decided:
+    if counts.faults < limits.max_unknown_fraction * decided:
         return None
     if counts.denied * 2 > counts.faults - counts.unasked:
         return HoldReason.DENIED

@@ -58,7 +58,8 @@ class Draw:
 
     def note_alive(self, row: Row) -> None:
         self._alive.add(row)
-        self._dead_since.pop(row.connection_id, None)
+        if self._dead_since:
+            self._dead_since.pop(row.connection_id, None)
 
     def note_dead(self, connection_id: str) -> None:
         if connection_id in self._alive_before:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from math import inf
 
 from reaper.core.evidence.breaker import (
@@ -76,16 +76,17 @@ class EndpointState:
         """A row of it is due."""
         self.is_asked = True
 
-    def note_ids(self, connection_ids: Iterable[str]) -> None:
+    def note_ids(self, connection_ids: Sequence[str]) -> None:
         """Ids on a host of API Gateway's own, which are of mixed case."""
-        for one in connection_ids:
-            self.counts.ids += 1
-            self.counts.ids_of_one_case += is_of_one_case(one)
+        self.counts.ids += len(connection_ids)
+        self.counts.ids_of_one_case += sum(map(is_of_one_case, connection_ids))
 
     def answered_200(self, row: Row, sent_at: float, *, is_witness: bool) -> None:
         """Somebody lives: ``is_witness`` where it was asked for the sake of others."""
-        self.counts.witnesses += is_witness
-        self._alive_at = max(self._alive_at, sent_at)
+        if is_witness:
+            self.counts.witnesses += 1
+        if sent_at > self._alive_at:
+            self._alive_at = sent_at
         self._draw.note_alive(row)
         self._witnesses.note_alive(row)
 

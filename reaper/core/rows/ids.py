@@ -24,7 +24,7 @@ def looks_like_id(text: str) -> bool:
 
 def is_of_one_case(text: str) -> bool:
     """Whether its letters are all small, or all capitals. One true id in some 2,500 is so."""
-    return text in (text.lower(), text.upper())
+    return text.lower() == text or text.upper() == text
 
 
 def holds_id(text: str) -> bool:

@@ -56,4 +56,7 @@ class Row(NamedTuple):
     @property
     def is_keyed_by_connection(self) -> bool:
         """Whether the key holds the connection id, so that the row is of that connection alone."""
-        return any(self.connection_id in (text_of(one) or "") for one in self.key.values())
+        for name in self.shape.key_names:
+            if self.connection_id in (text_of(self.item[name]) or ""):
+                return True
+        return False

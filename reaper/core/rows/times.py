@@ -43,12 +43,15 @@ def epoch_seconds(
     Returns None for what is absent, is no time, or makes no sense as one: before there were
     WebSocket APIs, or further ahead than clocks disagree. Forms are those of ``read_time``.
     """
-    if value is None:
+    text = text_of(value)
+    if text is None:
         return None
-    time = read_time(value, zone)
-    if time is None:
-        return None
-    return plausible(time.seconds + offset_seconds, now)
+    try:
+        number = float(text)
+    except ValueError:
+        time = _from_text(text, zone)
+        return None if time is None else plausible(time.seconds + offset_seconds, now)
+    return plausible(number / _unit_of(number)[0] + offset_seconds, now)
 
 
 def plausible(seconds: float, now: float) -> float | None:
@@ -70,10 +73,16 @@ def read_time(value: AttributeValue | None, zone: tzinfo = UTC) -> Time | None:
         number = float(text)
     except ValueError:
         return _from_text(text, zone)
+    per_second, unit = _unit_of(number)
+    return Time(number / per_second, f"epoch {unit}")
+
+
+def _unit_of(number: float) -> tuple[float, str]:
+    """How many of them make a second, and their name."""
     for least, per_second, unit in _UNITS:
         if number >= least:
-            return Time(number / per_second, f"epoch {unit}")
-    return Time(number, "epoch seconds")
+            return per_second, unit
+    return 1.0, "seconds"
 
 
 def is_plausible(time: Time, now: float) -> bool:

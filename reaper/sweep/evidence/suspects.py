@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -29,6 +30,14 @@ WITNESSES_FLOW_SECONDS = 1.0
 
 WITNESS_PAUSE_SECONDS = 0.1
 """So long a suspect waits for one of them."""
+
+
+class _Known(NamedTuple):
+    """What is decided by, beside a suspect's own strikes."""
+
+    now: float
+    standing: Standing
+    born_at: float | None
 
 
 class Suspects:
@@ -69,13 +78,14 @@ class Suspects:
         if case is not None:
             case.rows += probe.rows  # another page has brought another row of it
             return
-        suspect = self._suspect_of(answer)
+        known = self._known(probe.endpoint, probe.rows)
+        suspect = self._suspect_of(answer, known)
         if suspect is None or not self._cases.has_room:
             self.overflow += len(probe.rows)
             return
         case = Case(probe.endpoint, probe.connection_id, list(probe.rows), suspect)
         self._cases.open(case)
-        self._decide(case)
+        self._decide(case, known)
 
     def learn(self, answer: Answer) -> int:
         """A suspect has not answered 200 when it was looked at again.
@@ -86,8 +96,9 @@ class Suspects:
         if case is None:
             return 0  # it has answered 200 meanwhile, to another probe
         if answer.outcome is Outcome.GONE:
-            self._add_410(case.suspect, answer, case.rows)
-            self._decide(case)
+            known = self._known(case.endpoint, case.rows)
+            self._add_410(case.suspect, answer, known)
+            self._decide(case, known)
             return 0
         case.suspect.begin_again(self._standing(case.endpoint))
         return len(self._withdraw(case))
@@ -130,7 +141,7 @@ class Suspects:
         """Look again at whom it is time to look at, and at those whose witnesses have answered."""
         now = self._clock()
         while (case := self._cases.take_due(now)) is not None:
-            self._decide(case)
+            self._decide(case, self._known(case.endpoint, case.rows))
         settled = [one for one in self._unsettled if self._shared_table.settle(one)]
         self._unsettled.difference_update(settled)
         for endpoint in (*self._witness_calls.advance(), *settled):
@@ -189,9 +200,8 @@ class Suspects:
             case.suspect.postpone()
             self._cases.close(case)
 
-    def _decide(self, case: Case) -> None:
-        now, standing = self._clock(), self._standing(case.endpoint)
-        born_at = self._memory.born_at(case.rows, now)
+    def _decide(self, case: Case, known: _Known) -> None:
+        now, standing, born_at = known
         step = next_step(case.suspect, standing, self._rules, now, born_at)
         match step.what:
             case Next.LOOK if step.at <= now:
@@ -212,9 +222,9 @@ class Suspects:
                 self._cases.leave_waiting(case)
             case Next.VOID:
                 case.suspect.begin_again(standing)
-                self._decide(case)
+                self._decide(case, known)
             case Next.CONVICT | Next.CONVICT_BY_AGE:
-                self._convict(case, step.what)
+                self._convict(case, known, step.what)
 
     @staticmethod
     def _is_soon_witnessed(standing: Standing, now: float) -> bool:
@@ -223,25 +233,25 @@ class Suspects:
 
     def _decide_all(self, endpoint: Endpoint, place: Place) -> None:
         for case in self._cases.at(place, endpoint):
-            self._decide(case)
+            self._decide(case, self._known(endpoint, case.rows))
 
     def _look_at(self, case: Case) -> None:
         self._cases.ask(case)
         self._probes.look_again(case.endpoint, case.connection_id, case.rows, case.suspect)
 
-    def _convict(self, case: Case, what: Next) -> None:
+    def _convict(self, case: Case, known: _Known, what: Next) -> None:
         if what is Next.CONVICT and not self._shared_table.settle(case.endpoint):
             self._cases.block(case)
             self._unsettled.add(case.endpoint)
             return
         reason = Reason.GONE if what is Next.CONVICT else Reason.EXPIRED
-        state, now = self._memory.endpoints[case.endpoint], self._clock()
+        state = self._memory.endpoints[case.endpoint]
         evidence = evidence_against(
             case.suspect,
-            self._standing(case.endpoint),
+            known.standing,
             state.counts.harvest,
-            born_at=self._memory.born_at(case.rows, now) if reason is Reason.EXPIRED else None,
-            now=now,
+            born_at=known.born_at if reason is Reason.EXPIRED else None,
+            now=known.now,
             epoch_now=self._context.wall_clock(),
         )
         self._convicted += [Zombie(row, reason, evidence) for row in case.rows]
@@ -255,24 +265,26 @@ class Suspects:
         self._memory.endpoints[case.endpoint].withdraw(len(case.rows))
         return case.rows
 
-    def _suspect_of(self, answer: Answer) -> Suspect | None:
+    def _suspect_of(self, answer: Answer, known: _Known) -> Suspect | None:
         """Remembered from before, or from now on; None where there is no room."""
         probe, suspects = answer.probe, self._memory.suspects
         key = probe.endpoint, probe.connection_id
         suspect = suspects.get(key)
         if suspect is not None:
-            self._add_410(suspect, answer, probe.rows)
+            self._add_410(suspect, answer, known)
             return suspect
-        standing = self._standing(probe.endpoint)
-        suspect = Suspect.after_410(probe.sent_at, self._clock(), standing, answer.connection)
+        suspect = Suspect.after_410(probe.sent_at, known.now, known.standing, answer.connection)
         return suspect if suspects.remember(key, suspect) else None
 
-    def _add_410(self, suspect: Suspect, answer: Answer, rows: Sequence[Row]) -> None:
-        now, standing = self._clock(), self._standing(answer.probe.endpoint)
-        born_at = self._memory.born_at(rows, now)
+    def _add_410(self, suspect: Suspect, answer: Answer, known: _Known) -> None:
+        now, standing, born_at = known
         suspect.add_410(
             answer.probe.sent_at, now, standing, self._rules, born_at, answer.connection
         )
+
+    def _known(self, endpoint: Endpoint, rows: Sequence[Row]) -> _Known:
+        now = self._clock()
+        return _Known(now, self._standing(endpoint), self._memory.born_at(rows, now))
 
     def _standing(self, endpoint: Endpoint) -> Standing:
         return self._memory.endpoints[endpoint].standing(self._context.limits())
