@@ -93,11 +93,17 @@ class Cases:
         case.place = Place.LATER
         heapq.heappush(self._later, (until, next(self._order), case))
 
-    def take_due(self, now: float) -> Case | None:
-        """One whose moment has come, past those that are postponed no more."""
-        while self._later and not self._is_postponed(self._later[0][2]):
-            heapq.heappop(self._later)
-        return heapq.heappop(self._later)[2] if self.next_at <= now else None
+    def take_due(self, now: float) -> list[Case]:
+        """Those whose moment has come, without those that are postponed no more."""
+        due = []
+        while self._later:
+            is_postponed = self._is_postponed(self._later[0][2])
+            if is_postponed and self._later[0][0] > now:
+                break
+            case = heapq.heappop(self._later)[2]
+            if is_postponed:
+                due.append(case)
+        return due
 
     @property
     def next_at(self) -> float:

@@ -139,9 +139,7 @@ class Suspects:
 
     def advance(self) -> None:
         """Look again at whom it is time to look at, and at those whose witnesses have answered."""
-        now = self._clock()
-        while (case := self._cases.take_due(now)) is not None:
-            self._decide(case, self._known(case.endpoint, case.rows))
+        self._decide_each(self._cases.take_due(self._clock()))
         settled = [one for one in self._unsettled if self._shared_table.settle(one)]
         self._unsettled.difference_update(settled)
         for endpoint in (*self._witness_calls.advance(), *settled):
@@ -232,8 +230,15 @@ class Suspects:
         return not standing.should_weigh and now - standing.alive_at < WITNESSES_FLOW_SECONDS
 
     def _decide_all(self, endpoint: Endpoint, place: Place) -> None:
-        for case in self._cases.at(place, endpoint):
-            self._decide(case, self._known(endpoint, case.rows))
+        self._decide_each(self._cases.at(place, endpoint))
+
+    def _decide_each(self, cases: Sequence[Case]) -> None:
+        """All at once, by what was known of their endpoints before the first."""
+        standings = {one: self._standing(one) for one in {case.endpoint for case in cases}}
+        now = self._clock()
+        for case in cases:
+            born_at = self._memory.born_at(case.rows, now)
+            self._decide(case, _Known(now, standings[case.endpoint], born_at))
 
     def _look_at(self, case: Case) -> None:
         self._cases.ask(case)
