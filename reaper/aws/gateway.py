@@ -67,27 +67,19 @@ class Gateway:
         probe: Probe = response.tag
         if response.status is None:
             return Answer(probe, Outcome.UNKNOWN, response.error, was_stale=response.was_stale)
-        told = None
-        if probe.ask is Ask.CHECK and response.status == 200:
+        if response.status == 200 and probe.ask is Ask.CHECK:
             told = _read_check(response.body, self._wall_clock())
-        has_request_id = b"x-amzn-requestid" in response.headers
+            if told is not None:
+                said_at = _epoch_of_date(response.headers.get(b"date", b""))
+                return Answer(probe, Outcome.ALIVE, "200", *told, said_at)
         outcome = outcome_of(
             response.status,
             probe.ask,
             is_foreign=_is_html(response) and not _is_amazons(response),
-            is_own_200=has_request_id or told is not None or not probe.endpoint.is_execute_api,
+            is_own_200=_has_request_id(response) or not probe.endpoint.is_execute_api,
         )
-        if outcome is not Outcome.ALIVE or told is None:
-            detail = _describe(response, outcome)
-            return Answer(probe, outcome, detail, connection=response.connection)
-        return Answer(
-            probe,
-            outcome,
-            "200",
-            told.last_active_at,
-            told.connected_at,
-            _epoch_of_date(response.header(b"date")),
-        )
+        detail = _describe(response, outcome)
+        return Answer(probe, outcome, detail, connection=response.connection)
 
 
 def connection_path(base: str, connection_id: str) -> str:
@@ -102,6 +94,10 @@ def _describe(response: Response, outcome: Outcome) -> str:
     if outcome is Outcome.UNKNOWN and response.status in (200, 410):
         return f"{response.status}, but not API Gateway's own: is there a proxy in between?"
     return f"{response.status} {response.error_type}".strip()
+
+
+def _has_request_id(response: Response) -> bool:
+    return b"x-amzn-requestid" in response.headers
 
 
 def _is_html(response: Response) -> bool:
@@ -126,8 +122,8 @@ _as_aws_writes = msgspec.json.Decoder(_AsAwsWrites)
 class _Check(NamedTuple):
     """What a check that was answered 200 tells, in epoch seconds; None for what is no time."""
 
-    connected_at: float | None
     last_active_at: float | None
+    connected_at: float | None
 
 
 def _read_check(body: bytes, now: float) -> _Check | None:
@@ -141,8 +137,8 @@ def _read_check(body: bytes, now: float) -> _Check | None:
         return _read_other_check(body, now)
     latest = now + CLOCKS_DIFFER_SECONDS
     return _Check(
-        plausible(told.connected_at.timestamp(), latest),
         plausible(told.last_active_at.timestamp(), latest),
+        plausible(told.connected_at.timestamp(), latest),
     )
 
 
@@ -152,7 +148,7 @@ def _read_other_check(body: bytes, now: float) -> _Check | None:
     if connected_at is None:
         return None
     last_active_at = held.get("lastActiveAt", held.get("LastActiveAt"))
-    return _Check(_moment(connected_at, now), _moment(last_active_at, now))
+    return _Check(_moment(last_active_at, now), _moment(connected_at, now))
 
 
 def _moment(value: Any, now: float) -> float | None:
@@ -160,9 +156,9 @@ def _moment(value: Any, now: float) -> float | None:
 
 
 @lru_cache(8)
-def _epoch_of_date(header: str) -> float | None:
+def _epoch_of_date(header: bytes) -> float | None:
     """The value of a Date header; it changes once a second."""
     try:
-        return parsedate_to_datetime(header).timestamp()
+        return parsedate_to_datetime(header.decode("latin-1")).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None

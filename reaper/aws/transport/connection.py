@@ -61,14 +61,6 @@ class Origin(NamedTuple):
         return (self.proxy.host, self.proxy.port) if self.proxy else (self.host, self.port)
 
 
-class Request(NamedTuple):
-    """One request under way."""
-
-    message: bytes
-    tag: Any
-    """For whoever has sent it."""
-
-
 class Owner(Protocol):
     """Is told of what happens on a connection."""
 
@@ -108,8 +100,10 @@ class Connection:
         self.carried = 0
         """Requests so far."""
         self.phase = Phase.RESOLVE
-        self.request: Request | None = None
-        """What it is carrying, or was opened for."""
+        self.is_busy = False
+        """Whether it carries a request, or is opened for one."""
+        self.idle_since = 0.0
+        """Kept by the pool."""
         self.next_address_at = 0.0
         """When the next address is tried, if this one has not answered by then."""
         self._trust = trust
@@ -120,6 +114,8 @@ class Connection:
         self._deadline = 0.0
         self._socket: Any = None
         self._events = 0
+        self._message = b""
+        self._tag: Any = None
         self._outgoing = b""
         self._proxy_said = b""
 
@@ -138,13 +134,21 @@ class Connection:
         """The one that is tried has had its time."""
         self._unreachable("it does not answer")
 
+    def take_up(self, message: bytes, tag: Any) -> None:
+        """The request that it is to carry next; ``tag`` is for whoever sends it."""
+        self.is_busy, self._message, self._tag = True, message, tag
+
+    def put_down(self) -> Any:
+        """Its request is over. Returns the tag of that."""
+        self.is_busy = False
+        return self._tag
+
     def send(self) -> None:
         """Send its request. What comes of that is told to the owner, now or later."""
-        assert self.request is not None
         self.parser.reset()
         self.carried += 1
         self.phase = Phase.SEND
-        self._outgoing = self.request.message
+        self._outgoing = self._message
         self._attempt(self._write)
 
     def on_event(self) -> None:

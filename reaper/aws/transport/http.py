@@ -7,13 +7,13 @@ and ``poll``, on the thread that calls them.
 from __future__ import annotations
 
 import time
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from functools import lru_cache
 from itertools import count
 from selectors import EVENT_READ, DefaultSelector, SelectorKey
 from typing import Any, NamedTuple
 
-from reaper.aws.transport.connection import Connection, Origin, Phase, Request
+from reaper.aws.transport.connection import Connection, Origin, Phase
 from reaper.aws.transport.pool import ConnectionPool
 from reaper.aws.transport.proxies import ProxyUnfit, proxy_for
 from reaper.aws.transport.resolver import Address, Name, Resolver
@@ -72,7 +72,7 @@ class HttpClient:
         self._resolver = Resolver()
         self._selector.register(self._resolver, EVENT_READ, None)
         self._origin_of = lru_cache(ORIGINS_KNOWN)(_origin_of)
-        self._under_way: OrderedDict[Connection, float] = OrderedDict()
+        self._under_way: dict[Connection, float] = {}
         """Those that carry a request, or are opened for one, in the order of the deadlines."""
         self._unresolved: defaultdict[Name, list[Connection]] = defaultdict(list)
         self._connecting: set[Connection] = set()
@@ -119,7 +119,7 @@ class HttpClient:
         is_new = connection is None
         if connection is None:
             connection = self._new_connection(origin)
-        connection.request = Request(message, tag)
+        connection.take_up(message, tag)
         self._under_way[connection] = now + self._timeout_seconds
         if is_new:
             self._open(connection, now)
@@ -195,7 +195,7 @@ class HttpClient:
         now = time.monotonic()
         for name in self._resolver.collect(now):
             for connection in self._unresolved.pop(name, ()):
-                if connection.request is not None:
+                if connection.is_busy:
                     self._open(connection, now)
 
     def _cut_overdue(self, now: float) -> None:
@@ -219,17 +219,15 @@ class HttpClient:
         self._connecting.discard(connection)
 
     def on_answer(self, connection: Connection) -> None:
-        request, parser = connection.request, connection.parser
-        assert request is not None
-        connection.request = None
+        parser, tag = connection.parser, connection.put_down()
         del self._under_way[connection]
         self._pool.keep(connection, time.monotonic())
         self._responses.append(
-            Response(request.tag, parser.status, parser.headers, parser.body, "", connection.number)
+            Response(tag, parser.status, parser.headers, parser.body, "", connection.number)
         )
 
     def on_broken(self, connection: Connection, fault: str) -> None:
-        if connection.request is not None:
+        if connection.is_busy:
             was_sent = connection.phase in (Phase.SEND, Phase.FIRST_BYTE)
             self._fail(connection, fault, was_stale=was_sent and connection.carried > 1)
 
@@ -238,13 +236,11 @@ class HttpClient:
 
     def _fail(self, connection: Connection, error: str, *, was_stale: bool = False) -> None:
         """Its request has."""
-        request = connection.request
-        assert request is not None
-        connection.request = None
+        tag = connection.put_down()
         del self._under_way[connection]
         self._connecting.discard(connection)
         number = connection.number if connection.carried else 0
-        self._responses.append(Response(request.tag, None, {}, b"", error, number, was_stale))
+        self._responses.append(Response(tag, None, {}, b"", error, number, was_stale))
 
 
 def _origin_of(endpoint: Endpoint) -> Origin:

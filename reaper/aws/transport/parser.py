@@ -22,6 +22,9 @@ class AnswerParser:
 
     def __init__(self, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
+        self._head: dict[bytes, bytes] = {}
+        """Header lines as they come."""
+        self.on_header = self._head.__setitem__  # called by llhttp for each, with name and value
         self._llhttp = HttpResponseParser(self)
         self.is_overfull = False
         """Whether more has come than the answer that was awaited."""
@@ -30,6 +33,7 @@ class AnswerParser:
     def reset(self) -> None:
         """Await the next answer."""
         self.status = 0
+        self._head.clear()
         self.headers: dict[bytes, bytes] = {}
         """Names in lower case. Of several with one name the last."""
         self.body = b""
@@ -70,16 +74,12 @@ class AnswerParser:
         if self.is_complete:
             self.is_overfull = True
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self.is_overfull:
-            return
-        self.headers[name.lower()] = value
-
     def on_headers_complete(self) -> None:
         if self.is_overfull:
             return
         self.status = self._llhttp.get_status_code()
         self._has_head = self.status >= 200
+        self.headers = {name.lower(): value for name, value in self._head.items()}
         length = self.headers.get(b"content-length")
         if length is not None and int(length) > self._max_body_bytes:
             raise BadAnswer(self._too_large)
@@ -96,7 +96,7 @@ class AnswerParser:
         if self.is_overfull:
             return
         if self.status < 200:
-            self.headers.clear()  # an interim answer: the one that counts is still to come
+            self._head.clear()  # an interim answer: the one that counts is still to come
             return
         self._complete()
         self.may_keep_alive = self._llhttp.should_keep_alive()

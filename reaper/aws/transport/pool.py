@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from typing import NamedTuple
-
 from reaper.aws.transport.connection import Connection, Origin
 
 RESTED_SECONDS = 0.1
@@ -17,24 +15,18 @@ MAX_IDLE_SECONDS = 60.0
 """What nobody has needed for so long is closed; many are opened for a burst."""
 
 
-class _Idle(NamedTuple):
-    connection: Connection
-    since: float
-    """By the clock that never goes back."""
-
-
 class ConnectionPool:
     """Connections to be borrowed, each for one request at a time."""
 
     def __init__(self) -> None:
-        self._idle: defaultdict[Origin, deque[_Idle]] = defaultdict(deque)
+        self._idle: defaultdict[Origin, deque[Connection]] = defaultdict(deque)
 
     def take(self, origin: Origin, now: float) -> Connection | None:
         """The open connection that was used last, if that is not too long ago."""
         idle = self._idle[origin]
         while idle:
-            connection, since = idle.pop()
-            if now - since > MAX_IDLE_SECONDS:
+            connection = idle.pop()
+            if now - connection.idle_since > MAX_IDLE_SECONDS:
                 connection.close()
             elif connection.is_open:
                 return connection
@@ -46,8 +38,8 @@ class ConnectionPool:
         Not the one of number ``not_over``.
         """
         idle = self._idle[origin]
-        for index, (connection, since) in enumerate(idle):
-            if now - since < RESTED_SECONDS:
+        for index, connection in enumerate(idle):
+            if now - connection.idle_since < RESTED_SECONDS:
                 return None
             if connection.is_open and connection.number != not_over:
                 del idle[index]
@@ -59,12 +51,15 @@ class ConnectionPool:
         if not connection.is_open:
             return
         idle = self._idle[connection.origin]
-        while idle and (now - idle[0].since > MAX_IDLE_SECONDS or len(idle) >= MAX_IDLE_PER_ORIGIN):
-            idle.popleft().connection.close()
-        idle.append(_Idle(connection, now))
+        while idle and (
+            now - idle[0].idle_since > MAX_IDLE_SECONDS or len(idle) >= MAX_IDLE_PER_ORIGIN
+        ):
+            idle.popleft().close()
+        connection.idle_since = now
+        idle.append(connection)
 
     def close(self) -> None:
         """Close those that nobody has taken."""
-        for waiting in self._idle.values():
-            for idle in waiting:
-                idle.connection.close()
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.close()
