@@ -199,7 +199,7 @@ class Prober:
 
     def _seconds_to_next_send(self) -> float:
         now, room = self._clock(), self._room_of_each
-        may_send = any([lane.may_send(room) for lane in self._turns])
+        may_send = any(lane.may_send(room) for lane in self._turns)
         in_lanes = self._bucket.seconds_to_next(now) if may_send else float("inf")
         later = self._later[0][0] - now if self._later else float("inf")
         return min(in_lanes, later)

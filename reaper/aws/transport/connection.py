@@ -149,21 +149,27 @@ class Connection:
         self.carried += 1
         self.phase = Phase.SEND
         self._outgoing = self._message
-        self._attempt(self._write)
+        try:
+            self._write()
+        except OSError as error:
+            self._on_fault(error)
 
     def on_event(self) -> None:
         """The socket is ready for something, or was before it was closed a moment ago."""
         if self._socket is None:
             return
         phase = self.phase
-        if phase is Phase.CONNECT:
-            self._on_connected()
-        elif phase is Phase.TLS:
-            self._attempt(self._shake_hands)
-        elif phase is Phase.PROXY:
-            self._attempt(self._pass_proxy)
-        else:
-            self._attempt(self._exchange_bytes)
+        try:
+            if phase is Phase.CONNECT:
+                self._on_connected()
+            elif phase is Phase.TLS:
+                self._shake_hands()
+            elif phase is Phase.PROXY:
+                self._pass_proxy()
+            else:
+                self._exchange_bytes()
+        except (OSError, BadAnswer) as error:
+            self._on_fault(error)
 
     def close(self) -> None:
         if self._socket is None:
@@ -235,7 +241,7 @@ class Connection:
         if proxy.authorization:
             lines.append(f"Proxy-Authorization: {proxy.authorization}")
         self._outgoing = "\r\n".join([*lines, "", ""]).encode()
-        self._attempt(self._pass_proxy)
+        self._pass_proxy()
 
     def _pass_proxy(self) -> None:
         if self._outgoing:
@@ -272,7 +278,7 @@ class Connection:
         except (OSError, ValueError) as error:
             self._break(f"cannot connect: {_words(error)}")
             return
-        self._attempt(self._shake_hands)
+        self._shake_hands()
 
     def _shake_hands(self) -> None:
         self._socket.do_handshake()
@@ -339,25 +345,24 @@ class Connection:
         else:
             self._break("connection broke: it was closed before an answer began")
 
-    def _attempt(self, step: Callable[[], None]) -> None:
-        """Take a step as far as the socket lets it."""
-        try:
-            step()
-        except (BlockingIOError, ssl.SSLWantReadError):
-            self._watch(EVENT_READ)
-        except ssl.SSLWantWriteError:
-            self._watch(EVENT_READ | EVENT_WRITE)
-        except ssl.SSLEOFError:
-            if self.phase is Phase.TLS:
+    def _on_fault(self, error: OSError | BadAnswer) -> None:
+        """What a step has met: often only that the socket is not ready for it yet."""
+        match error:
+            case BlockingIOError() | ssl.SSLWantReadError():
+                self._watch(EVENT_READ)
+            case ssl.SSLWantWriteError():
+                self._watch(EVENT_READ | EVENT_WRITE)
+            case ssl.SSLEOFError() if self.phase is Phase.TLS:
                 self._break(f"{TLS_FAILS}: the connection was closed during the handshake")
-            else:
+            case ssl.SSLEOFError():
                 self._on_end(has_goodbye=False)
-        except ssl.SSLError as error:
-            self._break(self._tls_fault(error))
-        except BadAnswer as error:
-            self._break(f"connection broke: the answer cannot be read, {error}")
-        except OSError as error:
-            self._break(f"connection broke while waiting for {self.phase.value}: {_words(error)}")
+            case ssl.SSLError():
+                self._break(self._tls_fault(error))
+            case BadAnswer():
+                self._break(f"connection broke: the answer cannot be read, {error}")
+            case _:
+                why = _words(error)
+                self._break(f"connection broke while waiting for {self.phase.value}: {why}")
 
     def _tls_fault(self, error: ssl.SSLError) -> str:
         if isinstance(error, ssl.SSLCertVerificationError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+
 from reaper.aws.transport.connection import Connection, Origin
 
 RESTED_SECONDS = 0.1

@@ -7,6 +7,7 @@ common is worked out once. A test holds every signature equal to botocore's.
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -21,6 +22,7 @@ from reaper.core.rows.endpoint import Endpoint
 Headers = Sequence[tuple[str, str]]
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_USUAL_PATH = re.compile(r"[A-Za-z0-9_.~/%@-]*")
 _QUOTED_AGAIN = {code: quote(chr(code), safe="/~") for code in range(128)}
 
 
@@ -146,4 +148,6 @@ def _canonical(path: str) -> str:
     """SigV4 encodes the path, which is encoded already, a second time."""
     if "//" in path or "/." in path:
         path = normalize_url_path(path)
+    if _USUAL_PATH.fullmatch(path):
+        return path.replace("%", "%25").replace("@", "%40")
     return path.translate(_QUOTED_AGAIN)
