@@ -24,7 +24,7 @@ MAX_ATTEMPTS = 3
 MAX_ATTEMPTS_INCONCLUSIVE = 2
 """Where an answer was inconclusive: a live socket may need its heartbeat."""
 
-TICK_SECONDS = 0.002
+TICK_SECONDS = 0.005
 """It wakes no more often to send, since the token bucket makes good some lateness."""
 
 RETRY_AFTER_SECONDS = 1.0
@@ -113,6 +113,11 @@ class Prober:
     def idle(self) -> bool:
         """Whether nothing is under way and nothing waits."""
         return self.open == 0
+
+    @property
+    def rate_rps(self) -> float:
+        """The pace that is kept now."""
+        return self._bucket.rate
 
     def set_rate(self, rate_rps: float) -> None:
         """Change the pace that is kept when nobody complains."""

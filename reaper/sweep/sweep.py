@@ -177,9 +177,9 @@ class Sweep:
                 self._prober.set_rate(self._rules.budget_rps)
             self._give_up_unresponsive_endpoints()
             self._scan.advance()
-            took_page = self._triage.take_page()
+            is_reading = self._triage.advance()
             self._note_turns()
-            self._take_answers(0 if took_page else self._nap_seconds)
+            self._take_answers(0 if is_reading else self._nap_seconds)
             self._pongs.advance()
             self._suspects.advance()
             self._breaker.evict_convicted(is_idle=self._prober.idle)
@@ -191,7 +191,7 @@ class Sweep:
 
     def _finish(self) -> bool:
         """Decide what only waited for everything else. Whether nothing is left to be done."""
-        if not self._scan.exhausted or not self._prober.idle:
+        if self._triage.has_more or not self._prober.idle:
             return False
         if self._is_time_over and self._is_awaiting_work:
             return self._close()  # what hangs must not keep the next sweep from its heartbeats
@@ -209,13 +209,13 @@ class Sweep:
     def _close(self) -> bool:
         """Whether that is all, or another segment came just before."""
         self._context.portion.close()
-        return self._scan.exhausted
+        return not self._triage.has_more
 
     def _note_turns(self) -> None:
         """Count the requests until every row had its turn, and say when that is so."""
         if not self._is_everybody_asked:
             self.turn_calls = self._prober.calls
-            self._is_everybody_asked = self._scan.exhausted and not self._prober.backlog
+            self._is_everybody_asked = not (self._triage.has_more or self._prober.backlog)
             self._witness_calls.expect_more_rows(more=not self._is_everybody_asked)
 
     def _finish_evictions(self, on_progress: Callable[[Progress], None]) -> None:
@@ -272,8 +272,8 @@ class Sweep:
     @property
     def _nap_seconds(self) -> float:
         """How long to wait at most for an answer, or for the moment of another look."""
-        may_take_page = not self._scan.exhausted and not self._triage.is_full
-        if self._prober.idle and not self._pongs.awaited and may_take_page:
+        may_read = self._triage.has_more and not self._triage.is_full
+        if self._prober.idle and not self._pongs.awaited and may_read:
             return 0.0
         longest = BESIDE_NAP_SECONDS if self._is_awaiting_work else MAX_NAP_SECONDS
         until_next_look = self._suspects.next_look_at - self._clock()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from itertools import groupby
 from operator import attrgetter
 
 from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.items import Item
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
 from reaper.core.triage import RowKind, triage
@@ -18,15 +19,24 @@ from reaper.sweep.ports import Scan
 from reaper.sweep.prober import Prober
 from reaper.sweep.probes import Probes
 
+SLICE_ROWS = 500
+"""So many rows are read at a time, or asked after: some milliseconds of work, after which it is the
+prober's turn."""
+
 MAX_BACKLOG = 500
-"""Due rows that may wait for the pace before another page is taken from the scan."""
+"""Probes that may wait for the pace before more are made, and before another page is read."""
+
+READ_AHEAD_SECONDS = 0.25
+"""At high rates so much more is read ahead: about what reading a page takes."""
 
 MAX_PONGS_AWAITED = 10_000
 """Clients whose pong is awaited, held in memory."""
 
 
 class Triage:
-    """Takes pages as fast as their rows are asked after, and no faster."""
+    """Reads pages as fast as their rows are asked after, and no faster. Each id of a page is asked
+    once, for all of its rows there.
+    """
 
     def __init__(
         self,
@@ -48,23 +58,58 @@ class Triage:
         self._probes = probes
         self._pongs = pongs
         self._shared_table = shared_table
+        self._unread: deque[Item] = deque()
+        """What is left of the page that is being read."""
+        self._due_of_page: dict[tuple[Endpoint, str], list[Row]] = {}
+        self._waiting: deque[tuple[tuple[Endpoint, str], list[Row]]] = deque()
+        """Ids of pages that were read, with their rows."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are rows that have not been asked after yet."""
+        return bool(self._unread or self._waiting) or not self._scan.exhausted
 
     @property
     def is_full(self) -> bool:
         """Whether no more rows should be taken, for the sake of memory."""
         return self._pongs.awaited >= MAX_PONGS_AWAITED
 
-    def take_page(self) -> bool:
-        """Take a page if the prober keeps up. False when there was none to take."""
-        if self.is_full or self._prober.backlog >= MAX_BACKLOG or self._scan.exhausted:
+    def advance(self) -> bool:
+        """Read and ask a little more, if the prober keeps up. Whether there was anything to do."""
+        if self.is_full:
             return False
-        page = self._scan.next_page(0.02 if self._prober.idle else 0)
-        if page is None:
+        has_asked = self._ask_some()
+        return self._read_some() or has_asked
+
+    def _ask_some(self) -> bool:
+        if not self._waiting or self._prober.backlog >= MAX_BACKLOG:
             return False
-        items = page.items()
+        for _ in range(min(SLICE_ROWS, len(self._waiting))):
+            (endpoint, connection_id), rows = self._waiting.popleft()
+            self._probes.ask_due(endpoint, connection_id, rows)
+        return True
+
+    def _read_some(self) -> bool:
+        if not self._unread and not self._take_page():
+            return False
+        items = [self._unread.popleft() for _ in range(min(SLICE_ROWS, len(self._unread)))]
         rows = self._reader.read_page(items, self._wall_clock())
         self._tally.pass_over(len(items) - len(rows))
         self._triage(rows)
+        if not self._unread:
+            self._waiting.extend(self._due_of_page.items())
+            self._due_of_page = {}
+        return True
+
+    def _take_page(self) -> bool:
+        ahead = self._prober.backlog + len(self._waiting)
+        needed = max(MAX_BACKLOG, READ_AHEAD_SECONDS * self._prober.rate_rps)
+        if ahead >= needed or self._scan.exhausted:
+            return False
+        page = self._scan.next_page(0.02 if self._prober.idle and not self._waiting else 0)
+        if page is None:
+            return False
+        self._unread.extend(page.items())
         return True
 
     def _triage(self, rows: Iterable[Row]) -> None:
@@ -83,7 +128,9 @@ class Triage:
         due = [*sorted_rows[RowKind.DUE], *sorted_rows[RowKind.EXPIRED]]
         self._shared_table.note([*newborn, *fresh, *due])
         self._note(fresh, newborn, due)
-        self._ask(due)
+        for row in due:
+            assert row.endpoint is not None, "foreign rows are left out"
+            self._due_of_page.setdefault((row.endpoint, row.connection_id), []).append(row)
 
     def _note(self, fresh: list[Row], newborn: list[Row], due: list[Row]) -> None:
         """What rows tell of their endpoints."""
@@ -99,12 +146,3 @@ class Triage:
                     state.expect_answers()
                 if endpoint.is_execute_api:
                     state.note_ids([row.connection_id for row in own])
-
-    def _ask(self, rows: Iterable[Row]) -> None:
-        """Once for all rows of a page that hold the same id."""
-        due: dict[tuple[Endpoint, str], list[Row]] = {}
-        for row in rows:
-            assert row.endpoint is not None
-            due.setdefault((row.endpoint, row.connection_id), []).append(row)
-        for (endpoint, connection_id), same in due.items():
-            self._probes.ask_due(endpoint, connection_id, same)

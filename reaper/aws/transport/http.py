@@ -21,7 +21,7 @@ from reaper.aws.transport.signing import Headers, Signer
 from reaper.aws.transport.trust import Trust
 from reaper.core.rows.endpoint import Endpoint
 
-GATHER_SECONDS = 0.0005
+GATHER_SECONDS = 0.002
 """After the first event others get this long to come, so that waking up is worth its price."""
 
 ORIGINS_KNOWN = 1024
