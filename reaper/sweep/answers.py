@@ -49,11 +49,12 @@ class Answers:
         self._inconclusive: Counter[str] = Counter()
 
     def learn(self, answer: Answer) -> None:
+        state = self._state(answer.probe)
         if answer.outcome is Outcome.ALIVE:
-            self._learn_of_life(answer)
+            self._learn_of_life(answer, state)
         match answer.probe.purpose:
             case Purpose.DUE:
-                self._learn_of_due(answer)
+                self._learn_of_due(answer, state)
             case Purpose.SUSPECT:
                 self._learn_of_suspect(answer)
             case Purpose.WITNESS | Purpose.PANEL:
@@ -87,12 +88,12 @@ class Answers:
             most_frequent = dict(self._inconclusive.most_common(3))
             log.warning("inconclusive answers", most_frequent=most_frequent)
 
-    def _learn_of_life(self, answer: Answer) -> None:
+    def _learn_of_life(self, answer: Answer, state: EndpointState) -> None:
         probe = answer.probe
         rows, purpose = probe.rows, probe.purpose
         if rows:
             is_witness = purpose is Purpose.WITNESS or purpose is Purpose.PANEL
-            self._state(probe).answered_200(rows[0], probe.sent_at, is_witness=is_witness)
+            state.answered_200(rows[0], probe.sent_at, is_witness=is_witness)
         acquitted = self._suspects.acquit(answer)
         if acquitted:
             self._tally.count_messages(acquitted, self._wall_clock())
@@ -132,11 +133,11 @@ class Answers:
                 variable="REAPER_CONNECTED_AT_ATTRIBUTE",
             )
 
-    def _learn_of_due(self, answer: Answer) -> None:
+    def _learn_of_due(self, answer: Answer, state: EndpointState) -> None:
         probe = answer.probe
         match answer.outcome:
             case Outcome.ALIVE:
-                self._state(probe).found_alive(len(probe.rows))
+                state.found_alive(len(probe.rows))
                 self._tally.count_messages(probe.rows, self._wall_clock())
             case Outcome.GONE:
                 self._suspects.accuse(answer)

@@ -19,8 +19,8 @@ from reaper.sweep.ports import Scan
 from reaper.sweep.prober import Prober
 from reaper.sweep.probes import Probes
 
-SLICE_ROWS = 500
-"""So many rows are read at a time, or asked after: some milliseconds of work, after which it is the
+SLICE_ROWS = 200
+"""So many rows are read at a time, or asked after: some 2 ms of work, after which it is the
 prober's turn."""
 
 MAX_BACKLOG = 500

@@ -50,9 +50,9 @@ def sweeps(lab: Lab) -> dict[str, float]:
     with lab.gateway() as gateway:
         rounds = []
         for _ in range(ROUNDS):
-            with lab.table(200_000, gone_percent=5) as table:
+            with lab.table(400_000, gone_percent=5) as table:
                 ours = lab.sweep(gateway, table)
-                assert ours.report["evicted"] == 10_000, ours.report
+                assert ours.report["evicted"] == 20_000, ours.report
             with lab.table(20_000, gone_percent=5) as table:
                 rounds.append((ours, lab.rival("cleanup", gateway, table, 20_000)))
     return {

@@ -11,7 +11,9 @@ from collections import defaultdict
 from functools import lru_cache
 from itertools import count
 from selectors import EVENT_READ, DefaultSelector, SelectorKey
-from typing import Any, NamedTuple
+from typing import Any
+
+import msgspec
 
 from reaper.aws.transport.connection import Connection, Origin, Phase
 from reaper.aws.transport.pool import ConnectionPool
@@ -27,7 +29,7 @@ GATHER_SECONDS = 0.002
 ORIGINS_KNOWN = 1024
 
 
-class Response(NamedTuple):
+class Response(msgspec.Struct, frozen=True):
     """What came of a request. ``status`` is None when nothing or only half an answer came."""
 
     tag: Any
