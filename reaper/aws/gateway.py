@@ -14,7 +14,7 @@ import msgspec
 
 from reaper.aws.json_bodies import UnreadableBody, read_json, read_object
 from reaper.aws.transport.http import HttpClient, Response
-from reaper.core.model import Answer, Ask, Outcome, Probe
+from reaper.core.model import ALIVE, CHECK, HEARTBEAT, Answer, Outcome, Probe
 from reaper.core.rows.times import epoch_seconds, plausible
 from reaper.core.status_codes import outcome_of
 
@@ -49,9 +49,9 @@ class Gateway:
         """Send one probe; its answer comes from a later ``poll``."""
         self._client.send(
             probe.endpoint,
-            probe.ask.value,
+            probe.ask,
             connection_path(probe.endpoint.path, probe.connection_id),
-            self._heartbeat_payload if probe.ask is Ask.HEARTBEAT else b"",
+            self._heartbeat_payload if probe.ask is HEARTBEAT else b"",
             probe,
             not_over=probe.not_over if probe.is_rested else None,
         )
@@ -67,11 +67,11 @@ class Gateway:
         probe: Probe = response.tag
         if response.status is None:
             return Answer(probe, Outcome.UNKNOWN, response.error, was_stale=response.was_stale)
-        if response.status == 200 and probe.ask is Ask.CHECK:
+        if response.status == 200 and probe.ask is CHECK:
             told = _read_check(response.body, self._wall_clock())
             if told is not None:
                 said_at = _epoch_of_date(response.headers.get(b"date", b""))
-                return Answer(probe, Outcome.ALIVE, "200", *told, said_at)
+                return Answer(probe, ALIVE, "200", *told, said_at)
         outcome = outcome_of(
             response.status,
             probe.ask,

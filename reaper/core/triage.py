@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 from math import inf
 from typing import NamedTuple
 
-from reaper.core.model import Ask
+from reaper.core.model import CHECK, HEARTBEAT, Ask
 from reaper.core.rows.row import Row
 
 
@@ -90,8 +90,8 @@ def is_expired(row: Row, cutoffs: Cutoffs) -> bool:
 def how_to_ask(row: Row, cutoffs: Cutoffs) -> Ask:
     """Check or heartbeat. Where the row does not tell its last activity, a check finds out."""
     if cutoffs.always_heartbeat:
-        return Ask.HEARTBEAT
+        return HEARTBEAT
     last_seen_at = row.last_seen_at
     if last_seen_at is None or last_seen_at >= cutoffs.awake_after:
-        return Ask.CHECK
-    return Ask.HEARTBEAT
+        return CHECK
+    return HEARTBEAT

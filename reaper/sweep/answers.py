@@ -10,7 +10,7 @@ import structlog
 from reaper.core.errors import AccessDenied
 from reaper.core.evidence.calibration import TOLERANCE_SECONDS
 from reaper.core.evidence.endpoint_state import EndpointState
-from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
+from reaper.core.model import ALIVE, DUE, HEARTBEAT, Answer, Outcome, Probe, Purpose
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
 from reaper.sweep.context import SweepContext
@@ -23,6 +23,9 @@ log = structlog.get_logger()
 
 _FOLLOWED_UP = (Purpose.DUE, Purpose.SUSPECT, Purpose.KEEPALIVE)
 """After a check for one of these its socket may turn out to need a heartbeat."""
+
+_CALLED = (Purpose.WITNESS, Purpose.PANEL)
+"""Asked for the sake of others."""
 
 
 class Answers:
@@ -50,11 +53,12 @@ class Answers:
 
     def learn(self, answer: Answer) -> None:
         state = self._state(answer.probe)
-        if answer.outcome is Outcome.ALIVE:
+        if answer.outcome is ALIVE:
             self._learn_of_life(answer, state)
+        if answer.probe.purpose is DUE:
+            self._learn_of_due(answer, state)
+            return
         match answer.probe.purpose:
-            case Purpose.DUE:
-                self._learn_of_due(answer, state)
             case Purpose.SUSPECT:
                 self._learn_of_suspect(answer)
             case Purpose.WITNESS | Purpose.PANEL:
@@ -92,7 +96,7 @@ class Answers:
         probe = answer.probe
         rows, purpose = probe.rows, probe.purpose
         if rows:
-            is_witness = purpose is Purpose.WITNESS or purpose is Purpose.PANEL
+            is_witness = purpose in _CALLED
             state.answered_200(rows[0], probe.sent_at, is_witness=is_witness)
         acquitted = self._suspects.acquit(answer)
         if acquitted:
@@ -101,7 +105,7 @@ class Answers:
             self._memory.calibration.learn_clock(answer.said_at, self._clock())
         if answer.connected_at is not None:
             self._calibrate(rows, answer.connected_at)
-        if probe.ask is Ask.HEARTBEAT:
+        if probe.ask is HEARTBEAT:
             self._tally.count_heartbeat()
             self._probes.note_heartbeat(probe.connection_id)
             self._pongs.expect(probe)
@@ -135,15 +139,14 @@ class Answers:
 
     def _learn_of_due(self, answer: Answer, state: EndpointState) -> None:
         probe = answer.probe
-        match answer.outcome:
-            case Outcome.ALIVE:
-                state.found_alive(len(probe.rows))
-                self._tally.count_messages(probe.rows, self._wall_clock())
-            case Outcome.GONE:
-                self._suspects.accuse(answer)
-            case _:
-                self._learn_nothing(answer, len(probe.rows))
-                self._suspects.interrupt(probe)
+        if answer.outcome is ALIVE:
+            state.found_alive(len(probe.rows))
+            self._tally.count_messages(probe.rows, self._wall_clock())
+        elif answer.outcome is Outcome.GONE:
+            self._suspects.accuse(answer)
+        else:
+            self._learn_nothing(answer, len(probe.rows))
+            self._suspects.interrupt(probe)
 
     def _learn_of_suspect(self, answer: Answer) -> None:
         if answer.outcome is not Outcome.ALIVE and (rows := self._suspects.learn(answer)):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from reaper.core.model import Answer, Ask, Outcome, Probe
+from reaper.core.model import CHECK, Answer, Ask, Outcome, Probe
 from reaper.core.pacing.concurrency import MAX_IN_FLIGHT, ConcurrencyLimit
 from reaper.core.pacing.latency import Latencies
 from reaper.core.pacing.rate import AIMDRate, TokenBucket
@@ -193,7 +193,7 @@ class Prober:
         probe.attempts += 1
         probe.sent_at = now
         self.calls += 1
-        self.checks += probe.ask is Ask.CHECK
+        self.checks += probe.ask is CHECK
         self._in_flight[probe] = lane
         self._gateway.start(probe)
 

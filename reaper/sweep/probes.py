@@ -8,7 +8,7 @@ import structlog
 
 from reaper.core.evidence.activity import PAUSE_SECONDS, Belief
 from reaper.core.evidence.evidence_rule import Suspect
-from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
+from reaper.core.model import CHECK, DUE, HEARTBEAT, Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.row import Row
 from reaper.core.triage import HeartbeatMode, how_to_ask
@@ -45,7 +45,7 @@ class Probes:
 
     def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
         """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
-        probe = Probe(endpoint, connection_id, self._way_to_ask(rows), Purpose.DUE, rows)
+        probe = Probe(endpoint, connection_id, self._way_to_ask(rows), DUE, rows)
         suspect = self._suspects.get((endpoint, connection_id))
         if suspect is not None:
             _over_another_connection(probe, suspect)
@@ -55,7 +55,7 @@ class Probes:
         self, endpoint: Endpoint, connection_id: str, rows: list[Row], suspect: Suspect
     ) -> None:
         """Ask a suspect, over a connection that cannot still hold an answer about somebody else."""
-        probe = Probe(endpoint, connection_id, Ask.CHECK, Purpose.SUSPECT, rows)
+        probe = Probe(endpoint, connection_id, CHECK, Purpose.SUSPECT, rows)
         self._prober.ask(_over_another_connection(probe, suspect))
 
     def call(self, purpose: Purpose, row: Row, *, is_second: bool = False) -> None:
@@ -65,7 +65,7 @@ class Probes:
             Probe(
                 row.endpoint,
                 row.connection_id,
-                Ask.CHECK,
+                CHECK,
                 purpose,
                 [row],
                 is_second=is_second,
@@ -135,9 +135,7 @@ class Probes:
         assert check.last_active_at is not None
         probe = check.probe
         self._self_test.first(probe.connection_id, check.last_active_at)
-        second = Probe(
-            probe.endpoint, probe.connection_id, Ask.CHECK, Purpose.SELF_TEST, probe.rows
-        )
+        second = Probe(probe.endpoint, probe.connection_id, CHECK, Purpose.SELF_TEST, probe.rows)
         self._prober.ask_later(second, PAUSE_SECONDS)
 
     def _send_what_it_needs(self, check: Answer) -> None:
@@ -162,13 +160,13 @@ class Probes:
     def _way_to_ask(self, rows: list[Row]) -> Ask:
         cutoffs = self._cutoffs
         if self._is_dry_run:
-            return Ask.CHECK
+            return CHECK
         if not cutoffs.always_heartbeat and self._was_posted_to(rows[0].connection_id):
-            return Ask.CHECK
+            return CHECK
         for row in rows:
-            if how_to_ask(row, cutoffs) is Ask.HEARTBEAT:
-                return Ask.HEARTBEAT
-        return Ask.CHECK
+            if how_to_ask(row, cutoffs) is HEARTBEAT:
+                return HEARTBEAT
+        return CHECK
 
 
 def _over_another_connection(probe: Probe, suspect: Suspect) -> Probe:
@@ -181,7 +179,7 @@ def _heartbeat_after(probe: Probe) -> Probe:
     return Probe(
         probe.endpoint,
         probe.connection_id,
-        Ask.HEARTBEAT,
+        HEARTBEAT,
         Purpose.KEEPALIVE,
         probe.rows,
         follow_ups=probe.follow_ups + 1,

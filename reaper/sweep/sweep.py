@@ -263,8 +263,9 @@ class Sweep:
                     self._answers.leave_unasked(probe)
 
     def _take_answers(self, wait_seconds: float) -> None:
+        close = Purpose.CLOSE
         for answer in self._prober.poll(wait_seconds):
-            if answer.probe.purpose is Purpose.CLOSE:
+            if answer.probe.purpose is close:
                 self._closer.learn(answer)
             else:
                 self._answers.learn(answer)

@@ -9,7 +9,6 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from enum import Enum
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
 from typing import Any, NamedTuple, Protocol
 
@@ -34,7 +33,7 @@ MIN_CONNECT_SECONDS = 2.0
 and no less than this, which is what Go's dialer does too."""
 
 
-class Phase(Enum):
+class Phase:
     """What is under way, for a person who reads that nothing came of it."""
 
     RESOLVE = "the name of the host to be resolved"
@@ -362,7 +361,7 @@ class Connection:
                 self._break(f"connection broke: the answer cannot be read, {error}")
             case _:
                 why = _words(error)
-                self._break(f"connection broke while waiting for {self.phase.value}: {why}")
+                self._break(f"connection broke while waiting for {self.phase}: {why}")
 
     def _tls_fault(self, error: ssl.SSLError) -> str:
         if isinstance(error, ssl.SSLCertVerificationError):

@@ -208,8 +208,7 @@ class HttpClient:
             connection.close()
             self._fail(
                 connection,
-                f"no answer within {self._timeout_seconds:g} s:"
-                f" waited for {connection.phase.value}",
+                f"no answer within {self._timeout_seconds:g} s: waited for {connection.phase}",
             )
 
     # What connections tell of themselves
