@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from reaper.core.errors import TableError
 from reaper.core.evidence.breaker import HoldReason
 from reaper.core.model import Outcome
+from reaper.core.rows.reader import RowReader
 from reaper.core.triage import HeartbeatMode
 from reaper.sweep.sweep import Sweep
 from tests.support.small_worlds import OFF, a_world, adds_up
@@ -34,6 +36,21 @@ def test_a_table_that_vanishes_evicts_nothing():
         world.sweep()
 
     assert len(world.rows) == 60
+
+
+def test_a_large_page_never_keeps_the_prober_from_sending(monkeypatch):
+    world, read_page = a_world(live=5000, zombies=0, page_size=2500), RowReader.read_page
+
+    def read_slowly(reader, items, now):
+        world.pass_to(world.moment + 0.0001 * len(items))
+        return read_page(reader, items, now)
+
+    monkeypatch.setattr(RowReader, "read_page", read_slowly)
+    world.sweep(rate=1000)
+
+    gaps = [later - sooner for sooner, later in pairwise(world.sent_at)]
+    assert len(gaps) >= 4999
+    assert max(gaps) < 0.05
 
 
 def test_told_to_stop_it_asks_nothing_more_and_evicts_nothing_unjudged():
