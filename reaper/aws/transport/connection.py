@@ -16,7 +16,7 @@ from reaper.aws.transport.parser import AnswerParser, BadAnswer
 from reaper.aws.transport.proxies import Proxy
 from reaper.aws.transport.resolver import Address
 from reaper.aws.transport.trust import Trust
-from reaper.core.rows.endpoint import bracketed
+from reaper.aws.transport.tunnel import NoTunnel, Tunnel
 
 READ_BYTES = 65_536
 TLS_RECORD_BYTES = 16_384
@@ -25,8 +25,6 @@ TLS_RECORD_BYTES = 16_384
 TLS_FAILS = "TLS fails"
 PROXY = "proxy"
 """How faults begin that have nothing to do with the host that was to be reached."""
-
-MAX_PROXY_ANSWER_BYTES = 16_384
 
 MIN_CONNECT_SECONDS = 2.0
 """Before the next address of a name is tried, one gets an equal share of the time that is left,
@@ -116,7 +114,7 @@ class Connection:
         self._message = b""
         self._tag: Any = None
         self._outgoing = b""
-        self._proxy_said = b""
+        self._tunnel: Tunnel | None = None
 
     @property
     def is_open(self) -> bool:
@@ -203,11 +201,13 @@ class Connection:
             self._unreachable(os.strerror(code))
             return
         self._owner.on_connected(self)
-        if self.origin.proxy:
+        if self.origin.proxy and self.origin.scheme == "https":
             self.phase = Phase.PROXY
-            self._ask_proxy(self.origin.proxy)
+            self._tunnel = Tunnel(self.origin.proxy, self.origin.host, self.origin.port)
+            self._outgoing = self._tunnel.request
+            self._pass_proxy()
         else:
-            self._begin_tls()
+            self._begin_tls()  # for plain HTTP, requests tell a proxy themselves whom they are for
 
     def _unreachable(self, why: str) -> None:
         """Go on with the next address, if there is one."""
@@ -231,34 +231,17 @@ class Connection:
             f" {self.origin.host} in NO_PROXY"
         )
 
-    def _ask_proxy(self, proxy: Proxy) -> None:
-        if self.origin.scheme == "http":
-            self._become_idle()  # such requests name their host themselves
-            return
-        target = f"{bracketed(self.origin.host)}:{self.origin.port}"
-        lines = [f"CONNECT {target} HTTP/1.1", f"Host: {target}"]
-        if proxy.authorization:
-            lines.append(f"Proxy-Authorization: {proxy.authorization}")
-        self._outgoing = "\r\n".join([*lines, "", ""]).encode()
-        self._pass_proxy()
-
     def _pass_proxy(self) -> None:
+        assert self._tunnel is not None
         if self._outgoing:
             self._write()
             return
-        data = self._socket.recv(MAX_PROXY_ANSWER_BYTES)
-        self._proxy_said += data
-        head, end, _ = self._proxy_said.partition(b"\r\n\r\n")
-        if not end and data and len(head) < MAX_PROXY_ANSWER_BYTES:
+        try:
+            is_open = self._tunnel.hear(self._socket.recv(READ_BYTES))
+        except NoTunnel as error:
+            self._break_at_proxy(str(error))
             return
-        status = head.split(b"\r\n")[0].decode("latin-1")
-        if not end or not status.startswith("HTTP/"):
-            self._break_at_proxy("it does not answer as a proxy does")
-        elif status[9:12] == "407":
-            self._break_at_proxy(f"it wants another user or password: {status[9:].strip()}")
-        elif not status[9:].startswith("2"):
-            self._break_at_proxy(f"it refused: {status[9:].strip()}")
-        else:
+        if is_open:
             self._begin_tls()
 
     def _begin_tls(self) -> None:
