@@ -92,7 +92,9 @@ class Triage:
     def _read_some(self) -> bool:
         if not self._unread and not self._take_page():
             return False
-        items = [self._unread.popleft() for _ in range(min(SLICE_ROWS, len(self._unread)))]
+        # Where nobody is to be asked, nobody is kept waiting by a whole page.
+        some = len(self._unread) if self._prober.idle else min(SLICE_ROWS, len(self._unread))
+        items = [self._unread.popleft() for _ in range(some)]
         rows = self._reader.read_page(items, self._wall_clock())
         self._tally.pass_over(len(items) - len(rows))
         self._triage(rows)
