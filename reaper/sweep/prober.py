@@ -48,7 +48,8 @@ class _Lane:
 
         ``room`` is as much of the room for all lanes as this one may take.
         """
-        return bool(self.ready) and self._in_flight < min(room, self.concurrency.limit)
+        in_flight = self._in_flight
+        return in_flight < room and in_flight < self.concurrency.limit and bool(self.ready)
 
     def take(self) -> Probe:
         self._in_flight += 1

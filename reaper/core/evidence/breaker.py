@@ -181,7 +181,8 @@ def is_slow(findings: Findings, limits: BreakerLimits) -> bool:
     """Whether so few rows answered that half of them going is no reason to hold, but to doubt."""
     if limits.trust_endpoint:
         return False
-    return any(harvest.is_too_much(limits) for harvest in findings.harvests)
+    running, last = findings.harvests
+    return running.is_too_much(limits) or last.is_too_much(limits)
 
 
 def _hold_of_inconclusive(counts: Counts, limits: BreakerLimits) -> HoldReason | None:
