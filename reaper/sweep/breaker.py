@@ -16,7 +16,7 @@ from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.row import Row
 from reaper.core.triage import is_expired
 from reaper.sweep.context import SweepContext
-from reaper.sweep.eviction.evictor import EVICTION_BATCH, Evictor
+from reaper.sweep.eviction.evictor import Evictor
 from reaper.sweep.evidence.cases import Case
 from reaper.sweep.evidence.suspects import Suspects
 from reaper.sweep.pongs import Pongs
@@ -55,13 +55,13 @@ class Breaker:
         if self._evictor.is_busy:
             return
         has_waited = is_idle or now - self._evicted_at >= GATHER_SECONDS
-        if has_waited or self._suspects.convicted_rows >= EVICTION_BATCH:
+        if has_waited or self._suspects.convicted >= self._evictor.batch_size:
             self._evicted_at = now
-            self._evict(self._suspects.take_convicted())
+            self._evict(self._suspects.take_convicted(self._evictor.batch_size))
 
     def settle(self, *, is_complete: bool) -> None:
         """The sweep is over: hold what waits for a better word of its endpoint."""
-        self._evict(self._suspects.take_convicted())
+        self._evict(self._suspects.take_convicted(self._suspects.convicted, is_last=True))
         if self._context.is_stopping():
             return
         for endpoint, cases in self._suspects.waiting().items():

@@ -89,7 +89,7 @@ class Sweep:
         self._closer = SocketCloser(prober)
         hooks = [hook_step(hook, beside) for hook in outside.hooks]
         self._evictor = Evictor(
-            context, table, shape, reader, outside.audit, beside, [self._closer, *hooks]
+            context, table, shape, reader, outside.audit, beside, self._closer, hooks
         )
         self._breaker = Breaker(context, self._suspects, pongs, self._evictor)
         self._is_everybody_asked = False

@@ -26,12 +26,15 @@ from reaper.config.rules import (
 from reaper.config.settings import Settings
 from reaper.core.evidence.evidence_rule import STRIKES
 from reaper.core.model import Ask, Probe, Purpose, Reason, Zombie
+from reaper.core.pacing.rate import AIMDRate
 from reaper.core.report.tally import Tally
 from reaper.core.rows.reader import RowReader
 from reaper.daemon.gc_tuning import tune_gc
 from reaper.sweep.beside import LaneThreads
 from reaper.sweep.context import SweepContext
+from reaper.sweep.eviction.close_sockets import SocketCloser
 from reaper.sweep.eviction.evictor import Evictor
+from reaper.sweep.prober import Prober
 from reaper.telemetry.audit import AuditLog
 from reaper.telemetry.logs import configure_logs
 from reaper.wiring import make_clients
@@ -85,7 +88,8 @@ def evictions(clients: Clients, settings: Settings, count: int) -> Callable[[], 
     )
     context = SweepContext(rules, Tally(), time.monotonic, time.time)
     audit = AuditLog(settings.audit_log)
-    evictor = Evictor(context, table, shape, reader, audit, LaneThreads(), [])
+    closer = SocketCloser(Prober(clients.gateway, AIMDRate.starting_at(1, 0.0), 1, time.monotonic))
+    evictor = Evictor(context, table, shape, reader, audit, LaneThreads(), closer)
 
     def run() -> None:
         evictor.evict(zombies)

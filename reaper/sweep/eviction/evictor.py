@@ -75,9 +75,10 @@ class Evictor:
         reader: RowReader,
         audit: Audit,
         beside: Beside,
-        steps: Sequence[EvictionStep],
+        closer: EvictionStep,
+        hooks: Sequence[EvictionStep] = (),
     ) -> None:
-        """``steps`` are taken in order, between the audit line and the removal."""
+        """``closer`` and ``hooks`` act in this order, between the audit line and the removal."""
         self._context = context
         self._tally = context.tally
         self._table = table
@@ -85,7 +86,8 @@ class Evictor:
         self._removal = Removal(table, shape, reader, rules.evict_action, rules.evict_scope)
         self._audit = audit
         self._beside = beside
-        self._steps = steps
+        self._closer = closer
+        self._hooks = hooks
         self._results = EvictionResults(context.tally)
         self._line = TaskLine()
         self._is_over = False
@@ -100,6 +102,12 @@ class Evictor:
     @property
     def is_busy(self) -> bool:
         return self._line.is_busy
+
+    @property
+    def batch_size(self) -> int:
+        """How many ids are taken together: fewer where each takes long, so that none waits."""
+        is_quick = self._removal.is_quick and not self._hooks
+        return EVICTION_BATCH if is_quick else SLOW_BATCH
 
     def evict(self, zombies: Iterable[Zombie]) -> None:
         """Evict each row that is still as it was read, as ``advance`` is called.
@@ -148,7 +156,7 @@ class Evictor:
             groups.setdefault(self._removal.group(zombie.row), []).append(zombie)
         waiting = iter(groups.values())
         first = next(iter(groups.values()), [])
-        size = EVICTION_BATCH if self._removal.is_quick else SLOW_BATCH
+        size = self.batch_size
         if first and first[0].reason is Reason.DEAF:
             size = DEAF_BATCH
         while batch := list(itertools.islice(waiting, size)):
@@ -213,7 +221,8 @@ class Evictor:
         """Each step narrows down what goes; what stays is accounted for at the end."""
         evicted_before, failed_before = self._tally.evicted, self._tally.failed
         stays: list[tuple[Eviction, _Why]] = []
-        acts: list[_Act] = [*(partial(self._take, step) for step in self._steps), self._remove]
+        steps = (self._closer, *self._hooks)
+        acts: list[_Act] = [*(partial(self._take, step) for step in steps), self._remove]
         for act in acts:
             outcomes = yield from act(evictions)
             results = list(zip(evictions, outcomes, strict=True))

@@ -29,6 +29,8 @@ class Place(Enum):
     """It waits for witnesses, or for a panel."""
     WAITING = "waiting"
     """It waits for its endpoint to become trustworthy."""
+    CONVICTED = "convicted"
+    """It waits for its rows to be evicted, and may still be acquitted."""
 
 
 @dataclass(slots=True, eq=False)
@@ -88,6 +90,13 @@ class Cases:
     def leave_waiting(self, case: Case) -> None:
         """It goes on when its endpoint becomes trustworthy."""
         case.place = Place.WAITING
+
+    def convict(self, case: Case) -> None:
+        """It ends when its rows are taken to be evicted."""
+        case.place = Place.CONVICTED
+
+    def is_convicted(self, case: Case) -> bool:
+        return case.place is Place.CONVICTED and self._open.get(case.key) is case
 
     def postpone(self, case: Case, until: float) -> None:
         case.place = Place.LATER

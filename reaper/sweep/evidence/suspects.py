@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -30,6 +30,16 @@ WITNESSES_FLOW_SECONDS = 1.0
 
 WITNESS_PAUSE_SECONDS = 0.1
 """So long a suspect waits for one of them."""
+
+
+LAST_LOOK_HOLDS_SECONDS = 30.0
+"""Whose rows were not evicted within this time after its last 410 is looked at once more."""
+
+
+class _Conviction(NamedTuple):
+    case: Case
+    reason: Reason
+    evidence: dict[str, Any]
 
 
 class _Known(NamedTuple):
@@ -62,7 +72,8 @@ class Suspects:
         )
         self._sends_heartbeats = rules.triage.heartbeat_mode is not HeartbeatMode.OFF
         self._cases = Cases()
-        self._convicted: list[Zombie] = []
+        self._convicted: list[_Conviction] = []
+        """Those of the freshest looks are the last, and go first."""
         self._reconsidered: dict[Endpoint, tuple[Standing, bool, int]] = {}
         """What was known of endpoints when those who wait for them were last decided about."""
         self._unsettled: set[Endpoint] = set()
@@ -157,13 +168,31 @@ class Suspects:
             if not standing.is_held or standing.may_weigh:
                 self._decide_all(endpoint, Place.WAITING)
 
-    def take_convicted(self) -> list[Zombie]:
-        convicted, self._convicted = self._convicted, []
-        return convicted
+    def take_convicted(self, ids: int, *, is_last: bool = False) -> list[Zombie]:
+        """The rows of so many ids at most, which go now: the look at each is a fresh one.
+
+        Who has waited too long for that is looked at again instead; by the next sweep, where this
+        is the last time that somebody takes them.
+        """
+        zombies: list[Zombie] = []
+        for _ in range(min(ids, len(self._convicted))):
+            case, reason, evidence = self._convicted.pop()
+            if not self._cases.is_convicted(case):
+                continue  # it has answered 200 meanwhile
+            if self._clock() - case.suspect.last_410_at > LAST_LOOK_HOLDS_SECONDS:
+                case.suspect.postpone()
+                if not is_last:
+                    self._look_at(case)
+                continue
+            zombies += [Zombie(row, reason, evidence) for row in case.rows]
+            self._memory.endpoints[case.endpoint].convict(case.connection_id, len(case.rows))
+            self._cases.close(case)
+            self._memory.suspects.forget(case.key)
+        return zombies
 
     @property
-    def convicted_rows(self) -> int:
-        """Those that nobody has taken yet."""
+    def convicted(self) -> int:
+        """Ids whose rows nobody has taken yet."""
         return len(self._convicted)
 
     @property
@@ -259,10 +288,8 @@ class Suspects:
             now=known.now,
             epoch_now=self._context.wall_clock(),
         )
-        self._convicted += [Zombie(row, reason, evidence) for row in case.rows]
-        state.convict(case.connection_id, len(case.rows))
-        self._cases.close(case)
-        self._memory.suspects.forget(case.key)
+        self._cases.convict(case)
+        self._convicted.append(_Conviction(case, reason, evidence))
 
     def _withdraw(self, case: Case) -> list[Row]:
         """It is none any more, for this sweep. Returns its rows."""

@@ -11,6 +11,7 @@ import pytest
 from reaper.core.errors import TableAccessDenied, TableError
 from reaper.core.events import HOOK_BATCH
 from reaper.sweep.eviction.evictor import EVICTION_BATCH
+from reaper.sweep.evidence.suspects import LAST_LOOK_HOLDS_SECONDS
 from tests.support.small_worlds import a_world, adds_up
 from tests.support.world import SHAPE, Slowly, World, at_once
 
@@ -254,6 +255,48 @@ def test_hooks_that_are_too_slow_for_all_evict_as_many_as_there_is_time_for():
     assert report.evicted % HOOK_BATCH == 0
     assert world.moment < 285 + 40
     assert lines(world, "evict") - lines(world, "kept") == report.evicted
+    assert adds_up(report)
+
+
+class Noting(World):
+    """Notes how old the last look at each row is when it is written down."""
+
+    def __init__(self):
+        super().__init__(beside=Slowly(self, {"on-evict": 10.0}))
+        self.looked_at: dict[str, float] = {}
+        self.written_at: list[float] = []
+        self.ages: list[float] = []
+        self.on_answer = lambda probe, now: self.looked_at.update({probe.connection_id: now})
+
+    def write(self, entries):
+        super().write(entries)
+        for entry in entries:
+            self.written_at.append(self.moment)
+            self.ages.append(self.moment - self.looked_at[entry["connection_id"]])
+
+
+def test_a_row_that_waited_for_slow_hooks_is_looked_at_again_before_it_goes():
+    world = Noting()
+    for n in range(900):
+        world.add(f"c{n:03}", alive=n % 3 > 0)
+    report = world.sweep()
+
+    assert report.evicted == 300
+    assert set(world.rows) == world.alive
+    assert max(world.written_at) - min(world.written_at) > 3 * LAST_LOOK_HOLDS_SECONDS
+    assert max(world.ages) < LAST_LOOK_HOLDS_SECONDS + 1
+    assert adds_up(report)
+
+
+def test_rows_whose_lie_ends_while_they_wait_for_slow_hooks_stay():
+    world, lie_ends_at = Noting(), 160.0
+    for n in range(900):
+        world.add(f"c{n:03}", alive=n % 3 > 0)
+        world.born_at[f"c{n:03}"] = lie_ends_at
+    report = world.sweep()
+
+    assert 0 < report.evicted < 200
+    assert max(world.written_at) < lie_ends_at + LAST_LOOK_HOLDS_SECONDS + 1
     assert adds_up(report)
 
 
