@@ -30,7 +30,6 @@ TICK_SECONDS = 0.005
 RETRY_AFTER_SECONDS = 1.0
 """The throttle's bucket is filled by the second."""
 
-
 _FINAL = (Outcome.ALIVE, Outcome.GONE)
 """What is never asked again on the spot."""
 

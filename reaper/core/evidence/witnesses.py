@@ -14,10 +14,6 @@ FEW_WITNESSES = 5
 MANY_WITNESSES = 25
 """So many of those who answered 200 last are asked for another; many when the few do not."""
 
-CIRCLES = 4
-"""The few, the many, the fresh rows, the newborn ones: each is called when those before were in
-vain."""
-
 
 class Witnesses:
     """Those who answered 200 last, then fresh rows, then newborn ones."""
@@ -63,24 +59,22 @@ class Witnesses:
     @property
     def are_left(self) -> bool:
         """Whether there is anybody who was not called in vain."""
-        return any(self._circle(calls) for calls in range(self._calls_in_vain, CIRCLES))
+        return any(self._circles[self._calls_in_vain :])
 
     def called(self) -> list[Row]:
         """The likeliest to live; after each call that was in vain, others."""
-        return self._circle(self._calls_in_vain)
+        return self._circles[self._calls_in_vain]
 
     def found_alive(self, count: int) -> None:
         """So many of those that were called answered 200."""
         self._calls_in_vain = 0 if count else self._calls_in_vain + 1
 
-    def _circle(self, calls_in_vain: int) -> list[Row]:
-        """Who is called after so many calls that were in vain."""
-        match calls_in_vain:
-            case 0:
-                return list(self._recent.values())[-FEW_WITNESSES:]
-            case 1:
-                return list(self._recent.values())[:-FEW_WITNESSES]
-            case 2:
-                return list(self._fresh.values())
-            case _:
-                return list(self._newborn.values())
+    @property
+    def _circles(self) -> list[list[Row]]:
+        recent = list(self._recent.values())
+        return [
+            recent[-FEW_WITNESSES:],
+            recent[:-FEW_WITNESSES],
+            list(self._fresh.values()),
+            list(self._newborn.values()),
+        ]

@@ -15,7 +15,11 @@ MIN_PLAUSIBLE_TIME = datetime(2018, 12, 18, tzinfo=UTC).timestamp()
 FUTURE_TOLERANCE_SECONDS = 300.0
 """How far two clocks may disagree before a time in the future makes no sense."""
 
-_UNITS = ((1e17, 1e9, "nanoseconds"), (1e14, 1e6, "microseconds"), (1e11, 1e3, "milliseconds"))
+_UNITS = (
+    (1e17, 1e9, "epoch nanoseconds"),
+    (1e14, 1e6, "epoch microseconds"),
+    (1e11, 1e3, "epoch milliseconds"),
+)
 """From which number on a time is counted in which unit. 1e11 seconds are the year 5138, and 1e11
 milliseconds were in 1973: nothing plausible is on the wrong side."""
 
@@ -46,12 +50,8 @@ def epoch_seconds(
     text = text_of(value)
     if text is None:
         return None
-    try:
-        number = float(text)
-    except ValueError:
-        time = _from_text(text, zone)
-        return None if time is None else plausible(time.seconds + offset_seconds, now)
-    return plausible(number / _unit_of(number)[0] + offset_seconds, now)
+    told = _read(text, zone)
+    return None if told is None else plausible(told[0] + offset_seconds, now)
 
 
 def plausible(seconds: float, now: float) -> float | None:
@@ -69,20 +69,20 @@ def read_time(value: AttributeValue | None, zone: tzinfo = UTC) -> Time | None:
     text = text_of(value)
     if text is None:
         return None
+    told = _read(text, zone)
+    return None if told is None else Time(*told)
+
+
+def _read(text: str, zone: tzinfo) -> tuple[float, str, bool] | None:
+    """The fields of a Time, for each row of a table."""
     try:
         number = float(text)
     except ValueError:
         return _from_text(text, zone)
-    per_second, unit = _unit_of(number)
-    return Time(number / per_second, f"epoch {unit}")
-
-
-def _unit_of(number: float) -> tuple[float, str]:
-    """How many of them make a second, and their name."""
-    for least, per_second, unit in _UNITS:
+    for least, per_second, form in _UNITS:
         if number >= least:
-            return per_second, unit
-    return 1.0, "seconds"
+            return number / per_second, form, True
+    return number, "epoch seconds", True
 
 
 def is_plausible(time: Time, now: float) -> bool:

@@ -95,8 +95,9 @@ class Cases:
         """It ends when its rows are taken to be evicted."""
         case.place = Place.CONVICTED
 
-    def is_convicted(self, case: Case) -> bool:
-        return case.place is Place.CONVICTED and self._open.get(case.key) is case
+    def is_at(self, case: Case, place: Place) -> bool:
+        """Whether it is there, and has not been closed."""
+        return case.place is place and self._open.get(case.key) is case
 
     def postpone(self, case: Case, until: float) -> None:
         case.place = Place.LATER
@@ -106,7 +107,7 @@ class Cases:
         """Those whose moment has come, without those that are postponed no more."""
         due = []
         while self._later:
-            is_postponed = self._is_postponed(self._later[0][2])
+            is_postponed = self.is_at(self._later[0][2], Place.LATER)
             if is_postponed and self._later[0][0] > now:
                 break
             case = heapq.heappop(self._later)[2]
@@ -118,9 +119,6 @@ class Cases:
     def next_at(self) -> float:
         """When the next one's moment comes; for ever where none is postponed."""
         return self._later[0][0] if self._later else inf
-
-    def _is_postponed(self, case: Case) -> bool:
-        return case.place is Place.LATER and self._open.get(case.key) is case
 
     def at(self, place: Place, endpoint: Endpoint | None = None) -> list[Case]:
         """Those at a place; of one endpoint, or of all."""

@@ -31,7 +31,6 @@ WITNESSES_FLOW_SECONDS = 1.0
 WITNESS_PAUSE_SECONDS = 0.1
 """So long a suspect waits for one of them."""
 
-
 LAST_LOOK_HOLDS_SECONDS = 30.0
 """Whose rows were not evicted within this time after its last 410 is looked at once more."""
 
@@ -177,7 +176,7 @@ class Suspects:
         zombies: list[Zombie] = []
         for _ in range(min(ids, len(self._convicted))):
             case, reason, evidence = self._convicted.pop()
-            if not self._cases.is_convicted(case):
+            if not self._cases.is_at(case, Place.CONVICTED):
                 continue  # it has answered 200 meanwhile
             if self._clock() - case.suspect.last_410_at > LAST_LOOK_HOLDS_SECONDS:
                 case.suspect.postpone()
