@@ -23,6 +23,8 @@ from tests.support.waiting import eventually
 
 SEGMENTS = 16
 WORKERS_ROWS = 200_000
+INTERVAL_SECONDS = 200
+START_SECONDS = 15
 QUEUE = {"FifoQueue": "true"}
 
 
@@ -67,13 +69,21 @@ def workers(lab: Lab) -> dict[str, float]:
     with _standin() as standin, lab.gateway() as gateway:
         for count in (1, 2, 4):
             with lab.table(WORKERS_ROWS, gone_percent=5) as table, ExitStack() as stack:
-                settings = _settings(standin, interval_seconds=200)
+                settings = _settings(standin, INTERVAL_SECONDS)
+                _wait_until_a_sweep_is_still_enqueued()
                 crew = _sweep_once(Crew(lab, stack, gateway, table, settings), count)
             started = min(_at(entry) for entry in crew.events("reaper starts"))
             ended = max(_at(entry) for entry in crew.events("segments completed"))
             found[f"rows_per_second_{count}_workers"] = WORKERS_ROWS / (ended - started)
             found[f"coordination_percent_{count}_workers"] = 100 * _coordination(crew)
     return found
+
+
+def _wait_until_a_sweep_is_still_enqueued() -> None:
+    """Who starts in the second half of an interval waits for the next one: that is no work."""
+    into_interval = time.time() % INTERVAL_SECONDS
+    if into_interval > INTERVAL_SECONDS / 2 - START_SECONDS:
+        time.sleep(INTERVAL_SECONDS - into_interval)
 
 
 def _sweep_once(crew: Crew, count: int) -> Crew:
