@@ -20,6 +20,9 @@ log = structlog.get_logger()
 MAX_FOLLOW_UPS = 2
 """So many heartbeats may follow checks of one connection in a sweep."""
 
+MAX_UNDECIDED = 10_000
+"""Living clients that wait for the self-test, held in memory: until then no more are asked after."""
+
 SECOND_TRY_SECONDS = 5.0
 """After a heartbeat that met a 410 although a check had just found the socket alive."""
 
@@ -126,6 +129,11 @@ class Probes:
     @property
     def has_undecided(self) -> bool:
         return bool(self._undecided)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more should be asked after until the self-test under way has its answer."""
+        return len(self._undecided) >= MAX_UNDECIDED and not self._prober.idle
 
     def _test_next(self) -> None:
         """Ask one of those that wait once more."""

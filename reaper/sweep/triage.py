@@ -72,7 +72,7 @@ class Triage:
     @property
     def is_full(self) -> bool:
         """Whether no more rows should be taken, for the sake of memory."""
-        return self._pongs.awaited >= MAX_PONGS_AWAITED
+        return self._pongs.awaited >= MAX_PONGS_AWAITED or self._probes.is_full
 
     def advance(self) -> bool:
         """Read and ask a little more, if the prober keeps up. Whether there was anything to do."""

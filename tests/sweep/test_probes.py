@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from reaper.core.evidence.activity import PAUSE_SECONDS
 from reaper.core.model import Outcome
 from reaper.core.triage import HeartbeatMode
+from reaper.sweep import probes
+from reaper.sweep.triage import MAX_BACKLOG, SLICE_ROWS
 from tests.support.builders import NOW
 from tests.support.small_worlds import OFF, a_world
 from tests.support.world import World, rules
@@ -159,3 +162,16 @@ def test_posts_that_are_always_throttled_end_the_sweep_all_the_same(mode):
     assert report.alive == 5
     assert (report.heartbeats, len(world.rows)) == (0, 5)
     assert max(world.asked.values()) <= 4
+
+
+@pytest.mark.parametrize("gets_count", [False, True])
+def test_until_the_self_test_has_its_answer_only_so_many_wait_in_memory(monkeypatch, gets_count):
+    monkeypatch.setattr(probes, "MAX_UNDECIDED", 20)
+    world = World(gets_count=gets_count)
+    for n in range(3000):
+        world.add(f"client-{n}", alive=True, active=470)
+    report = world.sweep()
+
+    before_its_answer = [moment for moment in world.sent_at if moment < PAUSE_SECONDS]
+    assert len(before_its_answer) < 20 + 2 * (MAX_BACKLOG + SLICE_ROWS)
+    assert report.heartbeats == len(world.heartbeats) == 3000

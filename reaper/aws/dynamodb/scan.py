@@ -18,7 +18,7 @@ from reaper.core.pacing.rate import TokenBucket
 from reaper.core.portion import Portion, share_of
 from reaper.core.rows.items import Item
 
-MAX_ROWS_PER_PAGE = 5000
+MAX_ROWS_PER_PAGE = 2000
 """Rows are larger than the JSON that they come as."""
 
 
