@@ -21,7 +21,7 @@ MAX_FOLLOW_UPS = 2
 """So many heartbeats may follow checks of one connection in a sweep."""
 
 MAX_UNDECIDED = 10_000
-"""Living clients that wait for the self-test, held in memory: until then no more are asked after."""
+"""Living clients that wait for the self-test, held in memory; meanwhile no more are asked after."""
 
 SECOND_TRY_SECONDS = 5.0
 """After a heartbeat that met a 410 although a check had just found the socket alive."""

@@ -134,6 +134,10 @@ class Next(Enum):
     CONVICT = "convict"
     CONVICT_BY_AGE = "convict by age"
 
+    @property
+    def is_conviction(self) -> bool:
+        return self in (Next.CONVICT, Next.CONVICT_BY_AGE)
+
 
 class Step(NamedTuple):
     what: Next

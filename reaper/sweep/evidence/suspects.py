@@ -6,8 +6,8 @@ What is next for a suspect is decided in ``core/evidence/evidence_rule.py``; her
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import structlog
 
@@ -33,12 +33,6 @@ WITNESS_PAUSE_SECONDS = 0.1
 
 LAST_LOOK_HOLDS_SECONDS = 30.0
 """Whose rows were not evicted within this time after its last 410 is looked at once more."""
-
-
-class _Conviction(NamedTuple):
-    case: Case
-    reason: Reason
-    evidence: dict[str, Any]
 
 
 class _Known(NamedTuple):
@@ -71,7 +65,7 @@ class Suspects:
         )
         self._sends_heartbeats = rules.triage.heartbeat_mode is not HeartbeatMode.OFF
         self._cases = Cases()
-        self._convicted: list[_Conviction] = []
+        self._convicted: list[Case] = []
         """Those of the freshest looks are the last, and go first."""
         self._reconsidered: dict[Endpoint, tuple[Standing, bool, int]] = {}
         """What was known of endpoints when those who wait for them were last decided about."""
@@ -168,25 +162,25 @@ class Suspects:
                 self._decide_all(endpoint, Place.WAITING)
 
     def take_convicted(self, ids: int, *, is_last: bool = False) -> list[Zombie]:
-        """The rows of so many ids at most, which go now: the look at each is a fresh one.
+        """The rows of so many ids at most, which go now: by what is known now, and a fresh look.
 
-        Who has waited too long for that is looked at again instead; by the next sweep, where this
-        is the last time that somebody takes them.
+        Whom something speaks for by now is decided about again, and who has waited too long is
+        looked at again; by the next sweep, where this is the last time that somebody takes them.
         """
+        taken = [self._convicted.pop() for _ in range(min(ids, len(self._convicted)))]
+        cases = [case for case in taken if self._cases.is_at(case, Place.CONVICTED)]
         zombies: list[Zombie] = []
-        for _ in range(min(ids, len(self._convicted))):
-            case, reason, evidence = self._convicted.pop()
-            if not self._cases.is_at(case, Place.CONVICTED):
-                continue  # it has answered 200 meanwhile
-            if self._clock() - case.suspect.last_410_at > LAST_LOOK_HOLDS_SECONDS:
+        for case, known in self._with_what_is_known(cases):
+            step = next_step(case.suspect, known.standing, self._rules, known.now, known.born_at)
+            is_fresh = known.now - case.suspect.last_410_at <= LAST_LOOK_HOLDS_SECONDS
+            if step.what.is_conviction and is_fresh:
+                zombies += self._zombies(case, known, step.what)
+            elif is_last:
                 case.suspect.postpone()
-                if not is_last:
-                    self._look_at(case)
-                continue
-            zombies += [Zombie(row, reason, evidence) for row in case.rows]
-            self._memory.endpoints[case.endpoint].convict(case.connection_id, len(case.rows))
-            self._cases.close(case)
-            self._memory.suspects.forget(case.key)
+            elif step.what.is_conviction:
+                self._look_at(case)
+            else:
+                self._decide(case, known)
         return zombies
 
     @property
@@ -250,7 +244,7 @@ class Suspects:
                 case.suspect.begin_again(standing)
                 self._decide(case, known)
             case Next.CONVICT | Next.CONVICT_BY_AGE:
-                self._convict(case, known, step.what)
+                self._convict(case, step.what)
 
     @staticmethod
     def _is_soon_witnessed(standing: Standing, now: float) -> bool:
@@ -261,24 +255,33 @@ class Suspects:
         self._decide_each(self._cases.at(place, endpoint))
 
     def _decide_each(self, cases: Sequence[Case]) -> None:
-        """All at once, by what was known of their endpoints before the first."""
+        for case, known in self._with_what_is_known(cases):
+            self._decide(case, known)
+
+    def _with_what_is_known(self, cases: Sequence[Case]) -> Iterator[tuple[Case, _Known]]:
+        """Of their endpoints: before the first of them is decided about."""
         standings = {one: self._standing(one) for one in {case.endpoint for case in cases}}
         now = self._clock()
         for case in cases:
             born_at = self._memory.born_at(case.rows, now)
-            self._decide(case, _Known(now, standings[case.endpoint], born_at))
+            yield case, _Known(now, standings[case.endpoint], born_at)
 
     def _look_at(self, case: Case) -> None:
         self._cases.ask(case)
         self._probes.look_again(case.endpoint, case.connection_id, case.rows, case.suspect)
 
-    def _convict(self, case: Case, known: _Known, what: Next) -> None:
-        if what is Next.CONVICT and not self._shared_table.settle(case.endpoint):
+    def _convict(self, case: Case, verdict: Next) -> None:
+        if verdict is Next.CONVICT and not self._shared_table.settle(case.endpoint):
             self._cases.block(case)
             self._unsettled.add(case.endpoint)
             return
-        reason = Reason.GONE if what is Next.CONVICT else Reason.EXPIRED
+        self._cases.convict(case)
+        self._convicted.append(case)
+
+    def _zombies(self, case: Case, known: _Known, verdict: Next) -> list[Zombie]:
+        """Its rows, with all that speaks against it, which is on no list any more."""
         state = self._memory.endpoints[case.endpoint]
+        reason = Reason.GONE if verdict is Next.CONVICT else Reason.EXPIRED
         evidence = evidence_against(
             case.suspect,
             known.standing,
@@ -287,8 +290,10 @@ class Suspects:
             now=known.now,
             epoch_now=self._context.wall_clock(),
         )
-        self._cases.convict(case)
-        self._convicted.append(_Conviction(case, reason, evidence))
+        state.convict(case.connection_id, len(case.rows))
+        self._cases.close(case)
+        self._memory.suspects.forget(case.key)
+        return [Zombie(row, reason, evidence) for row in case.rows]
 
     def _withdraw(self, case: Case) -> list[Row]:
         """It is none any more, for this sweep. Returns its rows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
@@ -261,18 +262,18 @@ def test_hooks_that_are_too_slow_for_all_evict_as_many_as_there_is_time_for():
 class Noting(World):
     """Notes how old the last look at each row is when it is written down."""
 
-    def __init__(self):
-        super().__init__(beside=Slowly(self, {"on-evict": 10.0}))
-        self.looked_at: dict[str, float] = {}
+    def __init__(self, hook_seconds=10.0):
+        super().__init__(beside=Slowly(self, {"on-evict": hook_seconds}))
+        self.answered: defaultdict[str, list[float]] = defaultdict(list)
         self.written_at: list[float] = []
         self.ages: list[float] = []
-        self.on_answer = lambda probe, now: self.looked_at.update({probe.connection_id: now})
+        self.on_answer = lambda probe, now: self.answered[probe.connection_id].append(now)
 
     def write(self, entries):
         super().write(entries)
         for entry in entries:
             self.written_at.append(self.moment)
-            self.ages.append(self.moment - self.looked_at[entry["connection_id"]])
+            self.ages.append(self.moment - self.answered[entry["connection_id"]][-1])
 
 
 def test_a_row_that_waited_for_slow_hooks_is_looked_at_again_before_it_goes():
@@ -298,6 +299,22 @@ def test_rows_whose_lie_ends_while_they_wait_for_slow_hooks_stay():
     assert 0 < report.evicted < 200
     assert max(world.written_at) < lie_ends_at + LAST_LOOK_HOLDS_SECONDS + 1
     assert adds_up(report)
+
+
+def test_who_waits_for_slow_hooks_stays_where_the_gateway_contradicts_itself_meanwhile():
+    """Although the last look at it is still a fresh one."""
+    world = Noting(hook_seconds=5.0)
+    world.page_every_seconds = 0.15
+    for n in range(900):
+        world.add(f"c{n:03}", alive=n % 3 > 0)
+    world.born_at["c897"] = 100.0
+    report = world.sweep()
+
+    found_alive_at = next(at for at in world.answered["c897"] if at > 100.0)
+    assert min(world.written_at) < found_alive_at
+    after = [at - found_alive_at for at in world.written_at if at > found_alive_at]
+    assert min(after) >= 2 * world.confirm_delay
+    assert (report.evicted, adds_up(report)) == (299, True)
 
 
 def test_a_panel_whose_rows_cannot_be_read_in_time_lets_nobody_go():
