@@ -178,13 +178,6 @@ def pattern(value: str) -> re.Pattern[str]:
         raise ValueError(f"must be a regular expression ({error})") from None
 
 
-def row_filter(value: str) -> tuple[AttributePath, re.Pattern[str]]:
-    name, equals, expression = value.partition("=")
-    if not equals:
-        raise ValueError("must be attribute=regex, such as SK=META")
-    return attribute_path(name), pattern(expression)
-
-
 def host_and_port(value: str) -> tuple[str, int]:
     host, _, port = value.rpartition(":")
     if not host or not port.isdigit() or int(port) > 65535:

@@ -14,6 +14,7 @@ from reaper.config import parsers as read
 from reaper.config.parsers import Variable, variable
 from reaper.core.pacing.rate import SPREAD_FRACTION
 from reaper.core.rows.items import AttributePath, attribute_path
+from reaper.core.rows.row_filter import RowFilter, parse_row_filter
 from reaper.core.sweep_rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
 
@@ -46,13 +47,16 @@ class Settings:
         read.pattern,
         shown="the whole value",
     )
-    row_filter: tuple[AttributePath, re.Pattern[str]] | None = variable(
-        "attribute=regex: which rows are connection rows in a table that holds others (SK=META)",
-        read.row_filter,
+    row_filter: RowFilter = variable(
+        "which rows are connection rows in a table that holds others: attribute=regex (SK=META),"
+        " !attribute (absent, null or empty), several joined by ' && '; booleans and numbers match"
+        " by their JSON text",
+        parse_row_filter,
+        absent=(),
     )
     connected_at_attribute: AttributePath = variable(
-        "when the client connected: seconds to nanoseconds, ISO 8601, a JavaScript or HTTP date; a"
-        " date alone is no time; rows may lack it",
+        "when the client connected: seconds to nanoseconds, ISO 8601, or the text that a common"
+        " language prints; a date alone, or 4/5/2026, is no time; rows may lack it",
         attribute_path,
         "connectedAt",
     )

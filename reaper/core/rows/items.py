@@ -20,6 +20,10 @@ AttributePath = tuple[str, ...]
 Identity = tuple[tuple[str, str, str | bytes], ...]
 """A primary key as a value that can be looked up: name, type and value of each part."""
 
+MAX_VALUE_LENGTH = 512
+"""An id and whatever stands around it. A regular expression may take for ever over a longer value,
+which somebody may have chosen for that."""
+
 Getter = Callable[[Item], AttributeValue | None]
 
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
 from reaper.core.rows.endpoint import Endpoint, EndpointResolver
 from reaper.core.rows.ids import looks_like_id
-from reaper.core.rows.items import AttributeValue, Getter, Item, attribute, getter, text_of
+from reaper.core.rows.items import (
+    MAX_VALUE_LENGTH,
+    AttributeValue,
+    Getter,
+    Item,
+    attribute,
+    getter,
+    text_of,
+)
 from reaper.core.rows.row import MissedPongs, Row
 from reaper.core.rows.shape import MISSED_PONGS, RowShape
 from reaper.core.rows.times import Time, epoch_seconds, read_time
@@ -19,10 +26,6 @@ _NO_PATH_SEGMENTS = (".", "..")
 
 MAX_CONNECTION_ID_LENGTH = 256
 """Generous: API Gateway issues 16 characters, stand-ins and custom encodings some more."""
-
-MAX_VALUE_LENGTH = 512
-"""An id and whatever stands around it. A regular expression may take for ever over a longer value,
-which somebody may have chosen for that."""
 
 
 class RowReader:
@@ -47,8 +50,9 @@ class RowReader:
     def read(self, item: Item, now: float) -> Row | None:
         """One row, or None for an item that is some other kind of row."""
         shape = self._shape
-        if shape.row_filter and not _matches(item, *shape.row_filter):
-            return None
+        for condition in shape.row_filter:
+            if not condition.is_met_by(item):
+                return None
         connection_id = text_of(self._stored_id(item))
         if connection_id is not None and len(connection_id) > MAX_VALUE_LENGTH:
             connection_id = ""
@@ -95,13 +99,6 @@ def _missed_pongs(item: Item) -> MissedPongs | None:
         return MissedPongs(int(missed), float(at), unchanged)
     except ValueError:
         return None
-
-
-def _matches(item: Item, path: tuple[str, ...], pattern: re.Pattern[str]) -> bool:
-    text = text_of(attribute(item, path))
-    if text is None or len(text) > MAX_VALUE_LENGTH:
-        return False
-    return pattern.fullmatch(text) is not None
 
 
 def _is_usable(connection_id: str, endpoint: Endpoint | None) -> bool:

@@ -17,6 +17,7 @@ from reaper.core.rows.items import (
     getter,
     identity,
 )
+from reaper.core.rows.row_filter import RowFilter
 
 MISSED_PONGS: AttributePath = ("reaperMissedPongs",)
 """Where the reaper itself writes on a row: a map with the fields of MissedPongs."""
@@ -45,7 +46,7 @@ class RowShape:
     message_count: AttributePath
     endpoint: tuple[AttributePath, ...] = ()
     id_pattern: re.Pattern[str] | None = None
-    row_filter: tuple[AttributePath, re.Pattern[str]] | None = None
+    row_filter: RowFilter = ()
     projected: frozenset[str] | None = None
     """The attributes that a scan can bring, where an index does not hold them all."""
     counts_pongs: bool = False
@@ -69,7 +70,7 @@ class RowShape:
             self.last_seen_at,
             self.message_count,
             *self.endpoint,
-            *([self.row_filter[0]] if self.row_filter else []),
+            *(condition.path for condition in self.row_filter),
         )
         return tuple(path for path in dict.fromkeys(paths) if self.can_bring(path))
 
@@ -84,9 +85,8 @@ class RowShape:
     @property
     def missing(self) -> list[AttributePath]:
         """What the index does not hold although no row can be understood without it."""
-        indispensable = [self.connection_id, *self.endpoint]
-        if self.row_filter:
-            indispensable.append(self.row_filter[0])
+        filtered = (condition.path for condition in self.row_filter)
+        indispensable = [self.connection_id, *self.endpoint, *filtered]
         if self.counts_pongs:
             indispensable += [MISSED_PONGS, self.last_seen_at]
         return [path for path in indispensable if not self.can_bring(path)]
@@ -98,8 +98,6 @@ class RowShape:
     def needed(self) -> list[AttributePath]:
         """Everything that a scan has to bring, each path once and none inside another."""
         paths = {*((name,) for name in self.key_names), *self.watched}
-        if self.row_filter:
-            paths.add(self.row_filter[0])
         if self.counts_pongs:
             paths.add(MISSED_PONGS)
         return sorted(

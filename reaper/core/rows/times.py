@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime, tzinfo
-from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 
 from reaper.core.rows.items import AttributeValue, text_of
+from reaper.core.rows.time_texts import read_digits, read_text
 
 MIN_PLAUSIBLE_TIME = datetime(2018, 12, 18, tzinfo=UTC).timestamp()
 """API Gateway got its WebSocket APIs on this day; no connection is older."""
@@ -23,11 +22,8 @@ _UNITS = (
 """From which number on a time is counted in which unit. 1e11 seconds are the year 5138, and 1e11
 milliseconds were in 1973: nothing plausible is on the wrong side."""
 
-_DATE_ONLY = re.compile(r"\d{4}-?\d{2}-?\d{2}|\d{4}-?W\d{2}(-?\d)?")
-
-_JAVASCRIPT_DATE = re.compile(
-    r"[A-Z][a-z]{2} (?P<date>[A-Z][a-z]{2} \d{2} \d{4} \d{2}:\d{2}:\d{2} GMT[+-]\d{4})(?: \(.*\))?"
-)
+_MIN_DIGITS = 1e13
+"""Smaller numbers are epoch times; milliseconds as large are of the year 2286."""
 
 
 class Time(NamedTuple):
@@ -47,10 +43,7 @@ def epoch_seconds(
     Returns None for what is absent, is no time, or makes no sense as one: before there were
     WebSocket APIs, or further ahead than clocks disagree. Forms are those of ``read_time``.
     """
-    text = text_of(value)
-    if text is None:
-        return None
-    told = _read(text, zone)
+    told = _read(value, zone)
     return None if told is None else plausible(told[0] + offset_seconds, now)
 
 
@@ -62,23 +55,25 @@ def plausible(seconds: float, now: float) -> float | None:
 def read_time(value: AttributeValue | None, zone: tzinfo = UTC) -> Time | None:
     """What a value says, whether or not that makes sense as a time of a connection.
 
-    Seconds, milliseconds, microseconds or nanoseconds since the epoch, ISO 8601, or the text of a
-    JavaScript or HTTP date. Text without a zone is read in ``zone``. A date alone is no time: it
-    does not say when on that day.
+    Seconds, milliseconds, microseconds or nanoseconds since the epoch, as number or text; a map of
+    seconds and nanoseconds, as protobuf has it; or the text that a common language prints. Text
+    without a zone is read in ``zone``. A date alone is no time: it does not say when on that day.
     """
-    text = text_of(value)
-    if text is None:
-        return None
-    told = _read(text, zone)
+    told = _read(value, zone)
     return None if told is None else Time(*told)
 
 
-def _read(text: str, zone: tzinfo) -> tuple[float, str, bool] | None:
+def _read(value: AttributeValue | None, zone: tzinfo) -> tuple[float, str, bool] | None:
     """The fields of a Time, for each row of a table."""
+    text = text_of(value)
+    if text is None:
+        return None if value is None or "M" not in value else _from_map(value["M"])
     try:
         number = float(text)
     except ValueError:
-        return _from_text(text, zone)
+        return read_text(text, zone)
+    if number >= _MIN_DIGITS and (told := read_digits(text, zone)):
+        return told
     for least, per_second, form in _UNITS:
         if number >= least:
             return number / per_second, form, True
@@ -90,28 +85,12 @@ def is_plausible(time: Time, now: float) -> bool:
     return plausible(time.seconds, now) is not None
 
 
-def _from_text(text: str, zone: tzinfo) -> Time | None:
-    text = text.strip()
-    if _DATE_ONLY.fullmatch(text):
+def _from_map(held: dict[str, AttributeValue]) -> tuple[float, str, bool] | None:
+    """Protobuf's ``Timestamp``, also as Firestore writes it."""
+    try:
+        seconds = float(text_of(held.get("seconds") or held.get("_seconds")) or "nan")
+        nanoseconds = text_of(held.get("nanos") or held.get("_nanoseconds"))
+        moment = seconds + float(nanoseconds or 0) / 1e9
+    except ValueError:
         return None
-    for name, read in (
-        ("ISO 8601", datetime.fromisoformat),
-        ("JavaScript date", _from_javascript),
-        ("JavaScript UTC date", parsedate_to_datetime),
-    ):
-        try:
-            moment = read(text)
-            if moment.tzinfo is not None:
-                return Time(moment.timestamp(), name)
-            moment = moment.replace(tzinfo=zone)
-            return Time(moment.timestamp(), f"{name} without a zone", has_zone=False)
-        except (ValueError, OverflowError):
-            continue
-    return None
-
-
-def _from_javascript(text: str) -> datetime:
-    match = _JAVASCRIPT_DATE.fullmatch(text)
-    if match is None:
-        raise ValueError(text)
-    return datetime.strptime(match["date"], "%b %d %Y %H:%M:%S GMT%z")
+    return (moment, "seconds and nanoseconds", True) if moment == moment else None

@@ -10,6 +10,7 @@ import pytest
 from reaper.core.rows.endpoint import EndpointResolver
 from reaper.core.rows.items import attribute, attribute_path
 from reaper.core.rows.reader import RowReader
+from reaper.core.rows.row_filter import Condition, parse_row_filter
 from reaper.core.rows.shape import RowShape
 from tests.support.builders import ENDPOINT, NOW
 
@@ -77,7 +78,7 @@ def test_a_pattern_without_a_group_takes_the_whole_value():
 
 
 def test_a_filter_tells_connection_rows_from_others():
-    row_filter = (("kind",), re.compile("META"))
+    row_filter = parse_row_filter("kind=META")
     item = {"connectionId": {"S": "abc="}}
     assert read(item | {"kind": {"S": "META"}}, row_filter=row_filter).connection_id == "abc="
     assert read(item | {"kind": {"S": "METADATA"}}, row_filter=row_filter) is None
@@ -105,7 +106,7 @@ def test_a_scan_brings_only_what_is_needed_and_nothing_twice():
         SHAPE,
         endpoint=(("data",),),
         connection_id=("data", "id"),
-        row_filter=(("pk",), re.compile("x")),
+        row_filter=parse_row_filter("pk=x"),
     )
     assert shape.needed == [
         ("connectedAt",),
@@ -133,7 +134,7 @@ def test_an_index_must_hold_what_tells_whose_a_row_is():
         SHAPE,
         projected=frozenset({"pk", "sk"}),
         endpoint=(("domainName",), ("stage",)),
-        row_filter=(("kind",), re.compile("META")),
+        row_filter=parse_row_filter("kind=META"),
     )
     assert shape.missing == [("connectionId",), ("domainName",), ("stage",), ("kind",)]
 
@@ -164,15 +165,13 @@ def test_a_count_of_missed_pongs_that_is_not_whole_counts_nothing(held):
 
 
 def test_a_filter_may_look_at_an_attribute_that_is_no_key():
-    path, pattern = ("kind",), re.compile("connection")
-    shape = replace(SHAPE, row_filter=(path, pattern))
-    assert path in shape.needed
-    assert path in shape.watched
-    kept = read(
-        {"connectionId": {"S": "abc="}, "kind": {"S": "connection"}}, row_filter=(path, pattern)
-    )
+    row_filter = parse_row_filter("kind=connection")
+    shape = replace(SHAPE, row_filter=row_filter)
+    assert ("kind",) in shape.needed
+    assert ("kind",) in shape.watched
+    kept = read({"connectionId": {"S": "abc="}, "kind": {"S": "connection"}}, row_filter=row_filter)
     assert kept.connection_id == "abc="
-    assert read({"connectionId": {"S": "abc="}}, row_filter=(path, pattern)) is None
+    assert read({"connectionId": {"S": "abc="}}, row_filter=row_filter) is None
 
 
 def test_a_value_longer_than_any_id_is_never_matched_against_a_pattern():
@@ -180,4 +179,4 @@ def test_a_value_longer_than_any_id_is_never_matched_against_a_pattern():
     hostile = {"connectionId": {"S": "a" * 5000 + "!"}}
     slow = re.compile(r"(a|a)*(a|a)*")
     assert read(hostile, id_pattern=slow).connection_id == ""
-    assert read(hostile, row_filter=(("connectionId",), slow)) is None
+    assert read(hostile, row_filter=(Condition(("connectionId",), slow),)) is None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +9,7 @@ import pytest
 
 from reaper.core.evidence.breaker import BreakerLimits, HoldReason
 from reaper.core.model import Outcome
+from reaper.core.rows.row_filter import parse_row_filter
 from reaper.core.sweep_rules import EvictAction
 from reaper.core.triage import HeartbeatMode
 from tests.support.builders import EXECUTE_API, NOW
@@ -140,7 +140,7 @@ def test_a_row_whose_filter_attribute_changes_between_scan_and_delete_stays():
     for n in range(5):
         world.add(f"live-{n}", alive=True, kind={"S": "connection"})
     world.add("zombie", alive=False, kind={"S": "connection"})
-    shape = replace(SHAPE, row_filter=(("kind",), re.compile("connection")))
+    shape = replace(SHAPE, row_filter=parse_row_filter("kind=connection"))
 
     def change(probe, moment):
         if moment > 60:
