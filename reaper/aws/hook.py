@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from reaper.aws.service_errors import error_response
+from reaper.core.aws_partitions import partition_of
 from reaper.core.errors import HookAccessDenied, HookError
-from reaper.core.iam import partition
 from reaper.core.model import Zombie
 
 
@@ -51,7 +51,7 @@ def explain_code(
 
 
 def arn_of(name: str, rest: str, region: str) -> str:
-    return name if name.startswith("arn:") else f"arn:{partition(region)}:{rest}"
+    return name if name.startswith("arn:") else f"arn:{partition_of(region).name}:{rest}"
 
 
 def region_of_arn(name: str) -> str | None:

@@ -178,8 +178,9 @@ def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
         if line.action is not EvictAction.CLEAR:
             change = table.put_back(line.item)
         else:
-            value = attribute(line.item, line.cleared) or {}
-            change = table.put_back_attribute(line.key, line.cleared, value)
+            paths = (line.cleared, *line.changed)
+            held = [(path, attribute(line.item, path)) for path in paths]
+            change = table.put_back_attributes(line.key, held)
         return Fate.RESTORED if change is Change.DONE else Fate.NEWER
     except TableAccessDenied:
         raise

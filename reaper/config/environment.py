@@ -15,7 +15,9 @@ from reaper.config.aws_variables import aws_faults
 from reaper.config.parsers import Variable
 from reaper.config.settings import PREFIX, Settings, variables
 from reaper.core.platform import IDLE_TIMEOUT_SECONDS
+from reaper.core.rows.clearing import Clearing, overlapping
 from reaper.core.rows.endpoint import parse_endpoint
+from reaper.core.rows.items import AttributePath
 from reaper.core.sweep_rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
 
@@ -82,10 +84,23 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
         )
     elif not region:
         yield "AWS_REGION", "is required where REAPER_API_ENDPOINT does not name the Region"
+    for host, url in (values["allowed_endpoint_hosts"] or {}).items():
+        try:
+            if url:
+                parse_endpoint(url, region)
+        except ValueError as error:
+            yield f"{PREFIX}ALLOWED_ENDPOINT_HOSTS", f"says of {host} what {error} (it is {url!r})"
     yield from _heartbeat_contradictions(values)
     yield from _metrics_contradictions(values)
     yield from _eviction_contradictions(values)
     yield from aws_faults(os.environ)
+
+
+def _cleared_twice(values: Mapping[str, Any]) -> tuple[AttributePath, AttributePath] | None:
+    clearing = Clearing(
+        values["connection_id_attribute"], values["evict_remove"] or (), values["evict_set"] or ()
+    )
+    return overlapping(clearing.paths)
 
 
 def _heartbeat_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -130,6 +145,19 @@ def _eviction_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, s
         yield (
             f"{PREFIX}EVICT_ACTION",
             "is hook, but there is none: set REAPER_ON_EVICT_LAMBDA or REAPER_ON_EVICT_EVENT_BUS",
+        )
+    for name in ("evict_remove", "evict_set"):
+        if values[name] and values["evict_action"] is not EvictAction.CLEAR:
+            yield (
+                f"{PREFIX}{name.upper()}",
+                "is for rows that stay: set REAPER_EVICT_ACTION=clear",
+            )
+    if values["connection_id_attribute"] and (pair := _cleared_twice(values)):
+        one, other = (".".join(path) for path in pair)
+        yield (
+            f"{PREFIX}EVICT_REMOVE",
+            f"and REAPER_EVICT_SET must not change what the id, or each other, change: {one} and"
+            f" {other}",
         )
     if (
         values["evict_scope"] is EvictScope.PARTITION

@@ -22,6 +22,8 @@ A_YEAR_SECONDS = 31_536_000
 MAX_UTC_OFFSET_HOURS = 14
 """No zone is further from UTC."""
 
+_HOST = re.compile(r"[A-Za-z0-9.-]+")
+
 _UTC_OFFSET = re.compile(r"(?:UTC)?(?P<sign>[+-])(?P<hours>\d{1,2}):?(?P<minutes>\d{2})")
 
 
@@ -67,6 +69,27 @@ def names(value: str) -> tuple[str, ...]:
 
 def attribute_paths(value: str) -> tuple[AttributePath, ...]:
     return tuple(attribute_path(name) for name in names(value))
+
+
+def endpoint_attributes(value: str) -> tuple[AttributePath, ...]:
+    paths = attribute_paths(value)
+    if len(paths) > 2:
+        raise ValueError("must be one attribute, or two: of the domain and of the stage")
+    return paths
+
+
+def hosts(value: str) -> dict[str, str]:
+    """Hosts, each with the URL at which its rows are asked after, or with none."""
+    found: dict[str, str] = {}
+    for name in names(value):
+        host, _, url = name.partition("=")
+        if not _HOST.fullmatch(host.strip()):
+            raise ValueError(
+                "must be hosts, each host or host=URL, such as"
+                " ws.example.com=https://{api}.execute-api.{region}.amazonaws.com/{stage}"
+            )
+        found[host.strip().lower()] = url.strip()
+    return found
 
 
 def boolean(value: str) -> bool:

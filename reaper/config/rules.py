@@ -12,7 +12,8 @@ from reaper.core.pacing.rate import SPREAD_FRACTION
 from reaper.core.platform import default_quota_rps
 from reaper.core.pongs import PongRules
 from reaper.core.report.ratio import RatioLimit
-from reaper.core.rows.endpoint import Endpoint, EndpointResolver, parse_endpoint
+from reaper.core.rows.endpoint import Endpoint, parse_endpoint
+from reaper.core.rows.endpoint_resolver import EndpointResolver
 from reaper.core.rows.shape import RowShape, TableFacts
 from reaper.core.sweep_rules import EvictAction, SweepRules
 from reaper.core.triage import HeartbeatMode, TriageRules
@@ -38,8 +39,11 @@ def configured_endpoint(settings: Settings, region: str | None) -> Endpoint | No
 
 def endpoint_resolver(settings: Settings, region: str | None) -> EndpointResolver:
     """Which endpoint a row belongs to."""
-    configured = configured_endpoint(settings, region)
-    return EndpointResolver(configured, region, settings.allowed_endpoint_hosts)
+    allowed = {
+        host: parse_endpoint(url, region) if url else None
+        for host, url in settings.allowed_endpoint_hosts.items()
+    }
+    return EndpointResolver(configured_endpoint(settings, region), region, allowed)
 
 
 def row_shape(settings: Settings, table: TableFacts) -> RowShape:
@@ -68,12 +72,20 @@ def row_shape(settings: Settings, table: TableFacts) -> RowShape:
         )
     if settings.queue_url and settings.expects_pongs:
         _refuse_pongs_out_of_sight(shape, table)
-    if settings.evict_action is EvictAction.CLEAR and shape.connection_id[0] in table.key_names:
-        raise TableUnfit(
-            f"REAPER_EVICT_ACTION=clear cannot remove {shape.connection_id[0]}, which is a key of"
-            f" table {table.name}: use delete"
-        )
+    if settings.evict_action is EvictAction.CLEAR:
+        _refuse_cleared_keys(settings, table)
     return shape
+
+
+def _refuse_cleared_keys(settings: Settings, table: TableFacts) -> None:
+    for path in settings.clearing.paths:
+        if path[0] in table.key_names:
+            is_id = path == settings.connection_id_attribute
+            raise TableUnfit(
+                f"REAPER_EVICT_ACTION=clear cannot remove {path[0]}, which is a key of table"
+                f" {table.name}: "
+                + ("use delete" if is_id else "correct REAPER_EVICT_REMOVE or REAPER_EVICT_SET")
+            )
 
 
 def _refuse_pongs_out_of_sight(shape: RowShape, table: TableFacts) -> None:
@@ -149,6 +161,7 @@ def sweep_rules(
         ),
         evict_action=settings.evict_action,
         evict_scope=settings.evict_scope,
+        clearing=settings.clearing,
         confirm_delay_seconds=settings.confirm_delay_seconds,
         next_turn_at=next_turn_at,
         budget_rps=budget_rps,

@@ -7,12 +7,15 @@ docs/variables.md are all made from it.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import tzinfo
+from types import MappingProxyType
 
 from reaper.config import parsers as read
 from reaper.config.parsers import Variable, variable
 from reaper.core.pacing.rate import SPREAD_FRACTION
+from reaper.core.rows.clearing import Assigned, Clearing, parse_assigned
 from reaper.core.rows.items import AttributePath, attribute_path
 from reaper.core.rows.row_filter import RowFilter, parse_row_filter
 from reaper.core.sweep_rules import EvictAction, EvictScope
@@ -76,14 +79,16 @@ class Settings:
     )
     endpoint_attribute: tuple[AttributePath, ...] = variable(
         "where a row names its own endpoint: a URL, domain/stage, two attributes"
-        " (domainName,stage) or a map that holds them",
-        read.attribute_paths,
+        " (domainName,stage), a map that holds them, or a domain or API id alone, whose stage then"
+        " is that of REAPER_API_ENDPOINT",
+        read.endpoint_attributes,
         absent=(),
     )
-    allowed_endpoint_hosts: tuple[str, ...] = variable(
-        "hosts besides execute-api of this Region that rows may name, such as custom domains",
-        read.names,
-        absent=(),
+    allowed_endpoint_hosts: Mapping[str, str] = variable(
+        "hosts besides execute-api of this Region that rows may name, such as custom domains, each"
+        " host or host=URL: the URL at which rows that name that host are asked after",
+        read.hosts,
+        absent=MappingProxyType({}),
     )
     sweep_interval_seconds: float = variable(
         "from the start of one sweep to the start of the next", read.seconds(least=0.1), "300"
@@ -187,6 +192,17 @@ class Settings:
     evict_scope: EvictScope = variable(
         "row, or partition: all rows of its partition key go too", read.one_of(EvictScope), "row"
     )
+    evict_remove: tuple[AttributePath, ...] = variable(
+        "with clear: attributes that go with the id (gsi1pk,token)",
+        read.attribute_paths,
+        absent=(),
+    )
+    evict_set: Assigned = variable(
+        "with clear: a JSON object of attributes to set, in which {now}, {now_ms} and {now_iso}"
+        ' stand for the time ({"is_connected": false, "disconnectedAt": "{now_iso}"})',
+        parse_assigned,
+        absent=(),
+    )
     on_evict_lambda: str | None = variable(
         "your $disconnect function, name or ARN: invoked before a row goes, which it does only if"
         " that succeeded",
@@ -242,6 +258,11 @@ class Settings:
     @property
     def expects_pongs(self) -> bool:
         return self.pong_timeout_seconds > 0
+
+    @property
+    def clearing(self) -> Clearing:
+        """What an eviction changes on a row that stays."""
+        return Clearing(self.connection_id_attribute, self.evict_remove, self.evict_set)
 
     @property
     def spread_window_seconds(self) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 from reaper.core.evidence.breaker import Harvest
 from reaper.core.evidence.evidence_rule import Standing, Suspect
 from reaper.core.model import Zombie
+from reaper.core.rows.clearing import Clearing
 from reaper.core.rows.items import AttributePath, Item, attribute, item_from_json
 from reaper.core.sweep_rules import EvictAction
 
@@ -28,6 +29,8 @@ class AuditLine:
     item: Item
     cleared: AttributePath
     """Where the connection id was that was cleared; empty where the whole row went."""
+    changed: tuple[AttributePath, ...] = ()
+    """What else was removed or set on the row that stayed."""
 
 
 def audit_entry(
@@ -39,7 +42,7 @@ def audit_entry(
     table: str,
     key: Item,
     action: EvictAction,
-    cleared: AttributePath,
+    cleared: Clearing | None,
     goes_along: bool,
 ) -> dict[str, Any]:
     """A line as it is written. ``item`` is the whole row; times are epoch seconds."""
@@ -56,7 +59,8 @@ def audit_entry(
         "connected_at": row.connected_at,
         "last_seen_at": row.last_seen_at,
         "goes_along": goes_along,
-        "cleared": list(cleared),
+        "cleared": list(cleared.connection_id) if cleared else [],
+        "changed": [list(path) for path in cleared.paths[1:]] if cleared else [],
         "key": key,
         "item": item,
     }
@@ -111,6 +115,7 @@ def parse_line(text: str) -> AuditLine | None:
             key=item_from_json(held["key"]),
             item=item_from_json(held["item"]),
             cleared=tuple(held["cleared"]),
+            changed=tuple(tuple(path) for path in held["changed"]),
         )
         if not line.key or any(line.item[name] != value for name, value in line.key.items()):
             raise ValueError("has a key that its row does not have")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from reaper.core.aws_partitions import partition_of
 from reaper.core.model import Ask
 from reaper.core.rows.endpoint import Endpoint
 
@@ -17,13 +18,5 @@ def connections_arn(endpoint: Endpoint, ask: Ask) -> str:
     """What execute-api:ManageConnections is granted on; each method has its own."""
     api, stage = endpoint.api_id or "*", endpoint.stage or "*"
     region = endpoint.region
-    return (
-        f"arn:{partition(region)}:execute-api:{region}:*:{api}/{stage}/{ask.value}/@connections/*"
-    )
-
-
-def partition(region: str) -> str:
-    """Which of AWS's partitions a Region is in."""
-    if region.startswith("cn-"):
-        return "aws-cn"
-    return "aws-us-gov" if region.startswith("us-gov-") else "aws"
+    apis = f"arn:{partition_of(region).name}:execute-api:{region}:*"
+    return f"{apis}:{api}/{stage}/{ask.value}/@connections/*"

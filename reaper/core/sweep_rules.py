@@ -7,6 +7,7 @@ from enum import Enum
 
 from reaper.core.evidence.breaker import BreakerLimits
 from reaper.core.pongs import PongRules
+from reaper.core.rows.clearing import Clearing
 from reaper.core.triage import TriageRules
 
 
@@ -31,6 +32,8 @@ class SweepRules:
     pong: PongRules
     evict_action: EvictAction
     evict_scope: EvictScope
+    clearing: Clearing
+    """What is changed on a row that stays."""
     confirm_delay_seconds: float
     """Between a strike and the next look."""
     question_seconds: float

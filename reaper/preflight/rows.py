@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import reprlib
 import shlex
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
 
 from reaper.config.settings import Settings
 from reaper.core.rows.ids import holds_id, is_of_one_case, is_own_partition, looks_like_id
 from reaper.core.rows.items import AttributePath, Item, attribute, text_of
+from reaper.core.rows.reader import RowReader
 from reaper.core.rows.recognition import (
     collections,
     collections_of_ids,
@@ -25,9 +27,10 @@ from reaper.preflight.finding import Finding
 
 
 def findings_of_rows(
-    items: Sequence[Item], rows: Sequence[Row], shape: RowShape, settings: Settings, now: float
+    items: Sequence[Item], rows: Sequence[Row], reader: RowReader, settings: Settings, now: float
 ) -> Iterator[Finding]:
     """``rows`` are those of ``items`` that are connection rows by the settings."""
+    shape = reader.shape
     if not items:
         yield Finding(True, "the table is empty, so nothing tells what its rows look like")
         return
@@ -43,7 +46,7 @@ def findings_of_rows(
     if not items:
         return
     if shape.endpoint:
-        yield _finding_of_endpoints(items, rows, shape)
+        yield _finding_of_endpoints(items, rows, reader)
     for path, variable in (
         (shape.connected_at, "REAPER_CONNECTED_AT_ATTRIBUTE"),
         (shape.last_seen_at, "REAPER_LAST_SEEN_ATTRIBUTE"),
@@ -141,18 +144,22 @@ def _findings_of_one_case(rows: Sequence[Row]) -> Iterator[Finding]:
         )
 
 
-def _finding_of_endpoints(items: Sequence[Item], rows: Sequence[Row], shape: RowShape) -> Finding:
+def _finding_of_endpoints(items: Sequence[Item], rows: Sequence[Row], reader: RowReader) -> Finding:
     """Rows without the endpoint that they should name would be taken for our own."""
+    shape = reader.shape
     name = ", ".join(_name(path) for path in shape.endpoint)
     naming = sum(
         any(attribute(item, path) is not None for path in shape.endpoint) for item in items
     )
-    foreign = sum(row.endpoint is None for row in rows)
+    foreign = Counter(reader.why_foreign(row.item) for row in rows if row.endpoint is None)
+    if foreign.total() == len(rows):
+        why, _ = foreign.most_common(1)[0]
+        return Finding(False, f"{name}: all {len(rows):,} rows are foreign; most name {why}")
     named = len({row.endpoint for row in rows if row.endpoint is not None})
     return Finding(
         naming == len(items),
         f"{name}: an endpoint in {naming:,} of {len(items):,} rows"
-        + (f", {named:,} different ones; {foreign:,} rows are foreign" if naming else "")
+        + (f", {named:,} different ones; {foreign.total():,} rows are foreign" if naming else "")
         + ("" if naming == len(items) else "; the rest counts as REAPER_API_ENDPOINT's own")
         + " (REAPER_ENDPOINT_ATTRIBUTE)",
     )

@@ -10,11 +10,14 @@ from reaper.core.evidence.births import Window
 from reaper.core.model import Answer, Change, Probe, Zombie
 from reaper.core.portion import Portion
 from reaper.core.rows.endpoint import Endpoint
-from reaper.core.rows.items import AttributePath, Item
+from reaper.core.rows.items import AttributePath, AttributeValue, Item
 from reaper.core.rows.row import MissedPongs, Row
 from reaper.core.rows.shape import RowShape, TableFacts
 
 T = TypeVar("T")
+
+Assignments = Sequence[tuple[AttributePath, AttributeValue]]
+"""Attributes and what they are set to."""
 
 
 class Page(Protocol):
@@ -61,7 +64,9 @@ class Table(Protocol):
     def delete(self, rows: Sequence[Row]) -> Sequence[Change | Exception]:
         """Each row only if it is still as it was read, as with every change here."""
 
-    def clear(self, row: Row, path: AttributePath) -> Change: ...
+    def clear(self, row: Row, removed: Sequence[AttributePath], assigned: Assignments) -> Change:
+        """The row itself stays."""
+
     def delete_together(self, rows: Sequence[Row], others: Sequence[Item]) -> Change: ...
     def note_missed_pongs(self, row: Row, missed: MissedPongs) -> Change: ...
 

@@ -109,6 +109,30 @@ def test_a_cleared_id_comes_back_where_no_newer_one_is(cloud, tmp_path):
     assert ids == {"a": "a", "b": "newer", "d": "d", "e": "e", "f": "f"}
 
 
+def test_what_was_cleared_and_set_with_an_id_comes_back_with_it(cloud, tmp_path):
+    table = cloud.make_table(("pk", "S"))
+    rows = {c: item(pk=f"P#{c}", ws=c, token=f"t{c}", on={"BOOL": True}) for c in "abcdef"}
+    cloud.put(table, *rows.values())
+    environment = evict(
+        cloud,
+        table,
+        tmp_path,
+        *"ab",
+        REAPER_EVICT_ACTION="clear",
+        REAPER_CONNECTION_ID_ATTRIBUTE="ws",
+        REAPER_EVICT_REMOVE="token",
+        REAPER_EVICT_SET='{"on": false, "left": "{now}"}',
+    )
+    assert sum("token" in row for row in cloud.rows(table)) == 4
+    newer = item(pk="P#b", ws="newer", on={"BOOL": True})
+    cloud.put(table, newer)
+    assert restore(cloud, environment).code == 0
+
+    found = {row["pk"]["S"][-1]: row for row in cloud.rows(table)}
+    assert found.pop("b") == newer
+    assert found == {c: row for c, row in rows.items() if c != "b"}
+
+
 def test_what_went_along_with_a_partition_comes_back_too(cloud, tmp_path):
     table = cloud.make_table(("pk", "S"), ("sk", "S"))
     rows = [item(pk="CONN#a", sk=sk) for sk in ("META", "SUB#1", "SUB#2")]

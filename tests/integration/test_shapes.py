@@ -85,6 +85,32 @@ SHAPES = {
         goes=[item(pk="CONN#dead1", sk="META")],
         evicted=1,
     ),
+    "closed connections stay as history, told by several attributes": Shape(
+        (("connectionId", "S"),),
+        {"ROW_FILTER": "kind=CONN && !disconnectedAt && live=true && v=2"},
+        stays=[
+            item(connectionId="live1", kind="CONN", live={"BOOL": True}, v={"N": "2"}),
+            item(connectionId="dead1", kind="ROOM", live={"BOOL": True}, v={"N": "2"}),
+            item(connectionId="dead2", kind="CONN", live={"BOOL": False}, v={"N": "2"}),
+            item(
+                connectionId="dead3",
+                kind="CONN",
+                live={"BOOL": True},
+                v={"N": "2"},
+                disconnectedAt="2026-11-24",
+            ),
+        ],
+        goes=[
+            item(
+                connectionId="dead0",
+                kind="CONN",
+                live={"BOOL": True},
+                v={"N": "2"},
+                disconnectedAt={"NULL": True},
+            ),
+        ],
+        evicted=1,
+    ),
     "the whole partition of a connection": Shape(
         STRINGS,
         {
@@ -207,6 +233,48 @@ def test_only_the_id_is_cleared_from_a_row_that_must_stay(cloud):
     assert "rows without a usable id" not in done.stderr
 
 
+def test_what_belongs_to_the_id_goes_with_it_and_flags_are_set(cloud):
+    table = cloud.make_table(("pk", "S"))
+    bob = item(
+        pk="bob",
+        wsId="dead1",
+        token="secret",
+        score={"N": "7"},
+        is_connected={"BOOL": True},
+        session={"M": {"node": {"S": "n1"}, "since": {"N": "5"}}},
+    )
+    ann = bob | item(pk="ann", wsId="live1")
+    tim = item(pk="tim", wsId="dead2")
+    cloud.put(table, ann, bob, tim)
+    with FaultyGateway({"dead1": faults.gone, "dead2": faults.gone}) as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            REAPER_CONNECTION_ID_ATTRIBUTE="wsId",
+            REAPER_EVICT_ACTION="clear",
+            REAPER_EVICT_REMOVE="token,session.node",
+            REAPER_EVICT_SET='{"is_connected": false, "left": "{now}", "log": ["at {now_iso}"]}',
+        )
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert (done.code, done.report["evicted"]) == (0, 2), done.stderr
+    rows = {row["pk"]["S"]: row for row in cloud.rows(table)}
+    assert rows["ann"] == ann
+    left = int(rows["bob"]["left"]["N"])
+    assert time.time() - 60 < left <= time.time()
+    moment = datetime.fromtimestamp(left, UTC).isoformat(timespec="minutes")[:-6]
+    assert rows["bob"].pop("log")["L"][0]["S"].startswith(f"at {moment}")
+    assert rows["bob"] == {
+        "pk": bob["pk"],
+        "connectedAt": bob["connectedAt"],
+        "score": {"N": "7"},
+        "is_connected": {"BOOL": False},
+        "session": {"M": {"since": {"N": "5"}}},
+        "left": {"N": str(left)},
+    }
+    assert set(rows["tim"]) == {"pk", "connectedAt", "is_connected", "left", "log"}
+
+
 def test_a_key_cannot_be_cleared(cloud):
     table = cloud.make_table(("connectionId", "S"))
     environment = cloud.environment(table, "http://127.0.0.1:1", REAPER_EVICT_ACTION="clear")
@@ -214,6 +282,14 @@ def test_a_key_cannot_be_cleared(cloud):
         done = cloud.reaper(command, environment=environment)
         assert done.code == 1
         assert "REAPER_EVICT_ACTION=clear cannot remove connectionId" in done.stdout + done.stderr
+    table = cloud.make_table(("pk", "S"))
+    environment |= {
+        "REAPER_TABLE_NAME": table,
+        "REAPER_EVICT_SET": '{"pk": "x"}',
+    }
+    done = cloud.reaper("sweep", environment=environment)
+    assert "cannot remove pk" in done.stderr
+    assert "correct REAPER_EVICT_REMOVE or REAPER_EVICT_SET" in done.stderr
 
 
 @pytest.mark.parametrize(

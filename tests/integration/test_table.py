@@ -15,7 +15,7 @@ from reaper.aws.transport.signing import Signer
 from reaper.aws.transport.trust import trust
 from reaper.core.errors import TableError
 from reaper.core.model import Change
-from reaper.core.rows.endpoint import EndpointResolver
+from reaper.core.rows.endpoint_resolver import EndpointResolver
 from reaper.core.rows.items import attribute_path
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import MissedPongs

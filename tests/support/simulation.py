@@ -22,7 +22,7 @@ from reaper.core.pacing.rate import QUESTION_FRACTION, SPREAD_FRACTION, spread_r
 from reaper.core.pongs import PongRules
 from reaper.core.report.report import Report
 from reaper.core.rows.endpoint import Endpoint
-from reaper.core.rows.items import AttributePath, Item
+from reaper.core.rows.items import Item
 from reaper.core.rows.row import Row
 from reaper.core.sweep_rules import EvictAction
 from reaper.core.triage import HeartbeatMode
@@ -339,8 +339,8 @@ class Life(LivingWorld):
     def delete_one(self, row: Row) -> Change:
         return self._evict(row, lambda: super(Life, self).delete_one(row))
 
-    def clear(self, row: Row, path: AttributePath) -> Change:
-        return self._evict(row, lambda: super(Life, self).clear(row, path))
+    def clear(self, row: Row, *changes: Any) -> Change:
+        return self._evict(row, lambda: super(Life, self).clear(row, *changes))
 
     def _evict(self, row: Row, evict: Callable[[], Change]) -> Change:
         self.pass_to(self.moment + 0.01)

@@ -21,7 +21,8 @@ from reaper.core.model import Answer, Ask, Change, Outcome, Probe, Zombie
 from reaper.core.pongs import PongRules
 from reaper.core.report.report import Progress, Report
 from reaper.core.report.tally import Tally
-from reaper.core.rows.endpoint import EndpointResolver
+from reaper.core.rows.clearing import Clearing
+from reaper.core.rows.endpoint_resolver import EndpointResolver
 from reaper.core.rows.items import AttributePath, Item
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import MissedPongs, Row
@@ -29,7 +30,7 @@ from reaper.core.rows.shape import MISSED_PONGS, RowShape
 from reaper.core.sweep_rules import EvictAction, EvictScope, SweepRules
 from reaper.core.triage import TriageRules
 from reaper.sweep.context import SweepContext
-from reaper.sweep.ports import Beside, Outside
+from reaper.sweep.ports import Assignments, Beside, Outside
 from reaper.sweep.sweep import Sweep
 from tests.support.builders import DEFAULT_RULES, ENDPOINT, NOW
 from tests.support.builders import SHAPE as PLAIN_SHAPE
@@ -197,6 +198,7 @@ class World:
             pong=pong,
             evict_action=action,
             evict_scope=scope,
+            clearing=Clearing(shape.connection_id),
             confirm_delay_seconds=self.confirm_delay,
             next_turn_at=self.host_clock() + until_next_turn,
             budget_rps=budget or (1000 if spread_seconds else rate),
@@ -216,7 +218,9 @@ class World:
                 memory=self.memory,
             ),
             shape,
-            RowReader(shape, EndpointResolver(ENDPOINT, ENDPOINT.region, ("other.example.com",))),
+            RowReader(
+                shape, EndpointResolver(ENDPOINT, ENDPOINT.region, {"other.example.com": None})
+            ),
             FakeScan(self),
             Outside(self, FakeGateway(self), self, self.beside, [self.hook], None, self.connects),
         )
@@ -321,14 +325,16 @@ class World:
     def delete_together(self, *_: Any) -> Change:
         raise NotImplementedError
 
-    def clear(self, row: Row, path: AttributePath) -> Change:
+    def clear(self, row: Row, removed: Sequence[AttributePath], assigned: Assignments) -> Change:
         if self.delete_fails is not None:
             raise self.delete_fails
         if not self.is_unchanged(row):
             return Change.REFUSED
-        name, (attribute_name,) = row.key[self.key_name]["S"], path
+        name = row.key[self.key_name]["S"]
         self.must_be_audited(self.rows[name])
-        self.rows[name] = {n: v for n, v in self.rows[name].items() if n != attribute_name}
+        gone = {path[0] for path in removed}
+        kept = {n: v for n, v in self.rows[name].items() if n not in gone}
+        self.rows[name] = kept | {path[0]: value for path, value in assigned}
         return Change.DONE
 
 

@@ -62,9 +62,15 @@ class ConnectionsTable(DynamoTable):
         requests = [self._delete_requests.of(row) for row in rows]
         return [_change(result) for result in self._calls.make("DeleteItem", requests)]
 
-    def clear(self, row: Row, path: AttributePath) -> Change:
-        """Remove the attribute at ``path`` on the same condition; the row itself stays."""
-        return self._update_if(row.key, path_of(path).remove(), unchanged(row))
+    def clear(
+        self,
+        row: Row,
+        removed: Sequence[AttributePath],
+        assigned: Sequence[tuple[AttributePath, AttributeValue]],
+    ) -> Change:
+        """Remove and set these attributes on the same condition; the row itself stays."""
+        actions = [*map(_remove, removed), *(_set(*one) for one in assigned)]
+        return self._update_if(row.key, actions, unchanged(row))
 
     def note_missed_pongs(self, row: Row, missed: MissedPongs) -> Change:
         """Write the count on the row, on the same condition."""
@@ -73,8 +79,7 @@ class ConnectionsTable(DynamoTable):
             "at": {"N": f"{missed.at:.3f}"},
             "unchanged": {"S": missed.unchanged},
         }
-        action = path_of(MISSED_PONGS).set(cast(Any, Value({"M": count})))
-        return self._update_if(row.key, action, unchanged(row))
+        return self._update_if(row.key, [_set(MISSED_PONGS, {"M": count})], unchanged(row))
 
     def delete_together(self, rows: Sequence[Row], others: Sequence[Item]) -> Change:
         """Delete ``rows`` on the same condition, and ``others`` that go with them.
@@ -103,10 +108,13 @@ class ConnectionsTable(DynamoTable):
             )
         return attempt.change
 
-    def put_back_attribute(self, key: Item, path: AttributePath, value: AttributeValue) -> Change:
-        """Set an attribute of a row that exists and does not have it."""
-        condition = Path([self.key_names[0]]).exists() & path_of(path).does_not_exist()
-        return self._update_if(key, path_of(path).set(cast(Any, Value(value))), condition)
+    def put_back_attributes(
+        self, key: Item, held: Sequence[tuple[AttributePath, AttributeValue | None]]
+    ) -> Change:
+        """Give a row the attributes that it held, if it exists and does not have the first."""
+        condition = self._exists & path_of(held[0][0]).does_not_exist()
+        actions = [_remove(path) if value is None else _set(path, value) for path, value in held]
+        return self._update_if(key, actions, condition)
 
     def try_delete(self) -> None:
         """Ask to delete a row that does not exist, to learn whether it would be allowed."""
@@ -114,7 +122,7 @@ class ConnectionsTable(DynamoTable):
 
     def try_update(self) -> None:
         """Ask to update a row that does not exist, to learn whether it would be allowed."""
-        self._update_if(self.impossible_key(), path_of(MISSED_PONGS).remove(), self._exists)
+        self._update_if(self.impossible_key(), [_remove(MISSED_PONGS)], self._exists)
 
     def try_transaction(self) -> None:
         """Ask for a transaction on a row that does not exist."""
@@ -137,10 +145,10 @@ class ConnectionsTable(DynamoTable):
             self._connection.delete_item(self.name, *self.key_values(key), condition=condition)
         return attempt.change
 
-    def _update_if(self, key: Item, action: Action, condition: Condition) -> Change:
+    def _update_if(self, key: Item, actions: list[Action], condition: Condition) -> Change:
         with self._on_condition("UpdateItem") as attempt:
             self._connection.update_item(
-                self.name, *self.key_values(key), actions=[action], condition=condition
+                self.name, *self.key_values(key), actions=actions, condition=condition
             )
         return attempt.change
 
@@ -186,6 +194,14 @@ def _in_transactions(items: Sequence[Item]) -> Iterator[list[Item]]:
         chunk.append(item)
     if chunk:
         yield chunk
+
+
+def _remove(path: AttributePath) -> Action:
+    return path_of(path).remove()
+
+
+def _set(path: AttributePath, value: AttributeValue) -> Action:
+    return path_of(path).set(cast(Any, Value(value)))
 
 
 def _change(result: Result) -> Change | TableError:

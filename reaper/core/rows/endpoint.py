@@ -1,17 +1,17 @@
-"""From a URL, or from what a row holds, to the endpoint of a WebSocket API stage."""
+"""From a URL to the endpoint of a WebSocket API stage."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from reaper.core.rows.items import AttributeValue
+from reaper.core.aws_partitions import PARTITIONS, partition_of
 
+_DOMAINS = {domain for one in PARTITIONS for domain in (one.domain, one.dual_stack_domain)}
 _EXECUTE_API = re.compile(
-    r"(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?"
+    r"(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\."
+    rf"(?:{'|'.join(map(re.escape, sorted(_DOMAINS)))})"
 )
 _LOCAL_PATH = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)")
 _URL_PATH = re.compile(r"[A-Za-z0-9/._~$@%-]*")
@@ -35,6 +35,11 @@ class Endpoint(NamedTuple):
     def is_execute_api(self) -> bool:
         """Whether the host is API Gateway's own, and no custom domain or stand-in."""
         return self.api_id is not None and self.host.startswith(f"{self.api_id}.execute-api.")
+
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether the path tells the API, as with servers that stand in for AWS."""
+        return self.api_id is not None and not self.is_execute_api
 
     @property
     def authority(self) -> str:
@@ -71,9 +76,9 @@ def parse_endpoint(text: str, region: str | None) -> Endpoint:
         )
     if url.username or url.query or url.fragment:
         raise ValueError("must hold neither credentials, nor a query, nor a fragment")
-    if not _URL_PATH.fullmatch(url.path):
+    path = url.path.partition("/@connections")[0].rstrip("/")
+    if not _URL_PATH.fullmatch(path):
         raise ValueError("must have a path of plain URL characters")
-    path = url.path.rstrip("/").removesuffix("/@connections").rstrip("/")
     host = url.hostname
     if aws := _EXECUTE_API.fullmatch(host):
         if path.count("/") != 1:
@@ -97,71 +102,11 @@ def parse_endpoint(text: str, region: str | None) -> Endpoint:
     )
 
 
-MAX_KNOWN_TEXTS = 1024
-"""Rows of one table name few endpoints, unless they name a URL of their own each."""
-
-
 def _is_local(host: str) -> bool:
     """This machine, or a name without a domain, as containers have."""
     return "." not in host or host.startswith("127.")
 
 
-class EndpointResolver:
-    """Which endpoint a row belongs to.
-
-    A row is data, not configuration: it may only name an execute-api host of our own Region,
-    the host of the configured endpoint, or a host that the operator allowed. Any other row is
-    foreign, and no signed request ever goes where it points.
-    """
-
-    def __init__(
-        self,
-        configured: Endpoint | None,
-        region: str | None,
-        allowed_hosts: Sequence[str] = (),
-    ) -> None:
-        self._configured = configured
-        self._region = region
-        self._allowed = {host.lower() for host in allowed_hosts}
-        self._resolve_once = lru_cache(MAX_KNOWN_TEXTS)(self._resolve)
-
-    def of_row(self, values: Sequence[AttributeValue | None]) -> Endpoint | None:
-        """The endpoint that these attribute values name, or the configured one if none do.
-
-        None means foreign. ``values`` is a URL, a ``domain/stage``, a map that holds
-        ``domainName`` and ``stage``, or two values that do.
-        """
-        if all(value is None for value in values):
-            return self._configured
-        return self._resolve_once(_endpoint_text(values))
-
-    def _resolve(self, text: str) -> Endpoint | None:
-        url = text if "://" in text else f"{self._scheme_of(text.split('/')[0])}://{text}"
-        try:
-            endpoint = parse_endpoint(url, self._region)
-        except ValueError:
-            return None
-        return endpoint if self._may_sign_for(endpoint) else None
-
-    def _scheme_of(self, authority: str) -> str:
-        """Domain names on rows carry no scheme; only our own configured host may be plain HTTP."""
-        configured = self._configured
-        return configured.scheme if configured and authority == configured.authority else "https"
-
-    def _may_sign_for(self, endpoint: Endpoint) -> bool:
-        if _EXECUTE_API.fullmatch(endpoint.host):
-            return endpoint.region == self._region
-        if self._configured and endpoint[:3] == self._configured[:3]:
-            return True
-        return endpoint.host in self._allowed and endpoint.scheme == "https"
-
-
-def _endpoint_text(values: Sequence[AttributeValue | None]) -> str:
-    """What the values spell; empty, which is no endpoint, where they are not all text."""
-    if len(values) == 1 and values[0] is not None and "M" in values[0]:
-        held = values[0]["M"]
-        values = [held.get("domainName"), held.get("stage")]
-    parts = [value.get("S") if value is not None else None for value in values]
-    if not all(isinstance(part, str) and part for part in parts):
-        return ""
-    return "/".join(str(part).strip("/") for part in parts)
+def execute_api_host(api_id: str, region: str) -> str:
+    """Where an API answers under API Gateway's own name."""
+    return f"{api_id}.execute-api.{region}.{partition_of(region).domain}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from reaper.core.rows.endpoint import Endpoint, EndpointResolver
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.endpoint_resolver import EndpointResolver
 from reaper.core.rows.ids import looks_like_id
 from reaper.core.rows.items import (
     MAX_VALUE_LENGTH,
@@ -35,12 +36,13 @@ class RowReader:
     """
 
     def __init__(self, shape: RowShape, resolver: EndpointResolver) -> None:
-        self._shape = shape
+        self.shape = shape
         self._stored_id = getter(shape.connection_id)
         self._connected_at = getter(shape.connected_at)
         self._last_seen_at = getter(shape.last_seen_at)
         self._message_count = getter(shape.message_count)
         self._endpoint = _endpoint_reader(shape, resolver)
+        self._resolver = resolver
         self._zone, self._offset = shape.time_zone, shape.connected_at_offset_seconds
 
     def read_page(self, items: Sequence[Item], now: float) -> list[Row]:
@@ -49,7 +51,7 @@ class RowReader:
 
     def read(self, item: Item, now: float) -> Row | None:
         """One row, or None for an item that is some other kind of row."""
-        shape = self._shape
+        shape = self.shape
         for condition in shape.row_filter:
             if not condition.is_met_by(item):
                 return None
@@ -72,6 +74,10 @@ class RowReader:
             _count(self._message_count(item)),
             _missed_pongs(item) if shape.counts_pongs else None,
         )
+
+    def why_foreign(self, item: Item) -> str | None:
+        """What the item names as its endpoint, and why that is not served; None where it is."""
+        return self._resolver.why_foreign([attribute(item, path) for path in self.shape.endpoint])
 
     def connection_time(self, item: Item) -> Time | None:
         """What the item says of when its client connected, however little sense that makes."""

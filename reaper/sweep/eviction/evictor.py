@@ -83,7 +83,7 @@ class Evictor:
         self._tally = context.tally
         self._table = table
         rules = context.rules
-        self._removal = Removal(table, shape, reader, rules.evict_action, rules.evict_scope)
+        self._removal = Removal(table, shape, reader, rules, context.wall_clock)
         self._audit = audit
         self._beside = beside
         self._closer = closer

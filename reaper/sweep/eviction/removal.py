@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import NamedTuple
 
 from reaper.core.model import Change, Zombie
+from reaper.core.rows.clearing import Clearing
 from reaper.core.rows.ids import is_own_partition
-from reaper.core.rows.items import AttributePath, Identity, Item, attribute, identity
+from reaper.core.rows.items import Identity, Item, attribute, identity
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
 from reaper.core.rows.shape import RowShape
-from reaper.core.sweep_rules import EvictAction, EvictScope
+from reaper.core.sweep_rules import EvictAction, EvictScope, SweepRules
 from reaper.sweep.ports import Table
 
 REMOVED_AT_ONCE = 16
@@ -58,15 +59,17 @@ class Removal:
         table: Table,
         shape: RowShape,
         reader: RowReader,
-        action: EvictAction,
-        scope: EvictScope,
+        rules: SweepRules,
+        wall_clock: Callable[[], float],
     ) -> None:
         self._table = table
         self._reader = reader
         self.shape = shape
         self._hash_name = shape.key_names[0]
-        self._scope = scope
-        self.action = action
+        self._scope = rules.evict_scope
+        self.action = rules.evict_action
+        self._clearing = rules.clearing
+        self._wall_clock = wall_clock
 
     @property
     def takes_partition(self) -> bool:
@@ -79,9 +82,9 @@ class Removal:
         return self.action is not EvictAction.CLEAR and not self.takes_partition
 
     @property
-    def cleared(self) -> AttributePath:
-        """The attribute that goes while its row stays; empty where the row goes."""
-        return self.shape.connection_id if self.action is EvictAction.CLEAR else ()
+    def cleared(self) -> Clearing | None:
+        """What is changed on a row that stays; None where the row goes."""
+        return self._clearing if self.action is EvictAction.CLEAR else None
 
     def group(self, row: Row) -> Hashable:
         """Rows with the same group are one connection."""
@@ -127,13 +130,17 @@ class Removal:
         return [_as_one(list(islice(changes, len(one.dead)))) for one in evictions]
 
     def _remove_one(self, eviction: Eviction) -> Change | Exception:
-        rows = [zombie.row for zombie in eviction.zombies]
         try:
             if self.takes_partition:
+                rows = [zombie.row for zombie in eviction.zombies]
                 return self._table.delete_together(rows, eviction.along)
-            return _as_one([self._table.clear(row, self.cleared) for row in rows])
+            return _as_one([self._clear(zombie.row, item) for zombie, item in eviction.dead])
         except Exception as error:  # noqa: BLE001 - the others of its batch must still be counted
             return error
+
+    def _clear(self, row: Row, item: Item) -> Change:
+        removed = self._clearing.removed_from(item)
+        return self._table.clear(row, removed, self._clearing.assigned_at(self._wall_clock()))
 
     def still_there(self, items: Sequence[Item]) -> set[Identity]:
         """Of rows that were written down, those that were not removed. Raises TableError."""
@@ -141,7 +148,7 @@ class Removal:
         return {
             self.shape.identity_of(item)
             for item in found
-            if not self.cleared or attribute(item, self.cleared) is not None
+            if not self.cleared or attribute(item, self.cleared.connection_id) is not None
         }
 
 

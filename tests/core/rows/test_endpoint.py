@@ -1,10 +1,12 @@
-"""Endpoints: what operators write, what rows say, and where signed requests may go."""
+"""Endpoints: what operators write."""
 
 from __future__ import annotations
 
+import botocore.session
 import pytest
 
-from reaper.core.rows.endpoint import EndpointResolver, parse_endpoint
+from reaper.core.aws_partitions import PARTITIONS, partition_of
+from reaper.core.rows.endpoint import parse_endpoint
 
 HOST = "abc123.execute-api.eu-west-1.amazonaws.com"
 OURS = parse_endpoint(f"https://{HOST}/prod", None)
@@ -18,6 +20,8 @@ OURS = parse_endpoint(f"https://{HOST}/prod", None)
         f"wss://{HOST}/prod",
         f" WSS://{HOST}/prod ",
         f"https://{HOST}/prod/@connections",
+        f"https://{HOST}/prod/@connections/R0oXAdfD0kwCH6w=",
+        f"https://{HOST}/prod/@connections/{{connection_id}}",
         f"https://{HOST}:443/prod",
     ],
 )
@@ -69,73 +73,28 @@ def test_what_cannot_be_an_endpoint_is_refused_with_the_cure(text, cure):
         parse_endpoint(text, "eu-west-1")
 
 
-@pytest.fixture
-def resolver():
-    return EndpointResolver(OURS, "eu-west-1", ["ws.example.com"])
-
-
-OTHER = "xyz789.execute-api.eu-west-1.amazonaws.com"
-
-
 @pytest.mark.parametrize(
-    "values",
+    ("region", "domain"),
     [
-        [{"S": f"https://{OTHER}/prod"}],
-        [{"S": f"{OTHER}/prod"}],
-        [{"S": OTHER}, {"S": "prod"}],
-        [{"M": {"domainName": {"S": OTHER}, "stage": {"S": "prod"}, "apiId": {"S": "xyz789"}}}],
+        ("eu-west-1", "api.aws"),
+        ("cn-north-1", "amazonaws.com.cn"),
+        ("eusc-de-east-1", "amazonaws.eu"),
+        ("us-iso-east-1", "c2s.ic.gov"),
     ],
 )
-def test_a_row_names_its_endpoint_in_any_of_four_forms(resolver, values):
-    assert resolver.of_row(values) == parse_endpoint(f"https://{OTHER}/prod", None)
+def test_every_partition_has_its_execute_api(region, domain):
+    endpoint = parse_endpoint(f"https://abc123.execute-api.{region}.{domain}/prod", None)
+    assert (endpoint.is_execute_api, endpoint.region) == (True, region)
 
 
-def test_a_row_that_names_none_belongs_to_the_configured_endpoint(resolver):
-    assert resolver.of_row([None]) == OURS
-    assert resolver.of_row([]) == OURS
-    assert EndpointResolver(None, "eu-west-1").of_row([None]) is None
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        [{"NULL": True}],
-        [{"N": "5"}],
-        [{"S": ""}],
-        [{"L": []}],
-        [{"M": {}}],
-        [{"M": {"domainName": {"S": OTHER}}}],
-        [{"S": OTHER}, None],
-        [{"NULL": True}, {"NULL": True}],
-    ],
-)
-def test_an_endpoint_that_cannot_be_read_is_not_ours(resolver, values):
-    assert resolver.of_row(values) is None
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "https://evil.example.com/prod",
-        "https://abc123.execute-api.us-east-1.amazonaws.com/prod",
-        "https://abc123.execute-api.eu-west-1.amazonaws.com.evil.com/prod",
-        "http://ws.example.com/prod",
-        "http://169.254.169.254/latest",
-        "https://evil.example.com#.execute-api.eu-west-1.amazonaws.com/prod",
-        "not an endpoint at all",
-        "javascript:alert(1)",
-    ],
-)
-def test_a_row_cannot_send_signed_requests_elsewhere(resolver, text):
-    assert resolver.of_row([{"S": text}]) is None
-
-
-def test_a_row_may_name_a_host_that_the_operator_allowed(resolver):
-    endpoint = resolver.of_row([{"S": "ws.example.com/chat"}])
-    assert str(endpoint) == "https://ws.example.com/chat"
-
-
-def test_the_china_partition_is_execute_api_too():
-    host = "abc123.execute-api.cn-north-1.amazonaws.com.cn"
-    resolver = EndpointResolver(None, "cn-north-1")
-    assert resolver.of_row([{"S": f"{host}/prod"}]).host == host
+def test_partitions_are_those_that_botocore_knows():
+    known = botocore.session.Session().get_component("data_loader").load_data("partitions")
+    by_name = {one.name: one for one in PARTITIONS}
+    assert set(by_name) == {one["id"] for one in known["partitions"]}
+    for one in known["partitions"]:
+        own, domains = by_name[one["id"]], one["outputs"]
+        assert own.domain == domains["dnsSuffix"]
+        assert own.dual_stack_domain == domains["dualStackDnsSuffix"]
+        for region in one["regions"]:
+            if "global" not in region:
+                assert partition_of(region) == own

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.core.rows.endpoint import EndpointResolver
+from reaper.core.rows.endpoint_resolver import EndpointResolver
 from reaper.core.rows.items import attribute, attribute_path
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row_filter import Condition, parse_row_filter
