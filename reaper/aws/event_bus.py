@@ -10,10 +10,11 @@ import boto3
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.hook import arn_of, explain, region_of_arn
+from reaper.aws.hook import explain, region_of_arn
 from reaper.aws.session import API_CONFIG
 from reaper.core.errors import HookError
 from reaper.core.events import EVENT_DETAIL_TYPE, EVENT_SOURCE, eviction_event
+from reaper.core.iam import arn_of_named
 from reaper.core.model import Zombie
 
 MAX_EVENTS_PER_CALL = 10
@@ -38,7 +39,7 @@ class EventBusHook:
     ) -> None:
         """``bus`` is a name or an ARN, which may lead to another Region."""
         self.name = bus
-        self.arn = arn_of(bus, f"events:{region}:*:event-bus/{bus}", region)
+        self.arn = arn_of_named(bus, "events", region, f"event-bus/{bus}")
         self._table = table
         self._wall_clock = wall_clock
         self._is_described = False

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from reaper.aws.service_errors import error_response
-from reaper.core.aws_partitions import partition_of
 from reaper.core.errors import HookAccessDenied, HookError
 from reaper.core.model import Zombie
 
@@ -48,10 +47,6 @@ def explain_code(
             return HookError(f"there is no {hook.arn}: correct {variable}")
         case _:
             return HookError(f"{what} failed: {code}: {message}")
-
-
-def arn_of(name: str, rest: str, region: str) -> str:
-    return name if name.startswith("arn:") else f"arn:{partition_of(region).name}:{rest}"
 
 
 def region_of_arn(name: str) -> str | None:

@@ -13,12 +13,13 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.hook import arn_of, explain, explain_code, region_of_arn
+from reaper.aws.hook import explain, explain_code, region_of_arn
 from reaper.aws.json_bodies import read_object, read_refusal
 from reaper.aws.session import API_CONFIG, Access, endpoint_of, http_client
 from reaper.aws.transport.http import Response
 from reaper.core.errors import HookError
 from reaper.core.events import HOOK_BATCH, disconnect_event
+from reaper.core.iam import arn_of_named
 from reaper.core.model import Zombie
 from reaper.core.pacing.throttled import ThrottledConcurrency
 
@@ -49,7 +50,7 @@ class LambdaHook:
     ) -> None:
         """``function`` is a name or an ARN, which may lead to another Region."""
         self.name = function
-        self.arn = arn_of(function, f"lambda:{known.region}:*:function:{function}", known.region)
+        self.arn = arn_of_named(function, "lambda", known.region, f"function:{function}")
         self._wall_clock = wall_clock
         self._api = known.session.client(
             "lambda", region_name=region_of_arn(function) or known.region, config=API_CONFIG

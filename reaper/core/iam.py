@@ -18,5 +18,14 @@ def connections_arn(endpoint: Endpoint, ask: Ask) -> str:
     """What execute-api:ManageConnections is granted on; each method has its own."""
     api, stage = endpoint.api_id or "*", endpoint.stage or "*"
     region = endpoint.region
-    apis = f"arn:{partition_of(region).name}:execute-api:{region}:*"
-    return f"{apis}:{api}/{stage}/{ask.value}/@connections/*"
+    return arn_of("execute-api", region, f"{api}/{stage}/{ask.value}/@connections/*")
+
+
+def arn_of_named(name: str, service: str, region: str, rest: str) -> str:
+    """Of what operators may name by its ARN too."""
+    return name if name.startswith("arn:") else arn_of(service, region, rest)
+
+
+def arn_of(service: str, region: str, rest: str) -> str:
+    """In whatever account the credentials are of."""
+    return f"arn:{partition_of(region).name}:{service}:{region}:*:{rest}"

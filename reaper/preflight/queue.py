@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reaper.aws.sqs import QueueError, QueueFacts, WorkQueue
-from reaper.core.aws_partitions import partition_of
 from reaper.core.errors import AccessDenied
+from reaper.core.iam import arn_of
 from reaper.preflight.finding import Finding, not_granted
 
 SAFE_VISIBILITY_SECONDS = 15.0
@@ -70,4 +70,4 @@ def _finding_of_dead_letters(queue: WorkQueue, facts: QueueFacts) -> Finding:
 
 def _arn(queue: WorkQueue) -> str:
     name = queue.url.rsplit("/", 1)[1]
-    return f"arn:{partition_of(queue.region).name}:sqs:{queue.region}:*:{name}"
+    return arn_of("sqs", queue.region, name)

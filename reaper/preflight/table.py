@@ -10,8 +10,8 @@ from reaper.aws.clients import Clients
 from reaper.aws.dynamodb.connections import ConnectionsTable
 from reaper.config.rules import endpoint_resolver, row_shape
 from reaper.config.settings import Settings
-from reaper.core.aws_partitions import partition_of
 from reaper.core.errors import TableError
+from reaper.core.iam import arn_of
 from reaper.core.rows.items import Item
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
@@ -35,7 +35,7 @@ NOTHING = Sample([], None)
 def check_table(settings: Settings, clients: Clients) -> Generator[Finding, None, Sample]:
     """Yields what it finds as it finds it; returns a sample of the rows."""
     table, region = clients.table, clients.access.region
-    resource = f"arn:{partition_of(region).name}:dynamodb:{region}:*:table/{table.name}"
+    resource = arn_of("dynamodb", region, f"table/{table.name}")
     described = attempt("dynamodb:DescribeTable", resource, table.describe)
     if not described.ok:
         yield described

@@ -339,3 +339,49 @@ def test_a_scan_that_is_not_granted_fails_with_the_name_of_the_permission(strict
 
     assert done.code == 1
     assert "dynamodb:Scan" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"EVICT_SCOPE": "partition"},
+        {"EVICT_ACTION": "clear", "CONNECTION_ID_ATTRIBUTE": "ws"},
+        {"METRICS": "cloudwatch", "MESSAGE_SOURCE": "cloudwatch"},
+        {"HEARTBEAT_MODE": "off"},
+        {"PONG_TIMEOUT_SECONDS": "5"},
+        {"QUEUE_URL": "yes"},
+        {"ENDPOINT_ATTRIBUTE": "endpoint"},
+    ],
+    ids=str,
+)
+def test_the_policy_that_is_printed_is_enough_and_check_is_content(strict, api, settings):
+    table = strict.make_table(("connectionId", "S"))
+    variables = {f"REAPER_{name}": value for name, value in settings.items()}
+    if "QUEUE_URL" in settings:
+        sqs = strict.session.client("sqs", endpoint_url=strict.standin.url)
+        variables["REAPER_QUEUE_URL"] = sqs.get_queue_url(QueueName="strict.fifo")["QueueUrl"]
+    endpoint = f"{strict.standin.management_endpoint_base}/{api}/prod"
+    printed = strict.reaper("policy", environment=strict.environment(table, endpoint, **variables))
+    strict.put(table, *(zombie(name) | {"ws": {"S": f"w{name}"}} for name in ("a1", "a2")))
+    policy = for_ministack(json.loads(printed.stdout))
+    environment = as_user(strict, policy, table, api, **variables)
+    done = strict.reaper("check", environment=environment)
+    # Nobody is connected to a stand-in without clients: that alone is told.
+    faults = [line for line in done.stdout.splitlines() if line.startswith("✗")]
+    assert not [line for line in faults if "granted" in line], done.stdout
+    swept = strict.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+    assert (swept.code, swept.report["evicted"], swept.report["failed"]) == (0, 2, 0), swept.stderr
+
+
+def test_the_printed_policy_asks_for_what_the_template_grants_and_no_more(strict, api):
+    environment = strict.environment("t", f"{strict.standin.management_endpoint_base}/{api}/prod")
+    environment |= {"REAPER_MESSAGE_SOURCE": "cloudwatch"}
+    printed = json.loads(strict.reaper("policy", environment=environment).stdout)
+    found = {
+        (action, f"/{resource.split('/')[2]}/" if "@connections" in resource else "")
+        for statement in printed["Statement"]
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+    assert found == granted(PLAIN)
