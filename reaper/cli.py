@@ -12,14 +12,14 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from reaper import __version__
 from reaper.aws.transport.trust import TrustStoreError
-from reaper.commands import check, env, health, plan, policy, restore, run, sweep
+from reaper.commands import check, discover, env, health, plan, policy, restore, run, sweep
 from reaper.commands.exit_codes import BAD_SETTINGS, FAILED, INTERRUPTED, fail
 from reaper.config.environment import SettingsError
 from reaper.config.warnings import unknown_variables
 from reaper.core.errors import TableError
 from reaper.core.masking import masked
 
-COMMANDS = run, sweep, check, policy, plan, restore, health, env
+COMMANDS = run, sweep, check, discover, policy, plan, restore, health, env
 
 EPILOG = """\
 exit codes: 0 done, 1 failed, 2 bad settings, 3 evictions held by the circuit breaker

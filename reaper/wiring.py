@@ -49,9 +49,13 @@ def make_access(settings: Settings, session: boto3.Session) -> Access:
 
 
 def make_table(settings: Settings, known: Access) -> ConnectionsTable:
+    return make_table_named(settings.table_name, settings.table_index, known)
+
+
+def make_table_named(name: str, index: str | None, known: Access) -> ConnectionsTable:
     return ConnectionsTable(
-        settings.table_name,
-        settings.table_index,
+        name,
+        index,
         known.region,
         known.session._session,
         lambda: http_client(known, "dynamodb", READ_TIMEOUT_SECONDS, MAX_ANSWER_BYTES),
@@ -61,12 +65,10 @@ def make_table(settings: Settings, known: Access) -> ConnectionsTable:
 def make_clients(settings: Settings, session: boto3.Session) -> Clients:
     """Raises NoCredentialsError or TrustStoreError."""
     known = make_access(settings, session)
-    timeout_seconds = settings.probe_timeout_seconds
-    client = http_client(known, "execute-api", timeout_seconds, MAX_CHECK_BYTES)
     return Clients(
         access=known,
         table=make_table(settings, known),
-        gateway=Gateway(client, settings.heartbeat_payload),
+        gateway=make_gateway(known, settings.probe_timeout_seconds, settings.heartbeat_payload),
         hooks=_make_hooks(settings, known),
         messages=(
             CloudWatchMessages(session, known.region, settings.sweep_interval_seconds)
@@ -74,6 +76,11 @@ def make_clients(settings: Settings, session: boto3.Session) -> Clients:
             else None
         ),
     )
+
+
+def make_gateway(known: Access, timeout_seconds: float, heartbeat_payload: bytes) -> Gateway:
+    client = http_client(known, "execute-api", timeout_seconds, MAX_CHECK_BYTES)
+    return Gateway(client, heartbeat_payload)
 
 
 def _make_hooks(settings: Settings, known: Access) -> list[Hook]:

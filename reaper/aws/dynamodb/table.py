@@ -26,7 +26,7 @@ from reaper.aws.session import endpoint_of
 from reaper.aws.transport.http import HttpClient
 from reaper.core.errors import PartitionTooLarge, TableAccessDenied, TableError, TableUnfit
 from reaper.core.rows.items import Item, identity
-from reaper.core.rows.shape import TableFacts
+from reaper.core.rows.shape import IndexFacts, TableFacts
 
 MAX_CONNECTIONS = 32
 """Those removals that botocore does share them."""
@@ -130,6 +130,22 @@ class DynamoTable:
     @property
     def arn(self) -> str:
         return str(self._description["TableArn"])
+
+    @property
+    def indexes(self) -> list[IndexFacts]:
+        return [
+            IndexFacts(
+                index["IndexName"],
+                tuple(key["AttributeName"] for key in index["KeySchema"]),
+                index["Projection"]["ProjectionType"] == "ALL",
+            )
+            for index in self._indexes
+        ]
+
+    @property
+    def index_keys(self) -> set[str]:
+        """Attributes that are keys of some index, and none of the table."""
+        return {name for one in self.indexes for name in one.key_names} - set(self.key_names)
 
     @property
     def index_names(self) -> list[str]:

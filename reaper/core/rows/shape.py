@@ -35,6 +35,15 @@ class TableFacts(NamedTuple):
     """The attributes that the scanned index holds; None where it holds them all."""
 
 
+class IndexFacts(NamedTuple):
+    """What an index of a table is like."""
+
+    name: str
+    key_names: tuple[str, ...]
+    holds_all: bool
+    """Whether every attribute of a row is in it."""
+
+
 @dataclass(frozen=True)
 class RowShape:
     """Which attributes of a row mean what, as the operator says and as the table has them."""

@@ -1,0 +1,45 @@
+"""What an account has in a Region: tables, and stages of WebSocket APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import boto3
+import structlog
+from botocore.exceptions import BotoCoreError, ClientError
+
+from reaper.core.errors import TableError
+from reaper.core.rows.endpoint import Endpoint, parse_endpoint
+
+log = structlog.get_logger()
+
+MAX_TABLES = 100
+
+
+def table_names(session: boto3.Session, region: str) -> list[str]:
+    """Of at most 100 tables. Raises TableError."""
+    client = session.client("dynamodb", region_name=region)
+    try:
+        return list(client.list_tables(Limit=MAX_TABLES)["TableNames"])
+    except (BotoCoreError, ClientError) as error:
+        raise TableError(
+            f"tables cannot be listed: {error}. Name one: reaper discover TABLE"
+        ) from None
+
+
+def websocket_endpoints(session: boto3.Session, region: str) -> list[Endpoint]:
+    """The stages of all WebSocket APIs; none where apigateway:GET is not granted."""
+    try:
+        return list(_stages(session, region))
+    except (BotoCoreError, ClientError) as error:
+        log.warning("APIs not listed", why=str(error), cure="say --endpoint wss://…")
+        return []
+
+
+def _stages(session: boto3.Session, region: str) -> Iterator[Endpoint]:
+    client = session.client("apigatewayv2", region_name=region)
+    for page in client.get_paginator("get_apis").paginate():
+        for api in page["Items"]:
+            if api["ProtocolType"] == "WEBSOCKET":
+                for stage in client.get_stages(ApiId=api["ApiId"])["Items"]:
+                    yield parse_endpoint(f"{api['ApiEndpoint']}/{stage['StageName']}", region)

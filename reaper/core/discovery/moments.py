@@ -1,0 +1,116 @@
+"""Which attributes say when a client connected, and when it was last heard of."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import NamedTuple
+
+from reaper.core.discovery.leaves import leaves
+from reaper.core.discovery.proposal import Proposal, remark
+from reaper.core.evidence.calibration import AGREEING_ROWS, Calibration, cure_of
+from reaper.core.rows.items import Item
+from reaper.core.rows.times import Time, is_plausible, read_time
+
+_CONNECTED = re.compile(r"connect(ed|ion)?_?-?(at|on|time|ts|date|stamp|start)|joined|opened", re.I)
+_BORN = re.compile(r"creat|start|since|begin|timestamp|^ts$|^time$|^date$|^at$", re.I)
+_SEEN = re.compile(r"(last|latest)|seen|activ|heartbeat|ping|pong|touch|updat", re.I)
+_ENDS = re.compile(r"ttl|expir|disconnect|delet|clos|left|ended", re.I)
+
+
+class Column(NamedTuple):
+    name: str
+    times: dict[int, Time]
+    """By the index of the row."""
+
+
+def columns(items: Sequence[Item], rows: Sequence[int], ids: str) -> list[Column]:
+    """Attributes that hold a time in most of these rows that have them."""
+    read: defaultdict[str, dict[int, Time]] = defaultdict(dict)
+    held: defaultdict[str, int] = defaultdict(int)
+    for n in rows:
+        for name, value in leaves(items[n]):
+            held[name] += 1
+            if name != ids and (time := read_time(value)) is not None:
+                read[name][n] = time
+    return [
+        Column(name, times) for name, times in sorted(read.items()) if len(times) * 2 > held[name]
+    ]
+
+
+def moments(
+    items: Sequence[Item],
+    rows: Sequence[int],
+    ids: str,
+    connected_at: Mapping[int, float],
+    now: float,
+) -> list[Proposal]:
+    """``connected_at`` is the gateway's own word on the rows of living clients, by their index."""
+    found = columns(items, rows, ids)
+    connected = _by_gateway(found, connected_at, now) or _by_name(found, connected_at, now)
+    used = connected[0].value if connected else ""
+    return [*connected, *_last_seen(found, used, connected_at, now)]
+
+
+def _by_gateway(
+    found: Sequence[Column], connected_at: Mapping[int, float], now: float
+) -> list[Proposal]:
+    """The attribute that living clients agree on, with what mends it if it is off."""
+    off: list[list[Proposal]] = []
+    for column in sorted(found, key=lambda one: (not _CONNECTED.search(one.name), one.name)):
+        calibration, rows = Calibration(), 0
+        for n, moment in connected_at.items():
+            if n in column.times:
+                rows += 1
+                calibration.learn(str(n), column.times[n], moment)
+        if calibration.is_calibrated or (0 < rows < AGREEING_ROWS and not calibration.is_doubtful):
+            why = f"{rows} living clients: as the gateway saw them connect"
+            return [Proposal("CONNECTED_AT_ATTRIBUTE", column.name, why)]
+        if offset := calibration.offset:
+            variable, _, value = cure_of(offset, 0, UTC, now).removeprefix("REAPER_").partition("=")
+            why = f"{offset.rows} living clients: {offset.seconds:,.0f} s from the gateway's word"
+            off.append(
+                [
+                    Proposal("CONNECTED_AT_ATTRIBUTE", column.name, why),
+                    Proposal(variable, value, "which this mends"),
+                ]
+            )
+    return off[0] if off else []
+
+
+def _by_name(
+    found: Sequence[Column], connected_at: Mapping[int, float], now: float
+) -> list[Proposal]:
+    if connected_at:
+        return [remark("no attribute is when the gateway saw living clients connect")]
+    for wanted in (_CONNECTED, _BORN):
+        for column in found:
+            named = wanted.search(column.name) and not _ENDS.search(column.name)
+            if named and not _SEEN.search(column.name) and _is_past(column, now):
+                form = next(iter(column.times.values())).format
+                why = f"{form}, by its name: no living client bears it out"
+                return [Proposal("CONNECTED_AT_ATTRIBUTE", column.name, why)]
+    return []
+
+
+def _last_seen(
+    found: Sequence[Column], used: str, connected_at: Mapping[int, float], now: float
+) -> list[Proposal]:
+    for column in found:
+        if column.name == used or _ENDS.search(column.name) or not _SEEN.search(column.name):
+            continue
+        is_later = all(
+            column.times[n].seconds > moment - 120
+            for n, moment in connected_at.items()
+            if n in column.times
+        )
+        if is_later and _is_past(column, now):
+            form = next(iter(column.times.values())).format
+            return [Proposal("LAST_SEEN_ATTRIBUTE", column.name, f"{form}, by its name")]
+    return []
+
+
+def _is_past(column: Column, now: float) -> bool:
+    return all(is_plausible(time, now) for time in column.times.values())

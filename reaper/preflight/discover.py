@@ -1,0 +1,174 @@
+"""Discovery: a sample of a table and some questions to the gateway, and the settings that fit."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reaper.aws.dynamodb.connections import ConnectionsTable
+from reaper.aws.gateway import Gateway
+from reaper.core.discovery.endpoints import endpoint_attribute
+from reaper.core.discovery.kinds import Sample, connection_rows
+from reaper.core.discovery.leaves import newest_time
+from reaper.core.discovery.moments import moments
+from reaper.core.discovery.places import IdPlace, id_places
+from reaper.core.discovery.proposal import Proposal, remark
+from reaper.core.discovery.staying import eviction, sparse_index
+from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
+from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.endpoint_resolver import EndpointResolver
+from reaper.core.rows.items import Item, attribute
+
+SEGMENTS = 7
+ROWS_OF_SEGMENT = 500
+MAX_READ_UNITS = SEGMENTS * 128
+"""A page of a segment is 1 MB at most, which takes 128 of them."""
+
+MAX_PLACES = 4
+MAX_ENDPOINTS = 20
+IDS_OF_PLACE = 40
+PAUSE_SECONDS = 0.02
+"""Between two questions: 50 a second, a two-hundredth of the Region's quota."""
+
+
+class NoSettingsFit(Exception):
+    """No sweep would understand the table. The message says why."""
+
+
+@dataclass
+class Known:
+    """What the gateway says of the ids that it was asked after."""
+
+    alive: dict[str, float | None] = field(default_factory=dict)
+    """When those that live connected, in epoch seconds."""
+    gone: set[str] = field(default_factory=set)
+    trouble: str = ""
+    """What an answer says that is neither."""
+
+    def learn(self, answer: Answer) -> None:
+        match answer.outcome:
+            case Outcome.ALIVE:
+                self.alive[answer.probe.connection_id] = answer.connected_at
+            case Outcome.GONE:
+                self.gone.add(answer.probe.connection_id)
+            case _:
+                self.trouble = answer.detail
+
+    def alive_of(self, place: IdPlace) -> int:
+        return sum(one in self.alive for one in place.distinct)
+
+    def asked_of(self, place: IdPlace) -> int:
+        return sum(one in self.alive or one in self.gone for one in place.distinct)
+
+
+class Discovery(NamedTuple):
+    """Everything that a table is looked at with."""
+
+    table: ConnectionsTable
+    items: Sequence[Item]
+    gateway: Gateway
+    endpoint: Endpoint | None
+    region: str
+
+
+def sample(table: ConnectionsTable) -> list[Item]:
+    """Some rows of every part of a table that was described. Raises TableError."""
+    items: list[Item] = []
+    for segment in range(SEGMENTS):
+        page = table.scan_page(None, None, segment, SEGMENTS, ROWS_OF_SEGMENT)
+        items += page.items()
+    return items
+
+
+def choose_endpoint(given: Discovery, endpoints: Callable[[], list[Endpoint]]) -> Discovery:
+    """Where no row names its endpoint: the one of the account's whose clients answer."""
+    places = id_places(given.items, given.table.key_names)
+    if not places or endpoint_attribute(given.items, sorted(places[0].ids), None, given.region)[0]:
+        return given
+    for endpoint in endpoints()[:MAX_ENDPOINTS]:
+        with_it = given._replace(endpoint=endpoint)
+        if _ask(with_it, places[:1], "").alive:
+            return with_it
+    return given
+
+
+def discover(given: Discovery) -> Iterator[Proposal]:
+    """The settings that fit, each with its evidence. Raises NoSettingsFit."""
+    table, items, endpoint = given.table, given.items, given.endpoint
+    yield Proposal("TABLE_NAME", table.name, f"{len(items):,} rows were looked at")
+    if endpoint is not None:
+        yield Proposal("API_ENDPOINT", str(endpoint), "the endpoint")
+    if not items:
+        raise NoSettingsFit("the table is empty, so nothing tells what its rows look like")
+    places = id_places(items, table.key_names)
+    if not places:
+        raise NoSettingsFit(
+            "no attribute holds what looks like connection ids, such as R0oXAdfD0kwCH6w="
+        )
+    setting, endpoints = endpoint_attribute(items, sorted(places[0].ids), endpoint, given.region)
+    known = _ask(given, places[:MAX_PLACES], setting)
+    place = max(places, key=lambda one: known.alive_of(one) > 0)
+    yield from _of_ids(given, place, places, known)
+    kinds = connection_rows(Sample(items, table.key_names, known.alive.keys(), known.gone), place)
+    yield from kinds.proposals
+    yield from sparse_index(items, kinds.rows, table.indexes)
+    yield from endpoints
+    if endpoint is None and not setting:
+        raise NoSettingsFit("no row names its endpoint, and none is given: add --endpoint wss://…")
+    connected_at = {
+        n: moment
+        for n in kinds.rows
+        for one in place.ids[n]
+        if (moment := known.alive.get(one)) is not None and not place.is_of_members
+    }
+    yield from moments(items, kinds.rows, place.setting, connected_at, time.time())
+    yield from eviction(items, kinds.rows, place, table.key_names, table.index_keys)
+
+
+def _of_ids(
+    given: Discovery, place: IdPlace, places: Sequence[IdPlace], known: Known
+) -> Iterator[Proposal]:
+    """Raises NoSettingsFit where no id is one of API Gateway's."""
+    alive, asked = known.alive_of(place), known.asked_of(place)
+    is_execute_api = given.endpoint is None or given.endpoint.is_execute_api
+    for other in places:
+        if other is not place and not other.is_certain and is_execute_api:
+            yield remark(f"{other.setting}: changed by some library, or no ids: not chosen")
+    if not place.is_certain and not alive and is_execute_api:
+        raise NoSettingsFit(
+            f"{place.setting} holds `{place.distinct[0]}`, and ids of API Gateway have letters of"
+            " both cases, such as R0oXAdfD0kwCH6w=: something has changed them"
+        )
+    if known.trouble:
+        yield remark(f"the gateway was asked, and some answers told nothing: {known.trouble}")
+    why = f"ids in {len(place.ids):,} of {len(given.items):,} rows"
+    why += f"; of {asked:,} that were asked {alive:,} are alive" if asked else ""
+    yield Proposal("CONNECTION_ID_ATTRIBUTE", place.setting, why)
+    if place.pattern:
+        such = f", unlike {place.others[0]!r}" if place.others else ""
+        yield Proposal("CONNECTION_ID_PATTERN", place.pattern, f"the id in its text{such}")
+
+
+def _ask(given: Discovery, places: Sequence[IdPlace], endpoint_setting: str) -> Known:
+    """After the ids of the newest rows of each place, by GET, a few a second."""
+    known, resolver = Known(), EndpointResolver(given.endpoint, given.region)
+    paths = [tuple(name.split(".")) for name in endpoint_setting.split(",") if name]
+    for place in places:
+        newest = sorted(place.ids, key=lambda n: newest_time(given.items[n]), reverse=True)
+        wanted: dict[str, Endpoint] = {}
+        for n in newest:
+            endpoint = resolver.of_row([attribute(given.items[n], path) for path in paths])
+            if endpoint is not None:
+                wanted |= dict.fromkeys(place.ids[n][:IDS_OF_PLACE], endpoint)
+            if len(wanted) >= IDS_OF_PLACE:
+                break
+        for one in wanted.keys() - known.alive.keys() - known.gone:
+            given.gateway.start(Probe(wanted[one], one, Ask.CHECK, Purpose.DUE))
+            for answer in given.gateway.poll(PAUSE_SECONDS):
+                known.learn(answer)
+        while given.gateway.in_flight:
+            for answer in given.gateway.poll(1.0):
+                known.learn(answer)
+    return known

@@ -1,0 +1,52 @@
+"""Discovery: what a table is like is found, and a sweep with those settings is exact."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+
+import pytest
+
+from tests.support import faulty_gateway as faults
+from tests.support.faulty_gateway import FaultyGateway
+from tests.support.tables import TableShape, clients, item, shapes
+
+LIVING, DEAD = 14, 6
+
+
+def settings_in(text: str, cloud) -> dict[str, str]:
+    """What a shell makes of the lines."""
+    script = f"set -a\n{text}\nenv -0"
+    done = subprocess.run(["env", "-i", "sh", "-c", script], capture_output=True, check=True)
+    pairs = (one.partition("=") for one in done.stdout.decode().split("\0") if one)
+    return {name: value for name, _, value in pairs if name.startswith("REAPER_")}
+
+
+def told(client):
+    moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(client.connected_at))
+    return faults.answers(200, {"connectedAt": moment, "lastActiveAt": moment})
+
+
+@pytest.mark.parametrize("shape", shapes(), ids=lambda shape: shape.name)
+def test_a_sweep_with_what_is_found_is_exact(cloud, shape: TableShape):
+    table = cloud.make_table(*((name, "S") for name in shape.keys))
+    everybody = clients(LIVING + DEAD, time.time(), seed=7)
+    living, dead = everybody[:LIVING], everybody[LIVING:]
+    stays = [item(row) for c in living for row in shape.rows(c)]
+    stays += [item(row) for row in shape.others()]
+    cloud.put(table, *stays, *(item(row) for c in dead for row in shape.rows(c)))
+    answers = {c.id: told(c) for c in living}
+    with FaultyGateway(answers, default=faults.gone) as server:
+        environment = cloud.environment(table, server.url)
+        found = cloud.reaper("discover", table, "--endpoint", server.url, environment=environment)
+        assert found.code == 0, found.stdout + found.stderr
+        settings = settings_in(found.stdout, cloud)
+        assert settings.items() >= {f"REAPER_{n}": v for n, v in shape.settings.items()}.items()
+        environment = cloud.environment(table, server.url, **settings)
+        done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert done.code == 0, found.stdout + done.stderr
+    left = stays + [item(row) for c in dead for row in shape.left(c)]
+    by_text = lambda rows: sorted(json.dumps(row, sort_keys=True) for row in rows)  # noqa: E731
+    assert by_text(cloud.rows(table)) == by_text(left), found.stdout

@@ -1,0 +1,100 @@
+"""Tables as people have them: one small file each, with the rows that a client has in it.
+
+A file has ``KEYS``, ``rows(client)`` and, where there is more to say, ``others()`` (rows of other
+kinds, which stay), ``left(client)`` (what stays of a dead client's rows) and ``INDEXES``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import random
+import string
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+ID_SIGNS = string.ascii_letters + string.digits + "_-"
+
+
+@dataclass(frozen=True)
+class Client:
+    """Somebody who connected, and may have gone."""
+
+    number: int
+    id: str
+    connected_at: float
+    """Epoch seconds."""
+
+    @property
+    def ms(self) -> int:
+        return int(self.connected_at * 1000)
+
+    @property
+    def seconds(self) -> int:
+        return int(self.connected_at)
+
+    def text(self, form: str) -> str:
+        return datetime.fromtimestamp(self.connected_at, UTC).strftime(form)
+
+
+@dataclass(frozen=True)
+class TableShape:
+    name: str
+    keys: Sequence[str]
+    rows: Callable[[Client], list[dict[str, Any]]]
+    others: Callable[[], list[dict[str, Any]]] = list
+    left: Callable[[Client], list[dict[str, Any]]] = lambda client: []
+    settings: dict[str, str] = field(default_factory=dict)
+    """Those that must be found, among others."""
+
+
+def shapes() -> list[TableShape]:
+    """All of them, by the names of their files."""
+    found = []
+    for module in pkgutil.iter_modules(__path__):
+        held = vars(importlib.import_module(f"{__name__}.{module.name}"))
+        optional = {
+            field: held[name]
+            for field, name in (("others", "others"), ("left", "left"), ("settings", "SETTINGS"))
+            if name in held
+        }
+        found.append(TableShape(module.name, held["KEYS"], held["rows"], **optional))
+    return found
+
+
+def clients(count: int, now: float, seed: int) -> list[Client]:
+    """With ids as API Gateway issues them."""
+    chance = random.Random(seed)
+    return [
+        Client(
+            n,
+            "".join(chance.choices(ID_SIGNS, k=15)) + "=",
+            float(int(now - chance.uniform(600, 6000))),
+        )
+        for n in range(count)
+    ]
+
+
+def wire(value: Any) -> dict[str, Any]:
+    """In DynamoDB's JSON."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case set():
+            return {"SS": sorted(value)}
+        case list():
+            return {"L": [wire(one) for one in value]}
+        case dict():
+            return {"M": {name: wire(one) for name, one in value.items()}}
+        case _:
+            return {"N": str(value)}
+
+
+def item(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: wire(value) for name, value in row.items()}

@@ -1,0 +1,10 @@
+"""The id is the hash key and all there is."""
+
+from __future__ import annotations
+
+KEYS = ["connectionId"]
+SETTINGS = {"CONNECTION_ID_ATTRIBUTE": "connectionId"}
+
+
+def rows(c):
+    return [{"connectionId": c.id}]

@@ -1,0 +1,17 @@
+"""An index attribute holds the id in lower case."""
+
+from __future__ import annotations
+
+KEYS = ["pk"]
+SETTINGS = {"CONNECTION_ID_ATTRIBUTE": "connectionId"}
+
+
+def rows(c):
+    return [
+        {
+            "pk": f"user#{c.number}",
+            "connectionIdIndex": c.id.lower(),
+            "connectionId": c.id,
+            "ttl": c.seconds + 7200,
+        }
+    ]

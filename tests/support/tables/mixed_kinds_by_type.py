@@ -1,0 +1,13 @@
+"""Messages hold the id of their sender; a type tells kinds."""
+
+from __future__ import annotations
+
+KEYS = ["id"]
+
+
+def rows(c):
+    return [{"id": c.id, "type": "connection", "connected": c.ms}]
+
+
+def others():
+    return [{"id": f"m-{n}", "type": "message", "text": "hi"} for n in range(9)]

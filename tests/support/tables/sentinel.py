@@ -1,0 +1,13 @@
+"""A counter sits among the ids."""
+
+from __future__ import annotations
+
+KEYS = ["connectionId"]
+
+
+def rows(c):
+    return [{"connectionId": c.id, "timestamp": c.ms}]
+
+
+def others():
+    return [{"connectionId": "__count__", "count": 20}]
