@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from contextlib import closing
 from typing import Any
 
+from reaper.aws.session import region_of
 from reaper.commands.exit_codes import DONE, FAILED
-from reaper.commands.prepare import prepare
+from reaper.commands.prepare import read_settings
+from reaper.config.warnings import risk_warnings, unknown_variables
 from reaper.core.masking import masked
 from reaper.preflight.check import check
 from reaper.telemetry.audit import audit_log_fault
 from reaper.wiring import make_clients
+
+YELLOW, PLAIN = "\x1b[33m", "\x1b[0m"
 
 
 def add_to(subparsers: Any) -> None:
@@ -19,20 +24,37 @@ def add_to(subparsers: Any) -> None:
         "check",
         help="try settings, permissions, table and endpoint; change nothing",
         description="Tries everything that a sweep needs, one line each, and changes nothing."
-        " It asks after up to 20 connections by GET. Exit code 1 if anything is missing.",
+        " ✗ is to be mended, ! is worth a look; the last line is the verdict. It asks after up to"
+        " 20 connections by GET. Exit code 1 if anything is missing.",
     )
     command.set_defaults(execute=execute)
 
 
 def execute(_: argparse.Namespace) -> int:
-    settings, session = prepare()
+    settings, session = read_settings()
+    faults = 0
+    for warning in (*unknown_variables(), *risk_warnings(settings, region_of(session))):
+        _print("!", warning)
     with closing(make_clients(settings, session)) as clients:
-        print("✓ settings are complete and credentials are found")
-        ok = True
+        _print("✓", "settings are complete and credentials are found")
         if settings.audit_log != "stdout" and (fault := audit_log_fault(settings.audit_log)):
-            print(f"✗ REAPER_AUDIT_LOG: {fault}")
-            ok = False
+            _print("✗", f"REAPER_AUDIT_LOG: {fault}")
+            faults += 1
         for finding in check(settings, clients):
-            print(masked(f"{'✓' if finding.ok else '✗'} {finding.text}"), flush=True)
-            ok = ok and finding.ok
-    return DONE if ok else FAILED
+            _print(finding.mark, finding.text)
+            faults += not finding.ok
+    if faults:
+        print(
+            f"not ready: {faults} to be mended (✗). `reaper discover {settings.table_name}` prints"
+            " settings that fit, `reaper policy` all that has to be granted"
+        )
+        return FAILED
+    print("ready: reaper sweep --dry-run")
+    return DONE
+
+
+def _print(mark: str, text: str) -> None:
+    line = masked(f"{mark} {text}")
+    if mark == "!" and sys.stdout.isatty():
+        line = f"{YELLOW}{line}{PLAIN}"
+    print(line, flush=True)

@@ -12,6 +12,12 @@ from reaper.core.iam import statement
 class Finding(NamedTuple):
     ok: bool
     text: str
+    is_hint: bool = False
+    """Whether it is worth a look, and nothing that a sweep would stumble over."""
+
+    @property
+    def mark(self) -> str:
+        return "!" if self.is_hint else "✓" if self.ok else "✗"
 
 
 def not_granted(action: str, resource: str) -> Finding:

@@ -38,7 +38,15 @@ def check_endpoint(
     own = [row for row in rows if row.endpoint == endpoint and row.connection_id]
     if reader is None or not own or not all(finding.ok for finding in findings):
         return
-    sampled = list(_check_sample(_youngest(own, settings), reader, settings, clients.gateway))
+    grown, newborn = _youngest(own, settings)
+    if newborn:
+        yield Finding(
+            True,
+            f"{newborn:,} rows younger than {settings.newborn_grace_seconds:g} s were not asked:"
+            " until $connect has returned they answer 410 (REAPER_NEWBORN_GRACE_SECONDS)",
+            is_hint=not grown,
+        )
+    sampled = list(_check_sample(grown, reader, settings, clients.gateway))
     yield from sampled
     if all(finding.ok for finding in sampled):
         yield from _check_sharing(endpoint, own, clients.messages)
@@ -83,12 +91,12 @@ def _finding_of_answer(answer: Answer, endpoint: Endpoint, ask: Ask) -> Finding:
             )
 
 
-def _youngest(rows: list[Row], settings: Settings) -> list[Row]:
-    """Those who are likeliest to be connected, apart from newborns, who answer 410 meanwhile."""
+def _youngest(rows: list[Row], settings: Settings) -> tuple[list[Row], int]:
+    """Those who are likeliest to be connected; and how many newborns are left out."""
     grown = time.time() - settings.newborn_grace_seconds
     known = [row for row in rows if row.connected_at is None or row.connected_at < grown]
     known.sort(key=lambda row: row.last_seen_at or row.connected_at or 0, reverse=True)
-    return known[:SAMPLE_PROBES]
+    return known[:SAMPLE_PROBES], len(rows) - len(known)
 
 
 def _check_sample(

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import re
 import reprlib
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
 
 from reaper.config.settings import Settings
-from reaper.core.rows.ids import holds_id, is_of_one_case, is_own_partition, looks_like_id
+from reaper.core.rows.ids import is_of_one_case, is_own_partition
 from reaper.core.rows.items import AttributePath, Item, attribute, text_of
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.recognition import (
     collections,
     collections_of_ids,
     is_nonsense,
-    likely_id_attributes,
     time_formats,
 )
 from reaper.core.rows.row import Row
 from reaper.core.rows.shape import RowShape
 from reaper.core.sweep_rules import EvictAction, EvictScope
 from reaper.preflight.finding import Finding
+from reaper.preflight.likely import hints, settings_that_fit
 
 
 def findings_of_rows(
@@ -40,8 +37,10 @@ def findings_of_rows(
             f"{len(items) - len(rows):,} of {len(items):,} sampled rows are of other kinds, by"
             " REAPER_CONNECTION_ID_PATTERN or REAPER_ROW_FILTER",
         )
-    yield _finding_of_ids([row.item for row in rows] or items, rows, shape, settings)
+    yield _finding_of_ids([row.item for row in rows] or items, rows, reader, settings, now)
     yield from _findings_of_one_case(rows)
+    if any(row.connection_id for row in rows):
+        yield from hints(items, reader, settings, now)
     items = [row.item for row in rows if row.connection_id]
     if not items:
         return
@@ -61,8 +60,9 @@ def findings_of_rows(
 
 
 def _finding_of_ids(
-    items: Sequence[Item], rows: Sequence[Row], shape: RowShape, settings: Settings
+    items: Sequence[Item], rows: Sequence[Row], reader: RowReader, settings: Settings, now: float
 ) -> Finding:
+    shape = reader.shape
     name = _name(shape.connection_id)
     values = [value for item in items if (value := attribute(item, shape.connection_id))]
     usable = sum(row.connection_id != "" for row in rows)
@@ -92,19 +92,27 @@ def _finding_of_ids(
                 else f"; the other {rest:,} count as malformed and are left alone{such_as}"
             ),
         )
+    fitting = settings_that_fit(items, reader, now)
     if odd and len(odd) == len(rows):
         return Finding(
             False,
             f"{name}: 0 of {len(rows):,} look like connection ids of API Gateway, such as"
-            f" R0oXAdfD0kwCH6w=, but like {_quoted(odd)}: {_cure_of_odd(odd)}",
+            f" R0oXAdfD0kwCH6w=, but like {_quoted(odd)}: "
+            + (
+                f"set {fitting}"
+                if fitting
+                else "name the one with ids in REAPER_CONNECTION_ID_ATTRIBUTE"
+            ),
         )
-    likely = likely_id_attributes(items)
     held = ", ".join(sorted({attribute for item in items for attribute in item}))
-    hint = f"but {' and '.join(likely)} looks like one" if likely else f"which hold {held}"
     return Finding(
         False,
-        f"{name}: no connection id in any of {len(items):,} rows, {hint}: correct"
-        " REAPER_CONNECTION_ID_ATTRIBUTE, _PATTERN or REAPER_ROW_FILTER",
+        f"{name}: no connection id in any of {len(items):,} rows, which hold {held}: "
+        + (
+            f"set {fitting}"
+            if fitting
+            else "correct REAPER_CONNECTION_ID_ATTRIBUTE, _PATTERN or REAPER_ROW_FILTER"
+        ),
     )
 
 
@@ -115,19 +123,6 @@ def _text(row: Row, shape: RowShape) -> str:
 def _quoted(texts: Sequence[str]) -> str:
     """Some of them, shortened."""
     return " and ".join(f"`{reprlib.repr(text)[1:-1]}`" for text in sorted(set(texts))[:3])
-
-
-def _cure_of_odd(texts: Sequence[str]) -> str:
-    """The pattern that takes a common prefix off, if that leaves ids."""
-    pairs = zip(min(texts), max(texts), strict=False)
-    shared = "".join(one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    prefix = shared[: max(shared.rfind(mark) for mark in "#|:/") + 1]
-    if prefix and all(looks_like_id(text.removeprefix(prefix)) for text in texts):
-        pattern = shlex.quote(re.escape(prefix).replace(r"\#", "#") + "(.+)")
-        return f"set REAPER_CONNECTION_ID_PATTERN={pattern}"
-    if any(holds_id(text) for text in texts):
-        return "set REAPER_CONNECTION_ID_PATTERN, whose first group is the id"
-    return "name the attribute with the id in REAPER_CONNECTION_ID_ATTRIBUTE"
 
 
 def _findings_of_one_case(rows: Sequence[Row]) -> Iterator[Finding]:

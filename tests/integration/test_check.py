@@ -79,7 +79,7 @@ IDS = [f"R0oXAdfD0kwCH{n}w=" for n in range(4)]
 @pytest.mark.parametrize(
     ("stored", "told"),
     [
-        ([f"CONN#{one}" for one in IDS], "set REAPER_CONNECTION_ID_PATTERN='CONN#(.+)'"),
+        ([f"CONN#{one}" for one in IDS], "REAPER_CONNECTION_ID_PATTERN='CONN#("),
         ([one.lower() for one in IDS], "4 of 4 ids have letters of one case only"),
         (
             ["__count__", *IDS],
@@ -172,7 +172,14 @@ def test_the_ids_of_some_other_attribute_are_recognised(cloud):
         done = cloud.reaper("check", environment=cloud.environment(table, server.url))
 
     assert done.code == 1
-    assert "✗ connectionId: no connection id in any of 3 rows, but pk looks like one" in done.stdout
+    assert (
+        "✗ connectionId: no connection id in any of 3 rows, which hold connectedAt, pk, who: set"
+        in (done.stdout)
+    )
+    assert "set REAPER_CONNECTION_ID_ATTRIBUTE=pk REAPER_CONNECTION_ID_PATTERN='CONN#(" in (
+        done.stdout
+    )
+    assert lines(done)[-1].startswith("not ready: 1 to be mended (✗). `reaper discover")
 
 
 def test_ids_in_a_set_of_another_name_are_recognised_too(cloud):
@@ -264,3 +271,41 @@ def test_what_is_wrong_with_a_work_queue_is_told_with_its_cure(cloud, lone_api):
     (fault,) = findings_of_queue(cloud, lone_api, hasty.url.replace(".fifo", "x.fifo"))
     assert "there is no queue" in fault
     assert fault.endswith("correct REAPER_QUEUE_URL")
+
+
+def test_what_else_rows_show_is_worth_a_look_and_the_verdict_comes_last(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    closed = {"disconnectedAt": {"S": "2026-11-24T07:44:26Z"}}
+    born = {"since": {"N": str(int(time.time()) - 600)}}
+    cloud.put(table, *({"connectionId": {"S": f"c{n}"}} | born for n in range(4)))
+    cloud.put(table, *({"connectionId": {"S": f"h{n}"}} | born | closed for n in range(3)))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_SWEEP_INTERVAL="5")
+        done = cloud.reaper("check", environment=environment)
+        settings = {
+            "REAPER_ROW_FILTER": "!disconnectedAt",
+            "REAPER_CONNECTED_AT_ATTRIBUTE": "since",
+        }
+        del environment["REAPER_SWEEP_INTERVAL"]
+        then = cloud.reaper("check", environment=environment | settings)
+
+    assert done.code == then.code == 0, done.stdout
+    assert lines(done)[0].startswith("! REAPER_SWEEP_INTERVAL is no variable")
+    assert "did you mean REAPER_SWEEP_INTERVAL_SECONDS?" in lines(done)[0]
+    of_filter, of_time = [line for line in lines(done) if "may fit" in line]
+    assert of_filter.startswith("! REAPER_ROW_FILTER='!disconnectedAt' may fit")
+    assert of_time.startswith("! REAPER_CONNECTED_AT_ATTRIBUTE=since may fit")
+    assert "may fit" not in then.stdout
+    assert lines(done)[-1] == lines(then)[-1] == "ready: reaper sweep --dry-run"
+
+
+def test_newborn_clients_that_were_not_asked_are_said(cloud):
+    table = cloud.make_table(("connectionId", "S"))
+    now = {"N": str(int(time.time() * 1000))}
+    cloud.put(table, *(zombie(f"c{n}", connectedAt=now) for n in range(3)))
+    with FaultyGateway() as server:
+        environment = cloud.environment(table, server.url, REAPER_NEWBORN_GRACE_SECONDS="60")
+        done = cloud.reaper("check", environment=environment)
+
+    assert "! 3 rows younger than 60 s were not asked" in done.stdout
+    assert done.code == 0

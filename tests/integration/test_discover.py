@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import time
 
@@ -50,3 +51,18 @@ def test_a_sweep_with_what_is_found_is_exact(cloud, shape: TableShape):
     left = stays + [item(row) for c in dead for row in shape.left(c)]
     by_text = lambda rows: sorted(json.dumps(row, sort_keys=True) for row in rows)  # noqa: E731
     assert by_text(cloud.rows(table)) == by_text(left), found.stdout
+
+
+@pytest.mark.parametrize("shape", shapes(), ids=lambda shape: shape.name)
+def test_check_says_the_same_where_settings_do_not_fit(cloud, shape: TableShape):
+    table = cloud.make_table(*((name, "S") for name in shape.keys))
+    everybody = clients(8, time.time(), seed=8)
+    rows = [item(row) for c in everybody for row in shape.rows(c)]
+    cloud.put(table, *rows, *(item(row) for row in shape.others()))
+    endpoint = "https://abc123.execute-api.us-east-1.amazonaws.com/prod"
+    environment = cloud.environment(table, endpoint, REAPER_PROBE_TIMEOUT_SECONDS="0.2")
+    done = cloud.reaper("check", environment=environment)
+    for name in ("CONNECTION_ID_ATTRIBUTE", "ROW_FILTER", "EVICT_SCOPE"):
+        value = shape.settings.get(name, "connectionId")
+        if value != "connectionId":
+            assert f"REAPER_{name}={shlex.quote(value)}" in done.stdout

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from reaper.core.rows.ids import holds_id
-from reaper.core.rows.items import AttributeValue, Item
+from reaper.core.rows.items import AttributeValue
 from reaper.core.rows.times import MIN_PLAUSIBLE_TIME, is_plausible, read_time
 
 _COLLECTIONS = {"SS": "a set", "NS": "a set", "BS": "a set", "L": "a list", "M": "a map"}
@@ -39,14 +39,6 @@ def collections_of_ids(values: Iterable[AttributeValue]) -> list[AttributeValue]
         for value in values
         if any(_looks_like_id({"S": one}) for one in value.get("SS", ()))
         or any(_looks_like_id(one) for one in value.get("L", ()))
-    ]
-
-
-def likely_id_attributes(items: Sequence[Item]) -> list[str]:
-    """The attributes in which every value that there is holds what looks like a connection id."""
-    names = sorted({name for item in items for name in item})
-    return [
-        name for name in names if all(_looks_like_id(item[name]) for item in items if name in item)
     ]
 
 

@@ -1,0 +1,71 @@
+"""What `reaper check` says of settings that do not fit: the same that `reaper discover` finds."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+
+from reaper.config.settings import PREFIX, Settings
+from reaper.core.discovery.kinds import Sample, connection_rows
+from reaper.core.discovery.moments import moments
+from reaper.core.discovery.places import IdPlace, id_places
+from reaper.core.discovery.proposal import Proposal
+from reaper.core.discovery.staying import eviction
+from reaper.core.rows.items import Item
+from reaper.core.rows.reader import RowReader
+from reaper.core.sweep_rules import EvictAction, EvictScope
+from reaper.preflight.finding import Finding
+
+
+def settings_that_fit(items: Sequence[Item], reader: RowReader, now: float) -> str:
+    """For rows of which none is understood, as for a shell; empty where nothing looks like ids."""
+    places = [place for place in id_places(items, reader.shape.key_names) if place.is_certain]
+    if not places or places[0].is_of_members:
+        return ""
+    place = places[0]
+    found = [Proposal("CONNECTION_ID_ATTRIBUTE", place.setting, "")]
+    if place.pattern:
+        found.append(Proposal("CONNECTION_ID_PATTERN", place.pattern, ""))
+    found += _besides_the_id(items, reader, place, now)
+    return " ".join(_assignment(one) for one in found if one.variable and one.is_sure)
+
+
+def hints(
+    items: Sequence[Item], reader: RowReader, settings: Settings, now: float
+) -> Iterator[Finding]:
+    """What else rows show, where the setting that would use it is left at its default."""
+    ids = {
+        n: [row.connection_id]
+        for n, item in enumerate(items)
+        if (row := reader.read(item, now)) is not None and row.connection_id
+    }
+    pattern = settings.connection_id_pattern.pattern if settings.connection_id_pattern else ""
+    name = ".".join(settings.connection_id_attribute)
+    place = IdPlace(name, pattern, ids, [], is_certain=True)
+    unused = {
+        "ROW_FILTER": not settings.row_filter,
+        "EVICT_SCOPE": settings.evict_scope is EvictScope.ROW,
+        "EVICT_ACTION": settings.evict_action is EvictAction.DELETE,
+        "CONNECTED_AT_ATTRIBUTE": settings.connected_at_attribute == ("connectedAt",),
+        "LAST_SEEN_ATTRIBUTE": settings.last_seen_attribute == ("lastSeenAt",),
+    }
+    for one in _besides_the_id(items, reader, place, now):
+        is_news = one.value not in ("connectedAt", "lastSeenAt")
+        if one.is_sure and is_news and unused.get(one.variable):
+            yield Finding(True, f"{_assignment(one)} may fit: {one.why}", is_hint=True)
+
+
+def _besides_the_id(
+    items: Sequence[Item], reader: RowReader, place: IdPlace, now: float
+) -> list[Proposal]:
+    key_names = reader.shape.key_names
+    kinds = connection_rows(Sample(items, key_names, (), ()), place)
+    return [
+        *kinds.proposals,
+        *moments(items, kinds.rows, place.setting, {}, now),
+        *eviction(items, kinds.rows, place, key_names, ()),
+    ]
+
+
+def _assignment(one: Proposal) -> str:
+    return f"{PREFIX}{one.variable}={shlex.quote(one.value)}"
