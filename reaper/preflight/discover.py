@@ -111,6 +111,11 @@ def discover(given: Discovery) -> Iterator[Proposal]:
     known = _ask(given, places[:MAX_PLACES], setting)
     place = max(places, key=lambda one: known.alive_of(one) > 0)
     yield from _of_ids(given, place, places, known)
+    if place.is_of_members:
+        raise NoSettingsFit(
+            f"{place.setting} holds several ids in a row, and what is evicted is a row or an"
+            " attribute: store a row per connection, and point the reaper at those"
+        )
     kinds = connection_rows(Sample(items, table.key_names, known.alive.keys(), known.gone), place)
     yield from kinds.proposals
     yield from sparse_index(items, kinds.rows, table.indexes)

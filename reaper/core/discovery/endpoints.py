@@ -14,6 +14,11 @@ from reaper.core.rows.items import AttributePath, Item, attribute
 
 _NAME = re.compile(r"endpoint|domain|host|url|callback|request_?context|api_?id|gateway", re.I)
 
+_GOOD_NAME = re.compile(r"endpoint|domain|callback|request_?context|^ctx$|gateway", re.I)
+"""Under such a name a custom domain may stand; under others only execute-api is an endpoint."""
+
+_HOST_TO_ALLOW = re.compile(r"REAPER_ALLOWED_ENDPOINT_HOSTS=([^/]+\.[a-z]{2,})$")
+
 
 def endpoint_attribute(
     items: Sequence[Item], rows: Sequence[int], own: Endpoint | None, region: str
@@ -68,6 +73,7 @@ def _named(
     resolver: EndpointResolver,
 ) -> tuple[Counter[Endpoint], Counter[str]]:
     """How many rows name which endpoint; how many name one that is another Region's, or no host."""
+    may_be_custom = all(_GOOD_NAME.search(".".join(path)) for path in paths[:1])
     named: Counter[Endpoint] = Counter()
     foreign: Counter[str] = Counter()
     for n in rows:
@@ -77,7 +83,9 @@ def _named(
         endpoint = resolver.of_row(values)
         if endpoint is not None:
             named[endpoint] += 1
-        elif "of Region" in (why := resolver.why_foreign(values) or "") or "ALLOWED" in why:
+        elif "of Region" in (why := resolver.why_foreign(values) or "") or (
+            may_be_custom and _HOST_TO_ALLOW.search(why)
+        ):
             foreign[why] += 1
     return named, foreign
 
@@ -89,4 +97,4 @@ def _hosts_to_allow(
     resolver: EndpointResolver,
 ) -> list[str]:
     whys = {resolver.why_foreign([attribute(items[n], path) for path in paths]) or "" for n in rows}
-    return sorted(why.rpartition("HOSTS=")[2] for why in whys if "HOSTS=" in why)
+    return sorted(match[1] for why in whys if (match := _HOST_TO_ALLOW.search(why)))

@@ -14,7 +14,7 @@ from reaper.core.rows.items import Item, text_of
 _ID = re.compile(r"[A-Za-z0-9_-]{11,22}={1,2}")
 """As API Gateway issues them, told from other words by the sign at their end."""
 
-_ID_INSIDE = re.compile(rf"(?<![A-Za-z0-9+/_=-]){_ID.pattern}(?![A-Za-z0-9=])")
+_ID_INSIDE = re.compile(rf"(?<![A-Za-z0-9_=-]){_ID.pattern}(?![A-Za-z0-9=])")
 
 _STAND_IN_ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
 
@@ -74,10 +74,10 @@ def _rank(place: IdPlace, key_names: Sequence[str], rows: int) -> tuple[object, 
     is_plain = not place.pattern
     return (
         place.is_certain,
+        not place.is_of_members,
         place.has_good_name and is_plain,
         is_key,
         place.has_good_name,
-        not place.is_of_members,
         is_plain,
         len(place.ids) / rows,
     )
