@@ -1,4 +1,7 @@
-"""The id is the hash key and all there is."""
+"""The id is the hash key and all there is.
+
+Source: gabriel-ejiro/LiveSky-Dashboard, lambda/on_connect.py.
+"""
 
 from __future__ import annotations
 

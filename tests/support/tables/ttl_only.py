@@ -1,4 +1,7 @@
-"""A TTL of three hours is the only time."""
+"""A TTL of three hours is the only time.
+
+Source: amcquistan/nebcode-cdk, lib/websocket-handlers/connect.ts.
+"""
 
 from __future__ import annotations
 
