@@ -146,7 +146,7 @@ def test_an_attribute_that_no_row_has(cloud, lone_api):
     assert swept.report["malformed"] == 1
     assert "REAPER_CONNECTION_ID_ATTRIBUTE" in swept.stderr
     assert checked.code == 1
-    assert "but connId looks like one" in checked.stdout
+    assert "set REAPER_CONNECTION_ID_ATTRIBUTE=connId" in checked.stdout
 
 
 def test_no_credentials(cloud, lone_api):
