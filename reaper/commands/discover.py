@@ -31,6 +31,7 @@ from reaper.preflight.discover import (
     NoSettingsFit,
     choose_endpoint,
     discover,
+    must_be_understood,
     sample,
 )
 from reaper.telemetry.logs import configure_logs
@@ -61,6 +62,7 @@ def execute(arguments: argparse.Namespace) -> int:
     configure_logs("console", "warning")
     session = boto3.Session()
     endpoint = _given_endpoint(arguments.endpoint, region_of(session))
+    _forget_what_is_set()
     region = region_of(session) or (endpoint.region if endpoint else "")
     if not region:
         raise SettingsError({"AWS_REGION": ["is required where --endpoint names no Region"]})
@@ -85,6 +87,12 @@ def _given_endpoint(url: str | None, region: str | None) -> Endpoint | None:
         raise SettingsError({name: [f"{error} (it is {url!r})"]}) from None
 
 
+def _forget_what_is_set() -> None:
+    """So that it is not taken for what is found."""
+    for name in [name for name in os.environ if name.startswith(PREFIX)]:
+        del os.environ[name]
+
+
 def _configured_url() -> str:
     return os.environ.get("REAPER_API_ENDPOINT", "").strip()
 
@@ -99,7 +107,11 @@ def _proposals(
         given = Discovery(table, items, gateway, endpoint, known.region)
         if endpoint is None:
             given = choose_endpoint(given, lambda: websocket_endpoints(known.session, known.region))
-        yield from discover(given)
+        found = []
+        for proposal in discover(given):
+            found.append(proposal)
+            yield proposal
+        must_be_understood(given, found)
 
 
 def _only_table(session: boto3.Session, known: Access) -> str:

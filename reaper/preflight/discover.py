@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from reaper.aws.dynamodb.connections import ConnectionsTable
 from reaper.aws.gateway import Gateway
+from reaper.config.environment import SettingsError, load_settings
+from reaper.config.rules import endpoint_resolver, row_shape
+from reaper.config.settings import PREFIX
 from reaper.core.discovery.endpoints import endpoint_attribute
-from reaper.core.discovery.kinds import Sample, connection_rows
+from reaper.core.discovery.kinds import Sample, SeveralKinds, connection_rows
 from reaper.core.discovery.leaves import newest_time
 from reaper.core.discovery.moments import moments
 from reaper.core.discovery.places import IdPlace, id_places
 from reaper.core.discovery.proposal import Proposal, remark
 from reaper.core.discovery.staying import eviction, sparse_index
+from reaper.core.errors import TableUnfit
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.endpoint_resolver import EndpointResolver
 from reaper.core.rows.items import Item, attribute
+from reaper.core.rows.reader import RowReader
 
 SEGMENTS = 7
 ROWS_OF_SEGMENT = 500
@@ -29,6 +35,7 @@ MAX_READ_UNITS = SEGMENTS * 128
 MAX_PLACES = 4
 MAX_ENDPOINTS = 20
 IDS_OF_PLACE = 40
+MANY_ASKED = 10
 PAUSE_SECONDS = 0.02
 """Between two questions: 50 a second, a two-hundredth of the Region's quota."""
 
@@ -82,6 +89,22 @@ def sample(table: ConnectionsTable) -> list[Item]:
     return items
 
 
+def must_be_understood(given: Discovery, found: Sequence[Proposal]) -> None:
+    """Read the sample by what was found. Raises NoSettingsFit where that is of no use."""
+    values = {f"{PREFIX}{one.variable}": one.value for one in found if one.variable and one.is_sure}
+    try:
+        settings = load_settings(given.region, values)
+        shape = row_shape(settings, given.table.facts)
+    except (SettingsError, TableUnfit) as error:
+        raise NoSettingsFit(f"what was found does not go together: {error}") from None
+    reader = RowReader(shape, endpoint_resolver(settings, given.region))
+    rows = reader.read_page(given.items, time.time())
+    if not any(row.connection_id and row.endpoint for row in rows):
+        whys = Counter(reader.why_foreign(row.item) for row in rows if row.endpoint is None)
+        why = f"; most name {whys.most_common(1)[0][0]}" if whys else ""
+        raise NoSettingsFit(f"with these settings none of {len(given.items):,} rows is usable{why}")
+
+
 def choose_endpoint(given: Discovery, endpoints: Callable[[], list[Endpoint]]) -> Discovery:
     """Where no row names its endpoint: the one of the account's whose clients answer."""
     places = id_places(given.items, given.table.key_names)
@@ -109,14 +132,19 @@ def discover(given: Discovery) -> Iterator[Proposal]:
         )
     setting, endpoints = endpoint_attribute(items, sorted(places[0].ids), endpoint, given.region)
     known = _ask(given, places[:MAX_PLACES], setting)
-    place = max(places, key=lambda one: known.alive_of(one) > 0)
+    place = _best(places, known)
     yield from _of_ids(given, place, places, known)
     if place.is_of_members:
         raise NoSettingsFit(
             f"{place.setting} holds several ids in a row, and what is evicted is a row or an"
             " attribute: store a row per connection, and point the reaper at those"
         )
-    kinds = connection_rows(Sample(items, table.key_names, known.alive.keys(), known.gone), place)
+    try:
+        kinds = connection_rows(
+            Sample(items, table.key_names, known.alive.keys(), known.gone), place
+        )
+    except SeveralKinds as why:
+        raise NoSettingsFit(str(why)) from None
     yield from kinds.proposals
     yield from sparse_index(items, kinds.rows, table.indexes)
     yield from endpoints
@@ -132,16 +160,36 @@ def discover(given: Discovery) -> Iterator[Proposal]:
     yield from eviction(items, kinds.rows, place, table.key_names, table.index_keys)
 
 
+def _best(places: Sequence[IdPlace], known: Known) -> IdPlace:
+    """The one of whose ids most are alive; the likelier one where that is about the same."""
+
+    def tenths_alive(place: IdPlace) -> int:
+        return round(10 * known.alive_of(place) / max(1, known.asked_of(place)))
+
+    return max(places, key=tenths_alive)
+
+
 def _of_ids(
     given: Discovery, place: IdPlace, places: Sequence[IdPlace], known: Known
 ) -> Iterator[Proposal]:
     """Raises NoSettingsFit where no id is one of API Gateway's."""
     alive, asked = known.alive_of(place), known.asked_of(place)
-    is_execute_api = given.endpoint is None or given.endpoint.is_execute_api
+    is_keyed = place.setting in given.table.key_names
+    is_of_aws = given.endpoint is None or given.endpoint.scheme == "https"
     for other in places:
-        if other is not place and not other.is_certain and is_execute_api:
+        if other is not place and not other.is_certain and is_of_aws:
             yield remark(f"{other.setting}: changed by some library, or no ids: not chosen")
-    if not place.is_certain and not alive and is_execute_api:
+    if place.is_somebodys and not alive:
+        raise NoSettingsFit(
+            f"{place.setting} holds ids, and by its name not those of the rows' own connections: if"
+            " they are, set REAPER_CONNECTION_ID_ATTRIBUTE to it"
+        )
+    if asked >= MANY_ASKED and not alive and not (place.has_good_name or is_keyed):
+        raise NoSettingsFit(
+            f"{place.setting} holds what looks like ids, of which none of {asked:,} is alive and"
+            " whose name says nothing: are they connection ids?"
+        )
+    if not place.is_certain and not alive and is_of_aws:
         raise NoSettingsFit(
             f"{place.setting} holds `{place.distinct[0]}`, and ids of API Gateway have letters of"
             " both cases, such as R0oXAdfD0kwCH6w=: something has changed them"
@@ -161,7 +209,9 @@ def _ask(given: Discovery, places: Sequence[IdPlace], endpoint_setting: str) -> 
     known, resolver = Known(), EndpointResolver(given.endpoint, given.region)
     paths = [tuple(name.split(".")) for name in endpoint_setting.split(",") if name]
     for place in places:
-        newest = sorted(place.ids, key=lambda n: newest_time(given.items[n]), reverse=True)
+        newest = sorted(
+            place.ids, key=lambda n: newest_time(given.items[n], time.time()), reverse=True
+        )
         wanted: dict[str, Endpoint] = {}
         for n in newest:
             endpoint = resolver.of_row([attribute(given.items[n], path) for path in paths])

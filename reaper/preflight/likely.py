@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from reaper.config.settings import PREFIX, Settings
-from reaper.core.discovery.kinds import Sample, connection_rows
+from reaper.core.discovery.kinds import Sample, SeveralKinds, connection_rows
 from reaper.core.discovery.moments import moments
 from reaper.core.discovery.places import IdPlace, id_places
 from reaper.core.discovery.proposal import Proposal
@@ -26,7 +27,8 @@ def settings_that_fit(items: Sequence[Item], reader: RowReader, now: float) -> s
     found = [Proposal("CONNECTION_ID_ATTRIBUTE", place.setting, "")]
     if place.pattern:
         found.append(Proposal("CONNECTION_ID_PATTERN", place.pattern, ""))
-    found += _besides_the_id(items, reader, place, now)
+    with suppress(SeveralKinds):
+        found += _besides_the_id(items, reader, place, now)
     return " ".join(_assignment(one) for one in found if one.variable and one.is_sure)
 
 
@@ -49,9 +51,15 @@ def hints(
         "CONNECTED_AT_ATTRIBUTE": settings.connected_at_attribute == ("connectedAt",),
         "LAST_SEEN_ATTRIBUTE": settings.last_seen_attribute == ("lastSeenAt",),
     }
-    for one in _besides_the_id(items, reader, place, now):
+    try:
+        found = _besides_the_id(items, reader, place, now)
+    except SeveralKinds as why:
+        if not settings.row_filter:
+            yield Finding(True, str(why), is_hint=True)
+        return
+    for one in found:
         is_news = one.value not in ("connectedAt", "lastSeenAt")
-        if one.is_sure and is_news and unused.get(one.variable):
+        if is_news and unused.get(one.variable):
             yield Finding(True, f"{_assignment(one)} may fit: {one.why}", is_hint=True)
 
 

@@ -14,7 +14,7 @@ from reaper.core.rows.items import AttributePath, Item, attribute
 
 _NAME = re.compile(r"endpoint|domain|host|url|callback|request_?context|api_?id|gateway", re.I)
 
-_GOOD_NAME = re.compile(r"endpoint|domain|callback|request_?context|^ctx$|gateway", re.I)
+_GOOD_NAME = re.compile(r"endpoint|domain|request_?context|^ctx$|gateway", re.I)
 """Under such a name a custom domain may stand; under others only execute-api is an endpoint."""
 
 _HOST_TO_ALLOW = re.compile(r"REAPER_ALLOWED_ENDPOINT_HOSTS=([^/]+\.[a-z]{2,})$")
@@ -33,6 +33,9 @@ def endpoint_attribute(
         hosts = _hosts_to_allow(items, rows, paths, resolver)
         if set(named) <= {own} and not hosts and not foreign:
             return "", [remark(f"{setting}: all rows name the endpoint that is set anyway")]
+        if not named:
+            (why, _), *_ = foreign.most_common(1)
+            return "", [remark(f"{setting}: all rows name {why}. Not used")]
         why = f"{len(named):,} endpoints of this Region, {foreign.total():,} rows of others"
         proposals = [Proposal("ENDPOINT_ATTRIBUTE", setting, why)]
         if hosts:

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from reaper.core.rows.items import AttributeValue, Item
-from reaper.core.rows.times import read_time
+from reaper.core.rows.times import is_plausible, read_time
 
 MAX_DEPTH = 4
-_FAR_AHEAD = 4e9
-"""Epoch seconds of the year 2096: what is later is no time."""
+_UNSPEAKABLE = re.compile(r"[,\n]")
+"""In the name of an attribute: no setting could name it. A dot there would lead into a map."""
 
 MAX_MEMBERS = 100
 """Of a collection, so many are looked at."""
 
 
 def leaves(item: Item) -> Iterator[tuple[str, AttributeValue]]:
-    """Values that are no collections: ``a.b`` in maps, ``a`` for members of a list or set of
-    texts, ``a[].b`` in a list of maps.
+    """Values that are no collections: ``a.b`` in maps, ``a[]`` for members of a list or set of
+    texts, ``a[].b`` in a list of maps. Names that no setting can spell are left out.
     """
     for name, value in item.items():
-        yield from _leaves(name, value, MAX_DEPTH)
+        if "." not in name:
+            yield from _leaves(name, value, MAX_DEPTH)
 
 
 def keyed_maps(item: Item) -> Iterator[tuple[str, list[str]]]:
@@ -31,7 +33,7 @@ def keyed_maps(item: Item) -> Iterator[tuple[str, list[str]]]:
 
 def _leaves(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[str, AttributeValue]]:
     (kind, held), *_ = value.items()
-    if depth == 0:
+    if depth == 0 or _UNSPEAKABLE.search(name):
         return
     match kind:
         case "M":
@@ -40,7 +42,7 @@ def _leaves(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[str,
                 yield from _leaves(f"{name}.{inner}", one, depth - 1)
         case "SS":
             for text in held[:MAX_MEMBERS]:
-                yield name, {"S": text}
+                yield f"{name}[]", {"S": text}
         case "L":
             for one in held[:MAX_MEMBERS]:
                 yield from _of_member(name, one, depth)
@@ -52,7 +54,7 @@ def _of_member(name: str, one: AttributeValue, depth: int) -> Iterator[tuple[str
     for inner, value in one.get("M", {}).items():
         yield from _leaves(f"{name}[].{inner}", value, depth - 1)
     if "S" in one:
-        yield name, one
+        yield f"{name}[]", one
 
 
 def _keyed_maps(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[str, list[str]]]:
@@ -62,7 +64,7 @@ def _keyed_maps(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[
             yield from _keyed_maps(f"{name}.{inner}", one, depth - 1)
 
 
-def newest_time(item: Item) -> float:
-    """The latest moment that any of its values may stand for; long ago where there is none."""
-    times = [time.seconds for _, value in leaves(item) if (time := read_time(value)) is not None]
-    return max((one for one in times if one < _FAR_AHEAD), default=0.0)
+def newest_time(item: Item, now: float) -> float:
+    """The latest moment, up to now, that any of its values may stand for; 0 where there is none."""
+    times = [time for _, value in leaves(item) if (time := read_time(value)) is not None]
+    return max((one.seconds for one in times if is_plausible(one, now)), default=0.0)

@@ -10,14 +10,24 @@ from typing import NamedTuple
 
 from reaper.core.discovery.leaves import leaves
 from reaper.core.discovery.proposal import Proposal, remark
-from reaper.core.evidence.calibration import AGREEING_ROWS, Calibration, cure_of
+from reaper.core.evidence.calibration import (
+    AGREEING_ROWS,
+    TOLERANCE_SECONDS,
+    Calibration,
+    cure_of,
+)
 from reaper.core.rows.items import Item
 from reaper.core.rows.times import Time, is_plausible, read_time
 
 _CONNECTED = re.compile(r"connect(ed|ion)?_?-?(at|on|time|ts|date|stamp|start)|joined|opened", re.I)
 _BORN = re.compile(r"creat|start|since|begin|timestamp|^ts$|^time$|^date$|^at$", re.I)
-_SEEN = re.compile(r"(last|latest)|seen|activ|heartbeat|ping|pong|touch|updat", re.I)
+_SEEN = re.compile(r"seen|activ|heartbeat|ping|pong|touch|alive", re.I)
 _ENDS = re.compile(r"ttl|expir|disconnect|delet|clos|left|ended", re.I)
+"""Times at which something ends."""
+
+
+MAX_OFFSET_SECONDS = 31_000_000.0
+"""A TTL is shorter than a year. What is further off is no time of a connection."""
 
 
 class Column(NamedTuple):
@@ -65,10 +75,13 @@ def _by_gateway(
             if n in column.times:
                 rows += 1
                 calibration.learn(str(n), column.times[n], moment)
+        if rows * 2 < len(connected_at):
+            continue  # living clients lack it: it says something else
         if calibration.is_calibrated or (0 < rows < AGREEING_ROWS and not calibration.is_doubtful):
             why = f"{rows} living clients: as the gateway saw them connect"
             return [Proposal("CONNECTED_AT_ATTRIBUTE", column.name, why)]
-        if offset := calibration.offset:
+        offset = calibration.offset
+        if offset and abs(offset.seconds) <= MAX_OFFSET_SECONDS and _varies(column, connected_at):
             variable, _, value = cure_of(offset, 0, UTC, now).removeprefix("REAPER_").partition("=")
             why = f"{offset.rows} living clients: {offset.seconds:,.0f} s from the gateway's word"
             off.append(
@@ -78,6 +91,16 @@ def _by_gateway(
                 ]
             )
     return off[0] if off else []
+
+
+def _varies(column: Column, connected_at: Mapping[int, float]) -> bool:
+    """Whether it follows the times at which clients connected: any constant is off by the same
+    where all connected at once."""
+    pairs = [(column.times[n].seconds, at) for n, at in connected_at.items() if n in column.times]
+    spread = max(at for _, at in pairs) - min(at for _, at in pairs)
+    return (
+        len({seconds for seconds, _ in pairs}) >= AGREEING_ROWS and spread > 2 * TOLERANCE_SECONDS
+    )
 
 
 def _by_name(

@@ -5,24 +5,35 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from reaper.core.discovery.leaves import keyed_maps, leaves
-from reaper.core.rows.ids import is_of_one_case, looks_like_id
+from reaper.core.rows.ids import is_of_one_case
 from reaper.core.rows.items import Item, text_of
 
-_ID = re.compile(r"[A-Za-z0-9_-]{11,22}={1,2}")
-"""As API Gateway issues them, told from other words by the sign at their end."""
+_ID = r"[A-Za-z0-9_-]{11,16}="
+"""As API Gateway issues them: 16 signs in every public transcript, of which ``=`` is the last. More
+would take a prefix or a digest in."""
 
-_ID_INSIDE = re.compile(rf"(?<![A-Za-z0-9_=-]){_ID.pattern}(?![A-Za-z0-9=])")
-
+_WHOLE_ID = re.compile(_ID)
+_ID_INSIDE = re.compile(rf"(?<![A-Za-z0-9_=-]){_ID}(?![A-Za-z0-9=])")
 _STAND_IN_ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
 
 _NAME = re.compile(r"conn|socket|ws_?id|^ws$|session_?id|client_?id", re.IGNORECASE)
-_GOOD_NAME = re.compile(r"(conn(ection)?|socket|ws)[_-]?(id)?s?$", re.IGNORECASE)
+_GOOD_NAME = re.compile(r"^(conn(ection)?|(web_?-?)?socket|ws)[_-]?(id)?s?$", re.IGNORECASE)
+_OTHERS_NAME = re.compile(
+    r"last|prev|old|former|send|owner|host|creat|author|from|guest|admin|leader|lower|index", re.I
+)
+"""Ids under such names are somebody's in some role, or no longer."""
 
-_MARKS = re.compile(r"[#|:/]")
+_MARKS = re.compile(r"[#|:/,;@ ~]")
 """Between the parts of a composite key."""
+
+_CONNECTION_WORD = re.compile(r"conn|socket|ws|session", re.IGNORECASE)
+
+MAX_FIRST_PARTS = 5
+"""More different ones are values, and no names of kinds."""
 
 
 class IdPlace(NamedTuple):
@@ -36,15 +47,8 @@ class IdPlace(NamedTuple):
     """Texts there that are no ids."""
     is_certain: bool
     """Whether the ids have the form that API Gateway gives them, and no library has changed."""
-
-    @property
-    def is_of_members(self) -> bool:
-        """Whether a row may hold several."""
-        return "[]" in self.setting or "{}" in self.setting or self.held_together
-
-    @property
-    def held_together(self) -> bool:
-        return any(len(ids) > 1 for ids in self.ids.values())
+    is_of_members: bool = False
+    """Whether a row may hold several."""
 
     @property
     def distinct(self) -> list[str]:
@@ -54,49 +58,56 @@ class IdPlace(NamedTuple):
     def has_good_name(self) -> bool:
         return _GOOD_NAME.search(_last_name(self.setting)) is not None
 
+    @property
+    def is_somebodys(self) -> bool:
+        """Whether its name says that the ids are not those of the row's own connection."""
+        return _OTHERS_NAME.search(_last_name(self.setting)) is not None
+
 
 def id_places(items: Sequence[Item], key_names: Sequence[str]) -> list[IdPlace]:
     """Every place that holds ids, the likeliest first."""
     texts: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
     for n, item in enumerate(items):
         for setting, value in leaves(item):
-            if (text := text_of(value)) is not None and "S" in value:
+            if "S" in value and (text := text_of(value)) is not None:
                 texts[setting].append((n, text))
         for setting, keys in keyed_maps(item):
-            if keys and all(_ID.fullmatch(key) for key in keys):
+            if keys and all(_WHOLE_ID.fullmatch(key) for key in keys):
                 texts[setting] += [(n, key) for key in keys]
-    places = [place for setting, held in texts.items() if (place := _place(setting, held))]
+    places = [place for setting, held in texts.items() for place in _places(setting, held)]
     return sorted(places, key=lambda place: _rank(place, key_names, len(items)), reverse=True)
 
 
 def _rank(place: IdPlace, key_names: Sequence[str], rows: int) -> tuple[object, ...]:
-    is_key = place.setting in key_names
-    is_plain = not place.pattern
     return (
         place.is_certain,
         not place.is_of_members,
-        place.has_good_name and is_plain,
-        is_key,
+        not place.is_somebodys,
+        place.setting in key_names and not place.pattern,
         place.has_good_name,
-        is_plain,
+        _CONNECTION_WORD.search(place.pattern) is not None,
+        place.setting in key_names,
+        not place.pattern,
         len(place.ids) / rows,
     )
 
 
-def _place(setting: str, held: Sequence[tuple[int, str]]) -> IdPlace | None:
-    whole = [(n, text) for n, text in held if _ID.fullmatch(text)]
+def _places(setting: str, held: Sequence[tuple[int, str]]) -> list[IdPlace]:
+    whole = [(n, text) for n, text in held if _WHOLE_ID.fullmatch(text)]
     if len(whole) * 2 > len(held):
-        others = [text for _, text in held if not _ID.fullmatch(text)]
-        pattern = _ID.pattern if others else ""
-        return _made(setting, pattern, whole, others)
+        others = [text for _, text in held if not _WHOLE_ID.fullmatch(text)]
+        return [_made(setting, _ID if others else "", whole, others)]
+    prefix = _prefix_of_ids([text for _, text in held])
+    if prefix:
+        return [_matched(setting, f"{_literal(prefix)}({_ID})", held)]
     inside = [(n, text) for n, text in held if _ID_INSIDE.search(text)]
     if inside:
-        return _composite(setting, held, inside)
+        return [_matched(setting, pattern, held) for pattern in _patterns([t for _, t in inside])]
     if not whole and _NAME.search(_last_name(setting)):
         likely = [(n, text) for n, text in held if _STAND_IN_ID.fullmatch(text)]
         if len(likely) == len(held):
-            return _made(setting, "", likely, [])._replace(is_certain=False)
-    return None
+            return [_made(setting, "", likely, [])._replace(is_certain=False)]
+    return []
 
 
 def _made(
@@ -105,28 +116,48 @@ def _made(
     ids: defaultdict[int, list[str]] = defaultdict(list)
     for n, text in held:
         ids[n].append(text)
-    letters = [text for texts in ids.values() for text in texts]
-    changed = sum(map(is_of_one_case, letters)) * 2 > len(letters)
-    is_certain = not changed and all(map(looks_like_id, letters))
-    return IdPlace(setting, pattern, dict(ids), others, is_certain)
+    found = [text for texts in ids.values() for text in texts]
+    is_changed = sum(map(is_of_one_case, found)) * 2 > len(found)
+    is_certain = not is_changed and all(_WHOLE_ID.fullmatch(text) for text in found)
+    is_of_members = "[]" in setting or "{}" in setting
+    name = setting.removesuffix("[]")
+    return IdPlace(name, pattern, dict(ids), others, is_certain, is_of_members)
 
 
-def _composite(
-    setting: str, held: Sequence[tuple[int, str]], inside: Sequence[tuple[int, str]]
-) -> IdPlace:
-    """The kind of text that holds ids most often, as a pattern whose group is the id."""
-    kinds: defaultdict[tuple[str, int, int], list[tuple[int, str]]] = defaultdict(list)
-    for n, text in inside:
-        match = _ID_INSIDE.search(text)
-        assert match is not None
-        before, after = _MARKS.findall(text[: match.start()]), _MARKS.findall(text[match.end() :])
-        kinds[_MARKS.split(text)[0] if before else "", len(before), len(after)].append((n, text))
-    chosen = max(kinds.values(), key=len)
-    pattern = _pattern([text for _, text in chosen])
+def _matched(setting: str, pattern: str, held: Sequence[tuple[int, str]]) -> IdPlace:
     compiled = re.compile(pattern)
     found = [(n, match[1]) for n, text in held if (match := compiled.fullmatch(text))]
     others = [text for _, text in held if not compiled.fullmatch(text)]
     return _made(setting, pattern, found, others)
+
+
+def _prefix_of_ids(texts: Sequence[str]) -> str:
+    """``conn-`` before every id, whose sign might be one of the id's own."""
+    columns = zip(*texts, strict=False) if len(texts) > 1 else ()
+    shared = "".join(column[0] for column in takewhile(lambda signs: len(set(signs)) == 1, columns))
+    prefix = re.sub(r"[A-Za-z0-9]*$", "", shared)
+    rest = re.compile(r"[A-Za-z0-9_-]{15}=")
+    is_prefix = prefix.endswith(("-", "_")) and not _MARKS.search(prefix)
+    return prefix if is_prefix and all(rest.fullmatch(t[len(prefix) :]) for t in texts) else ""
+
+
+def _patterns(texts: Sequence[str]) -> list[str]:
+    """One for each kind of text that holds ids: a pattern whose group is the id."""
+    by_form: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
+    for text in texts:
+        match = _ID_INSIDE.search(text)
+        assert match is not None
+        before, after = text[: match.start()], text[match.end() :]
+        by_form[len(_MARKS.findall(before)), len(_MARKS.findall(after))].append(text)
+    patterns: list[str] = []
+    for form in by_form.values():
+        by_first: defaultdict[str, list[str]] = defaultdict(list)
+        for text in form:
+            first = _MARKS.split(text)[0]
+            by_first["" if _WHOLE_ID.fullmatch(first) else first].append(text)
+        groups = by_first.values() if len(by_first) <= MAX_FIRST_PARTS else [form]
+        patterns += [_pattern(group) for group in groups]
+    return patterns
 
 
 def _pattern(texts: Sequence[str]) -> str:
@@ -134,19 +165,23 @@ def _pattern(texts: Sequence[str]) -> str:
     matches = [match for text in texts if (match := _ID_INSIDE.search(text))]
     before = _shared([match.string[: match.start()] for match in matches])
     after = _shared([match.string[match.end() :] for match in matches])
-    return f"{before}({_ID.pattern}){after}"
+    return f"{before}({_ID}){after}"
 
 
 def _shared(texts: Sequence[str]) -> str:
-    parts = [re.split(r"([#|:/])", text) for text in texts]
+    parts = [re.split(rf"({_MARKS.pattern})", text) for text in texts]
     columns = zip(*parts, strict=False)
     return "".join(_one_or_any(Counter(column)) for column in columns)
 
 
 def _one_or_any(column: Counter[str]) -> str:
     if len(column) > 1:
-        return "[^#|:/]*"
+        return r"[^#|:/,;@ ~]*"
     (text,) = column
+    return _literal(text)
+
+
+def _literal(text: str) -> str:
     return re.sub(r"([.^$*+?{}\[\]\\|()])", r"\\\1", text)
 
 

@@ -6,14 +6,18 @@ import json
 import re
 from collections.abc import Collection, Sequence
 
+from reaper.core.discovery.kinds import lasting_attributes, said_by
 from reaper.core.discovery.places import IdPlace
 from reaper.core.discovery.proposal import Proposal
-from reaper.core.rows.items import AttributeValue, Item, attribute, attribute_path, text_of
+from reaper.core.rows.items import Item, attribute, attribute_path, text_of
 from reaper.core.rows.shape import IndexFacts
 
-_OWNER = re.compile(r"user|player|account|member|customer|profile|device|person|agent|driver", re.I)
-_PASSING = re.compile(r"ttl|expir|conn|socket|endpoint|domain|stage|time|date|_?at$|seen", re.I)
-"""What rows of connections have that are nobody's in particular."""
+_ENDS_BY_ITSELF = re.compile(r"ttl|expir", re.I)
+_OF_THE_ID = re.compile(r"token|session|conn|socket|^ws|node|server|nonce", re.I)
+_FLAG = re.compile(r"^(is_?)?(connected|online|active|alive|presence|status|state)$", re.I)
+
+MIN_WITNESSES = 3
+"""So many rows without an id must show what goes with one."""
 
 
 def eviction(
@@ -24,36 +28,32 @@ def eviction(
     index_keys: Collection[str],
 ) -> list[Proposal]:
     """Nothing where a row is its connection's own, and so is deleted with it."""
-    if place.is_of_members or any(_is_keyed(items[n], place.ids[n], key_names) for n in rows):
+    if not rows or all(_is_keyed(items[n], place.ids[n], key_names) for n in rows):
         return []
     path = attribute_path(place.setting)
+    own = [items[n] for n in rows]
+    known = {one for ids in place.ids.values() for one in ids}
     id_less = [
         item
         for n, item in enumerate(items)
-        if n not in place.ids and not text_of(attribute(item, path)) and _is_like(item, items, rows)
+        if n not in place.ids
+        and (text_of(attribute(item, path)) or "") not in known
+        and _is_of_their_kind(item, own, path[0], key_names)
     ]
-    own = [items[n] for n in rows]
-    others = {name for item in own for name in item} - {*key_names, path[0]}
-    is_owned = any(_OWNER.search(name) for name in key_names)
-    lasting = [name for name in sorted(others) if not _PASSING.search(name)]
-    if not id_less and not (is_owned and lasting):
+    besides = {*key_names, path[0], *index_keys}
+    lasting = lasting_attributes(own, besides)
+    ends = any(all(name in item for item in own) for name in _ending_names(own))
+    if not id_less and (ends or not lasting):
         return []
     if id_less:
         why = f"{len(id_less):,} rows of the same kind hold no id: they stay when a client leaves"
     else:
-        why = f"keyed by {key_names[0]}, with {', '.join(lasting[:3])}: if such a row is deleted"
-        why += " when its client leaves, REAPER_EVICT_ACTION=delete"
+        why = f"rows hold {', '.join(lasting[:3])}, so they may be somebody's: if they are deleted"
+        why += " when a client leaves, REAPER_EVICT_ACTION=delete is right"
     found = [Proposal("EVICT_ACTION", "clear", why)]
-    gone = [
-        name
-        for name in sorted(others)
-        if (name in index_keys or id_less)
-        and all(name in item for item in own)
-        and not any(name in item for item in id_less)
-    ]
-    if gone:
-        found.append(Proposal("EVICT_REMOVE", ",".join(gone), "rows without an id have none of it"))
-    if flags := _flags(own, id_less, others):
+    if gone := _gone_with_the_id(own, id_less, place, rows, index_keys, besides):
+        found.append(Proposal("EVICT_REMOVE", ",".join(gone), "it belongs to the id"))
+    if flags := _flags(own, id_less):
         why = "what rows without an id say instead"
         found.append(Proposal("EVICT_SET", json.dumps(flags), why))
     return found
@@ -76,27 +76,57 @@ def _is_keyed(item: Item, ids: Sequence[str], key_names: Sequence[str]) -> bool:
     return any(one in (text_of(item[name]) or "") for one in ids for name in key_names)
 
 
-def _is_like(item: Item, items: Sequence[Item], rows: Sequence[int]) -> bool:
-    """Whether it has about the same attributes as those with an id."""
-    model = set(items[rows[0]]) if rows else set()
-    return len(model & set(item)) * 2 >= len(item)
+def _ending_names(own: Sequence[Item]) -> list[str]:
+    return [name for name in own[0] if _ENDS_BY_ITSELF.search(name)]
 
 
-def _flags(
-    own: Sequence[Item], id_less: Sequence[Item], names: Collection[str]
-) -> dict[str, object]:
-    """Attributes of one value with an id, and of another one without."""
-    found: dict[str, object] = {}
-    for name in sorted(names) if id_less else ():
-        with_id = {_plain(item.get(name)) for item in own}
-        without = {_plain(item.get(name)) for item in id_less}
-        if len(with_id) == len(without) == 1 and with_id != without and None not in without:
-            (found[name],) = without
+def _is_of_their_kind(
+    item: Item, own: Sequence[Item], id_name: str, key_names: Sequence[str]
+) -> bool:
+    """Whether it has keys of the same form, and no attribute that none of them has."""
+    names = {name for one in own for name in one}
+    if set(item) - names or not set(item) - set(key_names) - {id_name}:
+        return False
+    forms = {tuple(_form(one.get(name)) for name in key_names) for one in own}
+    return tuple(_form(item.get(name)) for name in key_names) in forms or len(forms) > len(own) / 2
+
+
+def _form(value: object) -> str:
+    """The part before a mark, or nothing."""
+    text = said_by(value) if isinstance(value, dict) else ""
+    return re.split(r"[#|:/]", text or "")[0] if re.search(r"[#|:/]", text or "") else ""
+
+
+def _gone_with_the_id(
+    own: Sequence[Item],
+    id_less: Sequence[Item],
+    place: IdPlace,
+    rows: Sequence[int],
+    index_keys: Collection[str],
+    besides: Collection[str],
+) -> list[str]:
+    """Keys of indexes and tokens that rows without an id have not, or that hold the id."""
+    names = {name for item in own for name in item} - {attribute_path(place.setting)[0]}
+    found = []
+    for name in sorted(names):
+        holds_id = all(
+            any(one in (text_of(item.get(name)) or "") for one in place.ids[n])
+            for n, item in zip(rows, own, strict=True)
+        )
+        is_missing = len(id_less) >= MIN_WITNESSES and not any(name in item for item in id_less)
+        belongs = name in index_keys or (_OF_THE_ID.search(name) and name not in besides)
+        if belongs and (holds_id or is_missing):
+            found.append(name)
     return found
 
 
-def _plain(value: AttributeValue | None) -> object:
-    """Of a flag or a word; None for anything else."""
-    if value is None:
-        return None
-    return value.get("BOOL", value.get("S"))
+def _flags(own: Sequence[Item], id_less: Sequence[Item]) -> dict[str, object]:
+    """Flags and words of presence: of one value with an id, and of another one without."""
+    found: dict[str, object] = {}
+    for name in sorted({name for item in own for name in item if _FLAG.match(name)}):
+        with_id, without = ({said_by(item.get(name)) for item in some} for some in (own, id_less))
+        if len(id_less) >= MIN_WITNESSES and len(without) == 1 and not with_id & without:
+            held = id_less[0].get(name)
+            if held is not None:
+                found[name] = held.get("BOOL", held.get("S"))
+    return {name: value for name, value in found.items() if value is not None}

@@ -97,7 +97,7 @@ class Calibration:
 def cure_of(offset: Offset, configured_seconds: float, zone: tzinfo, now: float) -> str:
     """The variable, with the value that mends such an offset at this epoch second."""
     if not offset.is_zone:
-        return f"REAPER_CONNECTED_AT_OFFSET_SECONDS={configured_seconds + offset.seconds:g}"
+        return f"REAPER_CONNECTED_AT_OFFSET_SECONDS={configured_seconds + offset.seconds:.0f}"
     configured = datetime.fromtimestamp(now, UTC).astimezone(zone).utcoffset() or timedelta()
     minutes = round((configured.total_seconds() - offset.seconds) / 60)
     sign = "-" if minutes < 0 else "+"

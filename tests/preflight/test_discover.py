@@ -1,0 +1,314 @@
+"""What is proposed must never delete what is not a dead connection's, nor pass the living by."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import dataclass, field
+
+import pytest
+
+from reaper.core.model import Answer, Outcome
+from reaper.core.rows.endpoint import parse_endpoint
+from reaper.core.rows.shape import TableFacts
+from reaper.preflight.discover import Discovery, NoSettingsFit, discover, must_be_understood
+from tests.support.tables import clients, item
+
+ENDPOINT = parse_endpoint("https://abc123.execute-api.eu-west-1.amazonaws.com/prod", None)
+NOW = time.time()
+EVERYBODY = clients(20, NOW, seed=5)
+LIVING, DEAD = EVERYBODY[:14], EVERYBODY[14:]
+OLD = [client.id for client in clients(60, NOW, seed=6)]
+
+
+@dataclass
+class FakeTable:
+    key_names: tuple[str, ...]
+    name: str = "things"
+    indexes: tuple = ()
+    index_keys: set = field(default_factory=set)
+
+    @property
+    def facts(self) -> TableFacts:
+        return TableFacts(self.name, self.key_names, self.key_names[0], None)
+
+
+class FakeGateway:
+    """Knows who lives, and when they connected."""
+
+    def __init__(self, living) -> None:
+        self._connected_at = {client.id: client.connected_at for client in living}
+        self._answers: list[Answer] = []
+
+    @property
+    def in_flight(self) -> int:
+        return len(self._answers)
+
+    def start(self, probe) -> None:
+        moment = self._connected_at.get(probe.connection_id)
+        outcome = Outcome.GONE if moment is None else Outcome.ALIVE
+        self._answers.append(Answer(probe, outcome, "", moment, moment))
+
+    def poll(self, wait_seconds: float) -> list[Answer]:
+        answers, self._answers = self._answers, []
+        return answers
+
+
+def found(rows, keys=("id",), living=LIVING, endpoint=ENDPOINT, **table) -> dict[str, str]:
+    """The sure settings; or why there are none, as ``NONE``."""
+    items = [item(row) for row in rows]
+    given = Discovery(FakeTable(keys, **table), items, FakeGateway(living), endpoint, "eu-west-1")
+    proposals = []
+    try:
+        for proposal in discover(given):
+            proposals.append(proposal)
+        must_be_understood(given, proposals)
+    except NoSettingsFit as why:
+        return {"NONE": str(why)}
+    return {one.variable: one.value for one in proposals if one.variable and one.is_sure}
+
+
+def each(make):
+    return [make(client) for client in EVERYBODY]
+
+
+@pytest.mark.parametrize(
+    ("connection", "other", "row_filter"),
+    [
+        (
+            lambda c: {"pk": f"U#{c.number}", "sk": f"X#{c.number}", "type": "CONNECTION"},
+            lambda c: {"pk": "ROOM#1", "sk": f"MSG#{c.number}", "type": "MESSAGE", "text": "hi"},
+            "type=CONNECTION",
+        ),
+        (
+            lambda c: {"pk": f"USER#{c.number}", "sk": "CONN"},
+            lambda c: {"pk": f"USER#{c.number}", "sk": "PROFILE", "name": "Ann"},
+            "sk=CONN",
+        ),
+        (
+            lambda c: {"pk": f"USER#{c.number}", "sk": f"CONN#{c.number}"},
+            lambda c: {"pk": f"USER#{c.number}", "sk": f"HIST#{c.number}"},
+            "sk=CONN[#|:/].*",
+        ),
+    ],
+)
+def test_of_kinds_that_all_hold_ids_only_connections_are_taken(connection, other, row_filter):
+    rows = each(lambda c: connection(c) | {"connectionId": c.id})
+    rows += each(lambda c: other(c) | {"connectionId": c.id})
+    assert found(rows, keys=("pk", "sk"))["ROW_FILTER"] == row_filter
+
+
+def test_where_nothing_tells_kinds_apart_nobody_guesses():
+    rows = each(lambda c: {"id": f"a{c.number}", "type": "thing", "connectionId": c.id})
+    rows += each(lambda c: {"id": f"b{c.number}", "type": "stuff", "connectionId": c.id})
+    assert "rows of several kinds hold ids" in found(rows)["NONE"]
+
+
+@pytest.mark.parametrize(
+    ("row", "keys"),
+    [
+        (lambda c: {"pk": f"USER#{c.number}", "sk": "PROFILE", "email": "x", "name": "y"}, "pk sk"),
+        (lambda c: {"id": f"u{c.number}", "email": f"{c.number}@x", "passwordHash": "z"}, "id"),
+        (lambda c: {"orderId": f"o{c.number}", "total": c.number}, "orderId"),
+        (lambda c: {"userId": f"u{c.number}", "birthdate": "x", "lifetimeSpend": 5}, "userId"),
+    ],
+)
+def test_a_row_that_may_be_somebodys_is_not_deleted(row, keys):
+    rows = each(lambda c: row(c) | {"connectionId": c.id})
+    assert found(rows, keys=tuple(keys.split()))["EVICT_ACTION"] == "clear"
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda c: {"id": f"s{c.number}", "connectionId": c.id, "userId": "u", "room": "r"},
+        lambda c: {"id": f"s{c.number}", "connectionId": c.id, "email": "x", "ttl": 1_800_000_000},
+        lambda c: {"id": c.id, "email": "x", "score": 7},
+    ],
+)
+def test_a_row_that_is_its_connections_own_is_deleted(row):
+    settings = found(each(row))
+    assert "NONE" not in settings
+    assert "EVICT_ACTION" not in settings
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda c: {"roomId": "r", "ts": str(c.number), "senderConnectionId": c.id, "text": "hi"},
+        lambda c: {"roomId": "r", "ts": str(c.number), "ownerConnectionId": c.id, "title": "t"},
+    ],
+)
+def test_ids_of_somebody_in_a_role_are_no_connections(row):
+    assert "by its name not those of" in found(each(row), keys=("roomId", "ts"), living=())["NONE"]
+
+
+def test_of_two_kinds_of_composite_keys_the_one_that_lives_is_taken():
+    rows = each(lambda c: {"room": "r", "sk": f"CONN#{c.id}"})
+    rows += [
+        {"room": "r", "sk": f"MSG#17000000{n}#{one}", "text": "hi"} for n, one in enumerate(OLD)
+    ]
+    assert found(rows, keys=("room", "sk"))["CONNECTION_ID_PATTERN"].startswith("CONN#(")
+
+
+@pytest.mark.parametrize("prefix", ["conn-", "ws_", "a-b_"])
+def test_a_prefix_whose_signs_ids_have_too_is_taken_off(prefix):
+    settings = found(each(lambda c: {"id": f"{prefix}{c.id}"}))
+    assert settings["CONNECTION_ID_PATTERN"] == f"{prefix}([A-Za-z0-9_-]{{11,16}}=)"
+
+
+@pytest.mark.parametrize("living", [LIVING, ()])
+def test_a_former_id_is_not_taken_for_the_current_one(living):
+    rows = each(
+        lambda c: {
+            "userId": f"u{c.number}",
+            "lastConnectionId": c.id if c.number < 2 else OLD[c.number],
+            "connectionId": c.id,
+        }
+    )
+    assert found(rows, keys=("userId",), living=living)["CONNECTION_ID_ATTRIBUTE"] == "connectionId"
+
+
+def test_nothing_of_a_user_goes_with_the_id_without_evidence():
+    rows = each(
+        lambda c: {
+            "userId": f"u{c.number}",
+            "email": f"{c.number}@x",
+            "tenant": "t",
+            "avatar": "a",
+            "role": "member",
+            "connectionId": c.id,
+        }
+    )
+    rows += [{"userId": "o1", "email": "o@x", "tenant": "t", "role": "admin"}]
+    settings = found(rows, keys=("userId",), index_keys={"email", "tenant"})
+    assert settings["EVICT_ACTION"] == "clear"
+    assert not settings.keys() & {"EVICT_REMOVE", "EVICT_SET"}
+
+
+def test_what_several_rows_without_an_id_lack_goes_with_it():
+    rows = each(
+        lambda c: {
+            "userId": f"u{c.number}",
+            "name": "x",
+            "online": True,
+            "wsToken": "t",
+            "gsi1pk": c.id,
+            "connectionId": c.id,
+        }
+    )
+    rows += [{"userId": f"o{n}", "name": "y", "online": False} for n in range(4)]
+    settings = found(rows, keys=("userId",), index_keys={"gsi1pk"})
+    assert settings["EVICT_REMOVE"] == "gsi1pk,wsToken"
+    assert settings["EVICT_SET"] == '{"online": false}'
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"id": f"f{n}", "etag": "z80ghJXVZe9m59_5-Ydk2g=="} for n in range(20)],
+        [{"id": f"f{n}", "salt": one, "email": "x"} for n, one in enumerate(OLD)],
+    ],
+)
+def test_digests_are_no_ids(rows):
+    assert "NONE" in found(rows)
+
+
+def test_lower_cased_ids_are_refused_behind_a_custom_domain_too():
+    endpoint = parse_endpoint("https://ws.example.com", "eu-west-1")
+    rows = each(lambda c: {"connectionId": c.id.lower()})
+    assert "NONE" in found(rows, keys=("connectionId",), endpoint=endpoint)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "mark"), [("user{}@x.de", "~"), ("room {}", " "), ("u{}", ","), ("u{}", "#")]
+)
+def test_a_pattern_gives_back_whole_ids_whatever_stands_before_them(prefix, mark):
+    rows = each(lambda c: {"id": f"{prefix.format(c.number)}{mark}{c.id}"})
+    items = [item(row) for row in rows]
+    settings = found(rows)
+    assert "NONE" not in settings
+    pattern = re.compile(settings["CONNECTION_ID_PATTERN"])
+    assert {pattern.fullmatch(one["id"]["S"])[1] for one in items} == {c.id for c in EVERYBODY}
+
+
+def test_other_rows_of_a_partition_that_hold_more_are_not_taken_along_without_asking():
+    rows = each(lambda c: {"pk": f"CONN#{c.id}", "sk": "META"})
+    rows += each(lambda c: {"pk": f"CONN#{c.id}", "sk": f"ORDER#{c.number}", "total": 5})
+    settings = found(rows, keys=("pk", "sk"))
+    assert settings["ROW_FILTER"] == "sk=META"
+    assert "EVICT_SCOPE" not in settings
+
+
+def test_messages_under_a_connection_are_no_connections():
+    rows = [
+        {"connectionId": c.id, "messageId": f"m{n}", "text": "hi"}
+        for c in EVERYBODY
+        for n in range(3)
+    ]
+    assert "nothing tells which" in found(rows, keys=("connectionId", "messageId"))["NONE"]
+
+
+@pytest.mark.parametrize(
+    ("open_state", "closed_state", "row_filter"),
+    [
+        ({"status": "active"}, {"status": "closed"}, "status=active"),
+        ({"connectionStatus": 1}, {"connectionStatus": 0}, "connectionStatus=1"),
+        ({"isActive": True}, {"isActive": False}, "isActive=true"),
+        ({}, {"disconnectedAt": 1_790_000_000}, "!disconnectedAt"),
+        ({}, {"leftHanded": "yes"}, None),
+        ({}, {"deleteAt": 1_790_000_000}, None),
+    ],
+)
+def test_closed_connections_that_stay_as_history_are_told(open_state, closed_state, row_filter):
+    rows = each(lambda c: {"id": c.id} | open_state)
+    rows += [{"id": one} | closed_state for one in OLD[:9]]
+    assert found(rows).get("ROW_FILTER") == row_filter
+
+
+def test_without_living_clients_a_state_is_only_a_guess():
+    rows = each(lambda c: {"id": c.id, "status": "online" if c.number % 2 else "closed"})
+    assert "ROW_FILTER" not in found(rows, living=())
+
+
+def test_a_filter_is_never_made_of_the_ids_or_times_themselves():
+    rows = [{"pk": f"s{c.number}", "cid": c.id, "type": "CONN", "at": c.ms} for c in LIVING[:3]]
+    rows += [{"pk": f"room{n}", "type": "ROOM"} for n in range(3)]
+    assert found(rows, keys=("pk",))["ROW_FILTER"] == "type=CONN"
+
+
+@pytest.mark.parametrize("members", [lambda one: {one}, lambda one: [one]])
+def test_a_set_or_list_of_one_id_is_a_set_or_list(members):
+    rows = each(lambda c: {"userId": f"u{c.number}", "connections": members(c.id)})
+    assert "several ids in a row" in found(rows, keys=("userId",))["NONE"]
+
+
+def test_rows_that_all_name_hosts_of_others_do_not_make_all_rows_foreign():
+    rows = each(lambda c: {"id": c.id, "callbackUrl": f"https://hooks{c.number}.customer.com/x"})
+    settings = found(rows)
+    assert "ENDPOINT_ATTRIBUTE" not in settings
+    assert "NONE" not in settings
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        lambda c: {"id": c.id, "version": 1},
+        lambda c: {"id": c.id, "roomSize": c.number},
+        lambda c: {"id": c.id, "score": 10**37},
+    ],
+)
+def test_a_number_that_is_no_time_is_none(row):
+    assert "CONNECTED_AT_ATTRIBUTE" not in found(each(row))
+
+
+def test_an_attribute_that_most_living_clients_lack_is_not_when_they_connected():
+    rows = each(lambda c: {"id": c.id} | ({"movedAt": c.ms} if c.number == 3 else {}))
+    assert "CONNECTED_AT_ATTRIBUTE" not in found(rows)
+
+
+def test_history_with_a_distant_ttl_does_not_hide_the_living():
+    rows = each(lambda c: {"id": c.id, "connectedAt": c.ms})
+    far = int(NOW) + 90 * 86_400
+    rows += [{"id": one, "connectedAt": 1_790_000_000_000, "ttl": far} for one in OLD]
+    assert found(rows)["CONNECTED_AT_ATTRIBUTE"] == "connectedAt"
