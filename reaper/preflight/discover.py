@@ -133,12 +133,12 @@ def discover(given: Discovery) -> Iterator[Proposal]:
     setting, endpoints = endpoint_attribute(items, sorted(places[0].ids), endpoint, given.region)
     known = _ask(given, places[:MAX_PLACES], setting)
     place = _best(places, known)
-    yield from _of_ids(given, place, places, known)
     if place.is_of_members:
         raise NoSettingsFit(
             f"{place.setting} holds several ids in a row, and what is evicted is a row or an"
             " attribute: store a row per connection, and point the reaper at those"
         )
+    yield from _of_ids(given, place, places, known)
     try:
         kinds = connection_rows(
             Sample(items, table.key_names, known.alive.keys(), known.gone), place
@@ -154,7 +154,7 @@ def discover(given: Discovery) -> Iterator[Proposal]:
         n: moment
         for n in kinds.rows
         for one in place.ids[n]
-        if (moment := known.alive.get(one)) is not None and not place.is_of_members
+        if (moment := known.alive.get(one)) is not None
     }
     yield from moments(items, kinds.rows, place.setting, connected_at, time.time())
     yield from eviction(items, kinds.rows, place, table.key_names, table.index_keys)
@@ -163,10 +163,11 @@ def discover(given: Discovery) -> Iterator[Proposal]:
 def _best(places: Sequence[IdPlace], known: Known) -> IdPlace:
     """The one of whose ids most are alive; the likelier one where that is about the same."""
 
-    def tenths_alive(place: IdPlace) -> int:
-        return round(10 * known.alive_of(place) / max(1, known.asked_of(place)))
+    def credit(place: IdPlace) -> tuple[bool, int]:
+        tenths_alive = round(10 * known.alive_of(place) / max(1, known.asked_of(place)))
+        return tenths_alive > 0 and not place.is_somebodys, tenths_alive
 
-    return max(places, key=tenths_alive)
+    return max(places, key=credit)
 
 
 def _of_ids(
@@ -179,7 +180,7 @@ def _of_ids(
     for other in places:
         if other is not place and not other.is_certain and is_of_aws:
             yield remark(f"{other.setting}: changed by some library, or no ids: not chosen")
-    if place.is_somebodys and not alive:
+    if place.is_somebodys:
         raise NoSettingsFit(
             f"{place.setting} holds ids, and by its name not those of the rows' own connections: if"
             " they are, set REAPER_CONNECTION_ID_ATTRIBUTE to it"
@@ -226,4 +227,6 @@ def _ask(given: Discovery, places: Sequence[IdPlace], endpoint_setting: str) -> 
         while given.gateway.in_flight:
             for answer in given.gateway.poll(1.0):
                 known.learn(answer)
+        if known.trouble and not (known.alive or known.gone):
+            break  # it is denied, or out of reach
     return known

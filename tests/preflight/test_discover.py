@@ -140,7 +140,15 @@ def test_a_row_that_is_its_connections_own_is_deleted(row):
     ],
 )
 def test_ids_of_somebody_in_a_role_are_no_connections(row):
-    assert "by its name not those of" in found(each(row), keys=("roomId", "ts"), living=())["NONE"]
+    for living in (LIVING, ()):
+        settings = found(each(row), keys=("roomId", "ts"), living=living)
+        assert "by its name not those of" in settings["NONE"]
+
+
+def test_rows_of_connections_come_before_the_ids_of_somebody_in_a_role():
+    rows = each(lambda c: {"id": c.id, "connectedAt": c.ms})
+    rows += [{"id": f"room-{c.number}", "ownerConnectionId": c.id, "title": "t"} for c in LIVING]
+    assert found(rows)["CONNECTION_ID_ATTRIBUTE"] == "id"
 
 
 def test_of_two_kinds_of_composite_keys_the_one_that_lives_is_taken():
@@ -149,6 +157,20 @@ def test_of_two_kinds_of_composite_keys_the_one_that_lives_is_taken():
         {"room": "r", "sk": f"MSG#17000000{n}#{one}", "text": "hi"} for n, one in enumerate(OLD)
     ]
     assert found(rows, keys=("room", "sk"))["CONNECTION_ID_PATTERN"].startswith("CONN#(")
+
+
+def test_parts_of_keys_that_differ_are_values_and_no_kinds():
+    rows = each(lambda c: {"t": "t", "sk": f"r{c.number % 4}#{c.id}"})
+    settings = found(rows, keys=("t", "sk"))
+    assert settings["CONNECTION_ID_PATTERN"] == "[^#|:/,;@ ~]*#([A-Za-z0-9_-]{11,16}=)"
+
+
+def test_whole_ids_come_before_those_of_messages_beside_them():
+    rows = each(lambda c: {"room": "r", "sk": c.id})
+    rows += each(lambda c: {"room": "r", "sk": f"17000000{c.number}#{c.id}", "text": "hi"})
+    rows += each(lambda c: {"room": "r", "sk": f"18000000{c.number}#{c.id}", "text": "hi"})
+    settings = found(rows, keys=("room", "sk"))
+    assert settings["CONNECTION_ID_PATTERN"] == "[A-Za-z0-9_-]{11,16}="
 
 
 @pytest.mark.parametrize("prefix", ["conn-", "ws_", "a-b_"])
@@ -255,6 +277,7 @@ def test_messages_under_a_connection_are_no_connections():
         ({"status": "active"}, {"status": "closed"}, "status=active"),
         ({"connectionStatus": 1}, {"connectionStatus": 0}, "connectionStatus=1"),
         ({"isActive": True}, {"isActive": False}, "isActive=true"),
+        ({"eventType": "CONNECT"}, {"eventType": "DISCONNECT"}, "eventType=CONNECT"),
         ({}, {"disconnectedAt": 1_790_000_000}, "!disconnectedAt"),
         ({}, {"leftHanded": "yes"}, None),
         ({}, {"deleteAt": 1_790_000_000}, None),

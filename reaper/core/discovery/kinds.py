@@ -21,16 +21,17 @@ _ENDED = re.compile(
     re.I,
 )
 _STATE = re.compile(
-    r"^(is_?)?(connection_?)?(status|state|connected|active|online|alive|open)$", re.I
+    r"^(is_?)?(connection_?)?(status|state|connected|active|online|alive|open|event(_?type)?)$",
+    re.I,
 )
-_LIVING = re.compile(r"connected|open|opened|active|online|alive|live|up|true|ready|1", re.I)
+_LIVING = re.compile(r"connect(ed)?|open|opened|active|online|alive|live|up|true|ready|1", re.I)
 _CLOSED = re.compile(
-    r"disconnected|closed|inactive|offline|dead|ended|left|gone|false|0|terminated|timeout|error",
+    r"disconnect(ed)?|closed|inactive|offline|dead|ended|left|gone|false|0|terminated|timeout|error",
     re.I,
 )
 _PASSING = re.compile(
     r"(ttl|expir\w*|conn\w*|socket\w*|ws\w*|sock\w*|endpoint|domain|stage|time\w*|date|at|on|seen|ts"
-    r"|user|client|room|channel|topic|group|tenant|org|name|id|ids|ip|agent|key|pk|sk|gsi\w*"
+    r"|user|client|room|channel|topic|group|tenant|org|id|ids|ip|agent|key|pk|sk|gsi\w*"
     r"|type|kind|entity|status|state|count|version|active|online|last|created|updated|joined|since"
     r"|node|region|subscri\w*|app|device|token|timestamp)\d*",
     re.I,
@@ -60,6 +61,11 @@ class Kinds(NamedTuple):
     rows: list[int]
     """The connection rows, by their index in the sample."""
     proposals: list[Proposal]
+
+
+def is_name_of_kind(name: str) -> bool:
+    """Whether an attribute of this name says of what kind a row is."""
+    return _KIND_NAME.match(name) is not None
 
 
 def lasting_attributes(items: Iterable[Item], besides: Collection[str]) -> list[str]:
@@ -230,7 +236,7 @@ def _ended(sample: Sample, place: IdPlace, rows: list[int]) -> tuple[str, list[i
             continue
         open_rows = [n for n in rows if is_empty(sample.items[n].get(name))]
         closed = set(rows) - set(open_rows)
-        if open_rows and closed and _few_alive(sample, place, closed):
+        if open_rows and closed and _none_alive(sample, place, closed):
             return f"!{name}", open_rows
     return None
 
@@ -244,7 +250,7 @@ def _state(sample: Sample, place: IdPlace, rows: list[int]) -> tuple[str, list[i
         for n in rows:
             by_value[said_by(sample.items[n].get(name)) or ""].append(n)
         if sample.alive:
-            living = [v for v, ns in by_value.items() if not _few_alive(sample, place, ns)]
+            living = [v for v, ns in by_value.items() if not _none_alive(sample, place, ns)]
         else:
             living = [value for value in by_value if _LIVING.fullmatch(value)]
         closed = [value for value in by_value if value not in living]
@@ -256,7 +262,7 @@ def _state(sample: Sample, place: IdPlace, rows: list[int]) -> tuple[str, list[i
     return None
 
 
-def _few_alive(sample: Sample, place: IdPlace, rows: Collection[int]) -> bool:
+def _none_alive(sample: Sample, place: IdPlace, rows: Collection[int]) -> bool:
     """None of them, as far as was asked."""
     return not any(one in sample.alive for n in rows for one in place.ids[n])
 

@@ -23,7 +23,8 @@ _STAND_IN_ID = re.compile(r"[A-Za-z0-9_-]{4,64}")
 _NAME = re.compile(r"conn|socket|ws_?id|^ws$|session_?id|client_?id", re.IGNORECASE)
 _GOOD_NAME = re.compile(r"^(conn(ection)?|(web_?-?)?socket|ws)[_-]?(id)?s?$", re.IGNORECASE)
 _OTHERS_NAME = re.compile(
-    r"last|prev|old|former|send|owner|host|creat|author|from|guest|admin|leader|lower|index", re.I
+    r"last|prev|old|former|send|owner|host|creat|author|from|guest|admin|leader|lower|index|by$",
+    re.I,
 )
 """Ids under such names are somebody's in some role, or no longer."""
 
@@ -88,6 +89,7 @@ def _rank(place: IdPlace, key_names: Sequence[str], rows: int) -> tuple[object, 
         _CONNECTION_WORD.search(place.pattern) is not None,
         place.setting in key_names,
         not place.pattern,
+        place.pattern == _ID,
         len(place.ids) / rows,
     )
 
@@ -102,7 +104,9 @@ def _places(setting: str, held: Sequence[tuple[int, str]]) -> list[IdPlace]:
         return [_matched(setting, f"{_literal(prefix)}({_ID})", held)]
     inside = [(n, text) for n, text in held if _ID_INSIDE.search(text)]
     if inside:
-        return [_matched(setting, pattern, held) for pattern in _patterns([t for _, t in inside])]
+        composite = [text for _, text in inside if not _WHOLE_ID.fullmatch(text)]
+        patterns = ([_ID] if whole else []) + _patterns(composite)
+        return [_matched(setting, pattern, held) for pattern in patterns]
     if not whole and _NAME.search(_last_name(setting)):
         likely = [(n, text) for n, text in held if _STAND_IN_ID.fullmatch(text)]
         if len(likely) == len(held):
@@ -126,7 +130,7 @@ def _made(
 
 def _matched(setting: str, pattern: str, held: Sequence[tuple[int, str]]) -> IdPlace:
     compiled = re.compile(pattern)
-    found = [(n, match[1]) for n, text in held if (match := compiled.fullmatch(text))]
+    found = [(n, match[compiled.groups]) for n, text in held if (match := compiled.fullmatch(text))]
     others = [text for _, text in held if not compiled.fullmatch(text)]
     return _made(setting, pattern, found, others)
 
@@ -155,9 +159,14 @@ def _patterns(texts: Sequence[str]) -> list[str]:
         for text in form:
             first = _MARKS.split(text)[0]
             by_first["" if _WHOLE_ID.fullmatch(first) else first].append(text)
-        groups = by_first.values() if len(by_first) <= MAX_FIRST_PARTS else [form]
+        are_kinds = len(by_first) <= MAX_FIRST_PARTS and not any(map(_has_digit, by_first))
+        groups = by_first.values() if are_kinds else [form]
         patterns += [_pattern(group) for group in groups]
     return patterns
+
+
+def _has_digit(text: str) -> bool:
+    return any(sign.isdigit() for sign in text)
 
 
 def _pattern(texts: Sequence[str]) -> str:

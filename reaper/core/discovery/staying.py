@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Sequence
 
-from reaper.core.discovery.kinds import lasting_attributes, said_by
+from reaper.core.discovery.kinds import is_name_of_kind, lasting_attributes, said_by
 from reaper.core.discovery.places import IdPlace
 from reaper.core.discovery.proposal import Proposal
 from reaper.core.rows.items import Item, attribute, attribute_path, text_of
@@ -40,7 +40,7 @@ def eviction(
         and (text_of(attribute(item, path)) or "") not in known
         and _is_of_their_kind(item, own, path[0], key_names)
     ]
-    besides = {*key_names, path[0], *index_keys}
+    besides = {*key_names, path[0]}
     lasting = lasting_attributes(own, besides)
     ends = any(all(name in item for item in own) for name in _ending_names(own))
     if not id_less and (ends or not lasting):
@@ -86,6 +86,11 @@ def _is_of_their_kind(
     """Whether it has keys of the same form, and no attribute that none of them has."""
     names = {name for one in own for name in one}
     if set(item) - names or not set(item) - set(key_names) - {id_name}:
+        return False
+    kinds = [name for name in names if is_name_of_kind(name)]
+    if any(
+        said_by(item.get(kind)) not in {said_by(one.get(kind)) for one in own} for kind in kinds
+    ):
         return False
     forms = {tuple(_form(one.get(name)) for name in key_names) for one in own}
     return tuple(_form(item.get(name)) for name in key_names) in forms or len(forms) > len(own) / 2
