@@ -36,9 +36,9 @@ def _no_pauses(monkeypatch):
     monkeypatch.setattr(calls_module, "FIRST_PAUSE_SECONDS", 0.001)
 
 
-def make(behaviours: list, calls: int = 1):
+def make(behaviours: list, calls: int = 1, timeout_seconds: float = 1.0):
     """The results of so many calls, and how many requests it took."""
-    client = a_client("dynamodb")
+    client = a_client("dynamodb", timeout_seconds=timeout_seconds)
     with FaultyGateway({"": behaviours}) as server:
         try:
             maker = Calls(DynamoApi(client, server.endpoint, explain))
@@ -104,7 +104,8 @@ def test_a_refusal_is_told_and_not_tried_again(refusal, told):
 
 
 def test_of_many_calls_each_has_its_own_result():
-    results, requests = make([done, throttled, done, met_no_condition, done], calls=200)
+    behaviours = [done, throttled, done, met_no_condition, done]
+    results, requests = make(behaviours, calls=200, timeout_seconds=30.0)
     assert sum(isinstance(result, ConditionFailed) for result in results) == 1
     assert sum(result == b"{}" for result in results) == 199
     assert requests == 201
