@@ -24,10 +24,10 @@ COMMANDS = run, sweep, check, discover, policy, plan, restore, health, env
 EPILOG = """\
 exit codes: 0 done, 1 failed, 2 bad settings, 3 evictions held by the circuit breaker
 
-Settings are environment variables: 'reaper env' lists them. Two suffice:
+Settings are environment variables: 'reaper env' lists them, 'reaper discover' finds those that fit:
 
-  export REAPER_TABLE_NAME=connections
-  export REAPER_API_ENDPOINT=wss://{api}.execute-api.{region}.amazonaws.com/{stage}
+  reaper discover TABLE --endpoint wss://{api}.execute-api.{region}.amazonaws.com/{stage} > my.env
+  set -a; . ./my.env
   reaper check && reaper sweep --dry-run
 """
 

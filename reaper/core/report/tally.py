@@ -99,6 +99,6 @@ def not_understood(tally: Tally, id_attribute: str, *, may_lack_ids: bool) -> st
         return (
             f"none of {tally.malformed:,} rows has a usable connection id in {id_attribute}:"
             " correct REAPER_CONNECTION_ID_ATTRIBUTE or REAPER_CONNECTION_ID_PATTERN"
-            " ('reaper check' shows what rows hold)"
+            " ('reaper discover' finds what fits)"
         )
     return None
