@@ -330,6 +330,16 @@ def test_an_attribute_that_most_living_clients_lack_is_not_when_they_connected()
     assert "CONNECTED_AT_ATTRIBUTE" not in found(rows)
 
 
+def test_an_end_on_the_row_of_a_living_client_is_told():
+    rows = each(lambda c: {"id": c.id} | ({"disconnectedAt": 5} if c.number == 3 else {}))
+    rows += [{"id": one, "disconnectedAt": 1_790_000_000} for one in OLD[:9]]
+    items = [item(row) for row in rows]
+    given = Discovery(FakeTable(("id",)), items, FakeGateway(LIVING), ENDPOINT, "eu-west-1")
+    (told,) = [one for one in discover(given) if one.variable == "ROW_FILTER"]
+    assert not told.is_sure
+    assert "on 1 rows of living clients too" in told.why
+
+
 def test_history_with_a_distant_ttl_does_not_hide_the_living():
     rows = each(lambda c: {"id": c.id, "connectedAt": c.ms})
     far = int(NOW) + 90 * 86_400

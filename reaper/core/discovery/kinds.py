@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from reaper.core.discovery.places import IdPlace
@@ -98,6 +98,7 @@ def connection_rows(sample: Sample, place: IdPlace) -> Kinds:
         else:
             few = len(sample.items) - len(rows)
             proposals.append(remark(f"{few:,} rows hold no connection id and are left alone"))
+    proposals += _ended_though_alive(sample, place, rows)
     is_sure = True
     for history in (_ended(sample, place, rows), _state(sample, place, rows)):
         if history:
@@ -239,6 +240,18 @@ def _ended(sample: Sample, place: IdPlace, rows: list[int]) -> tuple[str, list[i
         if open_rows and closed and _none_alive(sample, place, closed):
             return f"!{name}", open_rows
     return None
+
+
+def _ended_though_alive(sample: Sample, place: IdPlace, rows: Sequence[int]) -> Iterator[Proposal]:
+    """What looks like the time of an end, and is on rows of living clients too."""
+    for name in sorted({name for n in rows for name in sample.items[n] if _ENDED.match(name)}):
+        held = [n for n in rows if not is_empty(sample.items[n].get(name))]
+        living = sum(any(one in sample.alive for one in place.ids[n]) for n in held)
+        if living and len(held) < len(rows):
+            why = (
+                f"{name} is on {living:,} rows of living clients too, so it is no filter by itself"
+            )
+            yield Proposal("ROW_FILTER", f"!{name}", why, is_sure=False)
 
 
 def _state(sample: Sample, place: IdPlace, rows: list[int]) -> tuple[str, list[int]] | None:
