@@ -169,7 +169,9 @@ def _finding_of_time(
     values = [value for item in items if (value := attribute(item, path)) is not None]
     if not values:
         return Finding(True, f"{name}: in no sampled row, so the rules that need it do not apply")
-    formats = time_formats(values, now)
+    is_connected = path == shape.connected_at
+    offset_seconds = shape.connected_at_offset_seconds if is_connected else 0.0
+    formats = time_formats(values, now, shape.time_zone, offset_seconds)
     nonsense = sum(count for what, count in formats.items() if is_nonsense(what))
     found = "; ".join(
         f"{what}, {count:,} of {len(items):,} rows" for what, count in formats.most_common()

@@ -45,7 +45,10 @@ def test_a_sweep_with_what_is_found_is_exact(cloud, shape: TableShape):
         settings = settings_in(found.stdout, cloud)
         assert settings.items() >= {f"REAPER_{n}": v for n, v in shape.settings.items()}.items()
         environment = cloud.environment(table, server.url, **settings)
+        checked = cloud.reaper("check", environment=environment)
         done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+
+    assert checked.stdout.splitlines()[-1] == "ready: reaper sweep --dry-run", checked.stdout
 
     assert done.code == 0, found.stdout + done.stderr
     left = stays + [item(row) for c in dead for row in shape.left(c)]

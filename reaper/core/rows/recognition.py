@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, tzinfo
 
 from reaper.core.rows.ids import holds_id
 from reaper.core.rows.items import AttributeValue
@@ -16,9 +17,11 @@ FUTURE = "a time in the future"
 TOO_EARLY = "a time before there were WebSocket APIs"
 
 
-def time_formats(values: Iterable[AttributeValue], now: float) -> Counter[str]:
-    """How many values hold a time in which format."""
-    return Counter(_time_format(value, now) for value in values)
+def time_formats(
+    values: Iterable[AttributeValue], now: float, zone: tzinfo = UTC, offset_seconds: float = 0.0
+) -> Counter[str]:
+    """How many values hold a time in which format, once the offset is added to it."""
+    return Counter(_time_format(value, now, zone, offset_seconds) for value in values)
 
 
 def is_nonsense(time_format: str) -> bool:
@@ -42,10 +45,11 @@ def collections_of_ids(values: Iterable[AttributeValue]) -> list[AttributeValue]
     ]
 
 
-def _time_format(value: AttributeValue, now: float) -> str:
-    time = read_time(value)
+def _time_format(value: AttributeValue, now: float, zone: tzinfo, offset_seconds: float) -> str:
+    time = read_time(value, zone)
     if time is None:
         return NO_TIME
+    time = time._replace(seconds=time.seconds + offset_seconds)
     if is_plausible(time, now):
         return time.format
     return TOO_EARLY if time.seconds < MIN_PLAUSIBLE_TIME else FUTURE
