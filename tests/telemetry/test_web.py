@@ -257,6 +257,25 @@ def test_it_answers_on_either_family(host):
     server.close()
 
 
+def test_it_closes_also_where_its_thread_is_awake_and_closes_the_pipe_first():
+    health = Health(300)
+    server = HttpServer(
+        ("127.0.0.1", 0), site(Status(SETUP, History(), health, Clock()), health, None)
+    )
+    trigger = server._server.trigger
+    write = trigger._physical_pull
+
+    def write_too_late() -> None:
+        with trigger.lock:
+            awaited, trigger.thunks = trigger.thunks, []
+        for thunk in awaited:
+            thunk()
+        write()
+
+    trigger._physical_pull = write_too_late
+    server.close()
+
+
 def _has_ipv6() -> bool:
     try:
         with socket.socket(socket.AF_INET6) as probe:

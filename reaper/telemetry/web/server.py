@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
@@ -69,7 +70,9 @@ class HttpServer:
         server.trigger.pull_trigger(server.stop_listening)
         server.task_dispatcher.shutdown(timeout=MAX_CLOSE_SECONDS)
         if not server.task_dispatcher.threads:
-            server.trigger.pull_trigger(server.trigger.close)
+            # Its thread, awake for another reason, may close the pipe before it is woken for that.
+            with suppress(OSError):
+                server.trigger.pull_trigger(server.trigger.close)
 
 
 class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
