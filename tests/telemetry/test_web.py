@@ -25,6 +25,7 @@ from reaper.telemetry.web.server import HttpServer, Page
 from reaper.telemetry.web.site import Remembered, site
 from reaper.telemetry.web.status import Setup, Status
 from tests.support.reports import a_report, a_sweep
+from tests.support.waiting import eventually
 
 NOW = 1_795_500_000.0
 SETUP = Setup(
@@ -266,11 +267,11 @@ def test_it_closes_also_where_its_thread_is_awake_and_closes_the_pipe_first():
     write = trigger._physical_pull
 
     def write_too_late() -> None:
-        with trigger.lock:
-            awaited, trigger.thunks = trigger.thunks, []
-        for thunk in awaited:
-            thunk()
+        is_last = trigger.close in trigger.thunks
         write()
+        if is_last:
+            eventually(lambda: trigger._closed)
+            write()
 
     trigger._physical_pull = write_too_late
     server.close()
