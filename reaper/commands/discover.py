@@ -27,6 +27,7 @@ from reaper.core.rows.endpoint import Endpoint, parse_endpoint
 from reaper.core.rows.items import Item
 from reaper.preflight.discover import (
     MAX_READ_UNITS,
+    MAX_ROWS,
     Discovery,
     NoSettingsFit,
     choose_endpoint,
@@ -102,7 +103,7 @@ def _proposals(
 ) -> Iterator[Proposal]:
     with closing(make_table_named(name, None, known)) as table:
         table.describe()
-        _tell(f"reading up to 3,500 rows of {name}, at most {MAX_READ_UNITS} read units")
+        _tell(f"reading up to {MAX_ROWS:,} rows of {name}, at most {MAX_READ_UNITS} read units")
         items = sample(table)
         given = Discovery(table, items, gateway, endpoint, known.region)
         if endpoint is None:

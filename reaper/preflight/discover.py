@@ -24,11 +24,12 @@ from reaper.core.errors import TableUnfit
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.endpoint_resolver import EndpointResolver
-from reaper.core.rows.items import Item, attribute
+from reaper.core.rows.items import Item, attribute, attribute_path
 from reaper.core.rows.reader import RowReader
 
 SEGMENTS = 7
 ROWS_OF_SEGMENT = 500
+MAX_ROWS = SEGMENTS * ROWS_OF_SEGMENT
 MAX_READ_UNITS = SEGMENTS * 128
 """A page of a segment is 1 MB at most, which takes 128 of them."""
 
@@ -140,9 +141,7 @@ def discover(given: Discovery) -> Iterator[Proposal]:
         )
     yield from _of_ids(given, place, places, known)
     try:
-        kinds = connection_rows(
-            Sample(items, table.key_names, known.alive.keys(), known.gone), place
-        )
+        kinds = connection_rows(Sample(items, table.key_names, known.alive.keys()), place)
     except SeveralKinds as why:
         raise NoSettingsFit(str(why)) from None
     yield from kinds.proposals
@@ -208,7 +207,7 @@ def _of_ids(
 def _ask(given: Discovery, places: Sequence[IdPlace], endpoint_setting: str) -> Known:
     """After the ids of the newest rows of each place, by GET, a few a second."""
     known, resolver = Known(), EndpointResolver(given.endpoint, given.region)
-    paths = [tuple(name.split(".")) for name in endpoint_setting.split(",") if name]
+    paths = [attribute_path(name) for name in endpoint_setting.split(",") if name]
     for place in places:
         newest = sorted(
             place.ids, key=lambda n: newest_time(given.items[n], time.time()), reverse=True

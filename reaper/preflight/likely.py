@@ -67,7 +67,7 @@ def _besides_the_id(
     items: Sequence[Item], reader: RowReader, place: IdPlace, now: float
 ) -> list[Proposal]:
     key_names = reader.shape.key_names
-    kinds = connection_rows(Sample(items, key_names, (), ()), place)
+    kinds = connection_rows(Sample(items, key_names, ()), place)
     return [
         *kinds.proposals,
         *moments(items, kinds.rows, place.setting, {}, now),

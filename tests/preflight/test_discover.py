@@ -340,6 +340,13 @@ def test_an_end_on_the_row_of_a_living_client_is_told():
     assert "on 1 rows of living clients too" in told.why
 
 
+def test_names_that_no_setting_can_spell_are_passed_over():
+    rows = each(lambda c: {"id": c.id, "a": {".x": c.id, "b.c": c.id, "d,e": c.id}})
+    assert found(rows)["CONNECTION_ID_ATTRIBUTE"] == "id"
+    rows = each(lambda c: {"id": f"u{c.number}", "a": {".x": c.id, "b.c": c.id, "d,e": c.id}})
+    assert "no attribute holds" in found(rows)["NONE"]
+
+
 def test_history_with_a_distant_ttl_does_not_hide_the_living():
     rows = each(lambda c: {"id": c.id, "connectedAt": c.ms})
     far = int(NOW) + 90 * 86_400

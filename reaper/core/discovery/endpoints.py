@@ -10,7 +10,7 @@ from reaper.core.discovery.leaves import leaves
 from reaper.core.discovery.proposal import Proposal, remark
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.endpoint_resolver import EndpointResolver
-from reaper.core.rows.items import AttributePath, Item, attribute
+from reaper.core.rows.items import AttributePath, Item, attribute, attribute_path
 
 _NAME = re.compile(r"endpoint|domain|host|url|callback|request_?context|api_?id|gateway", re.I)
 
@@ -26,7 +26,7 @@ def endpoint_attribute(
     """The setting, empty where rows name none, or all the same as is configured."""
     resolver = EndpointResolver(own, region)
     for setting in _candidates(items, rows):
-        paths = [tuple(name.split(".")) for name in setting.split(",")]
+        paths = [attribute_path(name) for name in setting.split(",")]
         named, foreign = _named(items, rows, paths, resolver)
         if not named and not foreign:
             continue

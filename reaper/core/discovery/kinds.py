@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reaper.core.discovery.places import IdPlace
 from reaper.core.discovery.proposal import Proposal, remark
 from reaper.core.rows.ids import is_own_partition
-from reaper.core.rows.items import AttributeValue, Item, text_of
+from reaper.core.rows.items import AttributeValue, Item, is_empty, said_by, text_of
 from reaper.core.rows.times import read_time
 
 _KIND_NAME = re.compile(r"^_*(type|kind|entity(_?type)?|typename|item_?type|model|category)$", re.I)
@@ -53,8 +53,6 @@ class Sample(NamedTuple):
     key_names: tuple[str, ...]
     alive: Collection[str]
     """Ids that the gateway knows."""
-    gone: Collection[str]
-    """Ids that it was asked after and does not know."""
 
 
 class Kinds(NamedTuple):
@@ -167,7 +165,7 @@ def _kind_of_connections(
     for name in _names_of_kinds(sample, rows):
         by_kind: defaultdict[str, list[int]] = defaultdict(list)
         for n in rows:
-            by_kind[_kind_in(sample.items[n].get(name))].append(n)
+            by_kind[kind_in(sample.items[n].get(name))].append(n)
         if not 2 <= len(by_kind) <= MAX_KINDS or (name == place.setting and place.pattern):
             continue
         named = [kind for kind in by_kind if _CONNECTION_WORD.search(kind)]
@@ -204,12 +202,13 @@ def _says_kinds(sample: Sample, name: str, by_kind: Mapping[str, Sequence[int]])
     return has_marks and (len(by_kind) <= 3 or min(map(len, by_kind.values())) > 1)
 
 
-def _kind_in(value: AttributeValue | None) -> str:
+def kind_in(value: AttributeValue | None) -> str:
+    """What stands before a mark, or all of it where there is none."""
     return re.split(r"[#|:/]", said_by(value) or "")[0]
 
 
 def _is_whole(sample: Sample, name: str, rows: Sequence[int]) -> bool:
-    return all(_kind_in(v := sample.items[n].get(name)) == said_by(v) for n in rows)
+    return all(kind_in(v := sample.items[n].get(name)) == said_by(v) for n in rows)
 
 
 def _common(sample: Sample, place: IdPlace, rows: Sequence[int]) -> str | None:
@@ -278,14 +277,3 @@ def _state(sample: Sample, place: IdPlace, rows: list[int]) -> tuple[str, list[i
 def _none_alive(sample: Sample, place: IdPlace, rows: Collection[int]) -> bool:
     """None of them, as far as was asked."""
     return not any(one in sample.alive for n in rows for one in place.ids[n])
-
-
-def is_empty(value: AttributeValue | None) -> bool:
-    return value is None or "NULL" in value or value.get("S") == ""
-
-
-def said_by(value: AttributeValue | None) -> str | None:
-    """What a text, a number or a flag says."""
-    if value is not None and "BOOL" in value:
-        return "true" if value["BOOL"] else "false"
-    return text_of(value)

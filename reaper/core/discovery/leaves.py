@@ -9,8 +9,8 @@ from reaper.core.rows.items import AttributeValue, Item
 from reaper.core.rows.times import is_plausible, read_time
 
 MAX_DEPTH = 4
-_UNSPEAKABLE = re.compile(r"[,\n]")
-"""In the name of an attribute: no setting could name it. A dot there would lead into a map."""
+_UNSPEAKABLE = re.compile(r"[.,\n]")
+"""In the name of an attribute: no setting could name it, since a dot leads into a map."""
 
 MAX_MEMBERS = 100
 """Of a collection, so many are looked at."""
@@ -20,25 +20,24 @@ def leaves(item: Item) -> Iterator[tuple[str, AttributeValue]]:
     """Values that are no collections: ``a.b`` in maps, ``a[]`` for members of a list or set of
     texts, ``a[].b`` in a list of maps. Names that no setting can spell are left out.
     """
-    for name, value in item.items():
-        if "." not in name:
-            yield from _leaves(name, value, MAX_DEPTH)
+    for name, value in _speakable(item):
+        yield from _leaves(name, value, MAX_DEPTH)
 
 
 def keyed_maps(item: Item) -> Iterator[tuple[str, list[str]]]:
     """The keys of each map: ``a{}``."""
-    for name, value in item.items():
+    for name, value in _speakable(item):
         yield from _keyed_maps(name, value, MAX_DEPTH)
 
 
 def _leaves(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[str, AttributeValue]]:
     (kind, held), *_ = value.items()
-    if depth == 0 or _UNSPEAKABLE.search(name):
+    if depth == 0:
         return
     match kind:
         case "M":
             yield name, value  # protobuf has times that are maps
-            for inner, one in held.items():
+            for inner, one in _speakable(held):
                 yield from _leaves(f"{name}.{inner}", one, depth - 1)
         case "SS":
             for text in held[:MAX_MEMBERS]:
@@ -51,7 +50,7 @@ def _leaves(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[str,
 
 
 def _of_member(name: str, one: AttributeValue, depth: int) -> Iterator[tuple[str, AttributeValue]]:
-    for inner, value in one.get("M", {}).items():
+    for inner, value in _speakable(one.get("M", {})):
         yield from _leaves(f"{name}[].{inner}", value, depth - 1)
     if "S" in one:
         yield f"{name}[]", one
@@ -60,8 +59,12 @@ def _of_member(name: str, one: AttributeValue, depth: int) -> Iterator[tuple[str
 def _keyed_maps(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[str, list[str]]]:
     if depth and "M" in value:
         yield f"{name}{{}}", list(value["M"])[:MAX_MEMBERS]
-        for inner, one in value["M"].items():
+        for inner, one in _speakable(value["M"]):
             yield from _keyed_maps(f"{name}.{inner}", one, depth - 1)
+
+
+def _speakable(held: Item) -> Iterator[tuple[str, AttributeValue]]:
+    return ((name, value) for name, value in held.items() if not _UNSPEAKABLE.search(name))
 
 
 def newest_time(item: Item, now: float) -> float:

@@ -125,7 +125,7 @@ def _last_seen(
         if column.name == used or _ENDS.search(column.name) or not _SEEN.search(column.name):
             continue
         is_later = all(
-            column.times[n].seconds > moment - 120
+            column.times[n].seconds > moment - TOLERANCE_SECONDS
             for n, moment in connected_at.items()
             if n in column.times
         )

@@ -6,10 +6,10 @@ import json
 import re
 from collections.abc import Collection, Sequence
 
-from reaper.core.discovery.kinds import is_name_of_kind, lasting_attributes, said_by
+from reaper.core.discovery.kinds import is_name_of_kind, kind_in, lasting_attributes
 from reaper.core.discovery.places import IdPlace
 from reaper.core.discovery.proposal import Proposal
-from reaper.core.rows.items import Item, attribute, attribute_path, text_of
+from reaper.core.rows.items import AttributeValue, Item, attribute, attribute_path, said_by, text_of
 from reaper.core.rows.shape import IndexFacts
 
 _ENDS_BY_ITSELF = re.compile(r"ttl|expir", re.I)
@@ -96,10 +96,10 @@ def _is_of_their_kind(
     return tuple(_form(item.get(name)) for name in key_names) in forms or len(forms) > len(own) / 2
 
 
-def _form(value: object) -> str:
+def _form(value: AttributeValue | None) -> str:
     """The part before a mark, or nothing."""
-    text = said_by(value) if isinstance(value, dict) else ""
-    return re.split(r"[#|:/]", text or "")[0] if re.search(r"[#|:/]", text or "") else ""
+    kind = kind_in(value)
+    return kind if kind != said_by(value) else ""
 
 
 def _gone_with_the_id(

@@ -8,7 +8,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from reaper.core.rows.items import AttributePath, AttributeValue, Item, attribute, attribute_path
+from reaper.core.rows.items import (
+    AttributePath,
+    AttributeValue,
+    Item,
+    attribute,
+    attribute_path,
+    to_wire,
+)
 
 Assigned = tuple[tuple[AttributePath, Any], ...]
 """Attributes and what they are set to, as JSON has it, with placeholders for the time."""
@@ -32,7 +39,7 @@ class Clearing(NamedTuple):
 
     def assigned_at(self, now: float) -> list[tuple[AttributePath, AttributeValue]]:
         """In wire form, at this epoch second."""
-        return [(path, _wire(_at(value, now))) for path, value in self.assigned]
+        return [(path, to_wire(_at(value, now))) for path, value in self.assigned]
 
 
 def parse_assigned(text: str) -> Assigned:
@@ -76,19 +83,3 @@ def _at(value: Any, now: float) -> Any:
     for placeholder, number in numbers.items():
         value = value.replace(placeholder, str(number))
     return value.replace("{now_iso}", moment.replace("+00:00", "Z"))
-
-
-def _wire(value: Any) -> AttributeValue:
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return {"S": value}
-        case list():
-            return {"L": [_wire(held) for held in value]}
-        case dict():
-            return {"M": {name: _wire(held) for name, held in value.items()}}
-        case _:
-            return {"N": str(value)}

@@ -65,6 +65,37 @@ def text_of(value: AttributeValue | None) -> str | None:
     return value.get("N") if text is None else text
 
 
+def said_by(value: AttributeValue | None) -> str | None:
+    """What a string, a number or a boolean says, the last as in JSON; None for anything else."""
+    if value is not None and "BOOL" in value:
+        return "true" if value["BOOL"] else "false"
+    return text_of(value)
+
+
+def is_empty(value: AttributeValue | None) -> bool:
+    """Whether it is absent, null, or an empty string or collection."""
+    if value is None or "NULL" in value:
+        return True
+    return not any(held or held is False for held in value.values())
+
+
+def to_wire(value: Any) -> AttributeValue:
+    """A value as JSON has it, in wire form."""
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case str():
+            return {"S": value}
+        case list():
+            return {"L": [to_wire(held) for held in value]}
+        case dict():
+            return {"M": {name: to_wire(held) for name, held in value.items()}}
+        case _:
+            return {"N": str(value)}
+
+
 def item_from_json(item: dict[str, Any]) -> Item:
     """An item out of JSON, where binary values are in base64.
 

@@ -8,11 +8,11 @@ from typing import NamedTuple
 from reaper.core.rows.items import (
     MAX_VALUE_LENGTH,
     AttributePath,
-    AttributeValue,
     Item,
     attribute,
     attribute_path,
-    text_of,
+    is_empty,
+    said_by,
 )
 
 _AND = re.compile(r"\s+&&(?:\s+|$)")
@@ -28,8 +28,8 @@ class Condition(NamedTuple):
     def is_met_by(self, item: Item) -> bool:
         value = attribute(item, self.path)
         if self.pattern is None:
-            return value is None or _is_empty(value)
-        text = _json_text(value)
+            return is_empty(value)
+        text = said_by(value)
         if text is None or len(text) > MAX_VALUE_LENGTH:
             return False
         return self.pattern.fullmatch(text) is not None
@@ -58,14 +58,3 @@ def _condition(text: str) -> Condition:
         return Condition(attribute_path(name), re.compile(expression))
     except re.error as error:
         raise ValueError(f"must hold a regular expression after {name}= ({error})") from None
-
-
-def _is_empty(value: AttributeValue) -> bool:
-    return "NULL" in value or not any(held or held is False for held in value.values())
-
-
-def _json_text(value: AttributeValue | None) -> str | None:
-    """What a string, a number or a boolean says."""
-    if value is not None and "BOOL" in value:
-        return "true" if value["BOOL"] else "false"
-    return text_of(value)

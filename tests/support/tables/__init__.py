@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from reaper.core.rows.items import to_wire
+
 ID_SIGNS = string.ascii_letters + string.digits + "_-"
 
 
@@ -77,24 +79,9 @@ def clients(count: int, now: float, seed: int) -> list[Client]:
     ]
 
 
-def wire(value: Any) -> dict[str, Any]:
-    """In DynamoDB's JSON."""
-    match value:
-        case None:
-            return {"NULL": True}
-        case bool():
-            return {"BOOL": value}
-        case str():
-            return {"S": value}
-        case set():
-            return {"SS": sorted(value)}
-        case list():
-            return {"L": [wire(one) for one in value]}
-        case dict():
-            return {"M": {name: wire(one) for name, one in value.items()}}
-        case _:
-            return {"N": str(value)}
-
-
 def item(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: wire(value) for name, value in row.items()}
+    """In DynamoDB's JSON. A set is one of texts."""
+    return {
+        name: {"SS": sorted(value)} if isinstance(value, set) else to_wire(value)
+        for name, value in row.items()
+    }
