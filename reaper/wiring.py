@@ -18,7 +18,7 @@ from reaper.aws.gateway import MAX_CHECK_BYTES, Gateway
 from reaper.aws.hook import Hook
 from reaper.aws.lambda_hook import LambdaHook
 from reaper.aws.session import API_CONFIG, Access, access, http_client, region_of
-from reaper.config.rules import budget_rps, configured_endpoint, quota_rps
+from reaper.config.rules import budget_rps, quota_rps, region_in_use
 from reaper.config.settings import Settings
 from reaper.daemon.daemon import Daemon
 from reaper.schedule.interval import IntervalSchedule
@@ -44,8 +44,7 @@ log = structlog.get_logger()
 
 def make_access(settings: Settings, session: boto3.Session) -> Access:
     """Raises NoCredentialsError or TrustStoreError."""
-    endpoint = configured_endpoint(settings, region_of(session))
-    return access(session, region_of(session) or (endpoint.region if endpoint else ""))
+    return access(session, region_in_use(settings, region_of(session)))
 
 
 def make_table(settings: Settings, known: Access) -> ConnectionsTable:

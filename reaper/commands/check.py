@@ -7,10 +7,8 @@ import sys
 from contextlib import closing
 from typing import Any
 
-from reaper.aws.session import region_of
 from reaper.commands.exit_codes import DONE, FAILED
-from reaper.commands.prepare import read_settings
-from reaper.config.warnings import risk_warnings, unknown_variables
+from reaper.commands.prepare import read_settings, warnings_of
 from reaper.core.masking import masked
 from reaper.preflight.check import check
 from reaper.telemetry.audit import audit_log_fault
@@ -33,7 +31,7 @@ def add_to(subparsers: Any) -> None:
 def execute(_: argparse.Namespace) -> int:
     settings, session = read_settings()
     faults = 0
-    for warning in (*unknown_variables(), *risk_warnings(settings, region_of(session))):
+    for warning in warnings_of(settings, session):
         _print("!", warning)
     with closing(make_clients(settings, session)) as clients:
         _print("✓", "settings are complete and credentials are found")

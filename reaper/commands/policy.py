@@ -10,7 +10,7 @@ from reaper.aws.session import region_of
 from reaper.commands.exit_codes import DONE
 from reaper.commands.prepare import prepare
 from reaper.config.policy import policy
-from reaper.config.rules import configured_endpoint
+from reaper.config.rules import region_in_use
 
 
 def add_to(subparsers: Any) -> None:
@@ -26,7 +26,6 @@ def add_to(subparsers: Any) -> None:
 
 def execute(_: argparse.Namespace) -> int:
     settings, session = prepare()
-    endpoint = configured_endpoint(settings, region_of(session))
-    region = region_of(session) or (endpoint.region if endpoint else "")
+    region = region_in_use(settings, region_of(session))
     print(json.dumps(policy(settings, region), indent=2))
     return DONE

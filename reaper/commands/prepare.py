@@ -35,9 +35,14 @@ def read_settings() -> tuple[Settings, boto3.Session]:
 def prepare() -> tuple[Settings, boto3.Session]:
     """The same, with warnings of what is hardly meant. Raises SettingsError."""
     settings, session = read_settings()
-    for warning in (*unknown_variables(), *risk_warnings(settings, region_of(session))):
+    for warning in warnings_of(settings, session):
         log.warning(warning)
     return settings, session
+
+
+def warnings_of(settings: Settings, session: boto3.Session) -> list[str]:
+    """What is hardly meant, or read by nobody."""
+    return [*unknown_variables(), *risk_warnings(settings, region_of(session))]
 
 
 def open_audit_log(settings: Settings) -> AuditLog:

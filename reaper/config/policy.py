@@ -28,35 +28,45 @@ def policy(settings: Settings, region: str) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": statements}
 
 
+def row_actions(settings: Settings) -> list[str]:
+    """What evictions need of the table."""
+    actions = ["dynamodb:BatchGetItem"]
+    if settings.evict_action is EvictAction.DELETE:
+        actions.append("dynamodb:DeleteItem")
+    if settings.evict_scope is EvictScope.PARTITION:
+        actions += ["dynamodb:Query", "dynamodb:ConditionCheckItem"]
+    if settings.evict_action is EvictAction.CLEAR or settings.expects_pongs:
+        actions.append("dynamodb:UpdateItem")
+    return actions
+
+
+def asks(settings: Settings) -> list[Ask]:
+    """The methods of @connections that are used."""
+    found = [Ask.CHECK]
+    if settings.heartbeat_mode is not HeartbeatMode.OFF:
+        found.append(Ask.HEARTBEAT)
+    if settings.expects_pongs:
+        found.append(Ask.CLOSE)
+    return found
+
+
 def _allow(sid: str, actions: list[str], *resources: str) -> Statement:
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": list(resources)}
 
 
 def _of_table(settings: Settings, region: str) -> Iterator[Statement]:
     table = arn_of("dynamodb", region, f"table/{settings.table_name}")
-    rows = ["dynamodb:DescribeTable", "dynamodb:BatchGetItem"]
-    if settings.evict_action is EvictAction.DELETE:
-        rows.append("dynamodb:DeleteItem")
-    if settings.evict_action is EvictAction.CLEAR or settings.expects_pongs:
-        rows.append("dynamodb:UpdateItem")
-    if settings.evict_scope is EvictScope.PARTITION:
-        rows += ["dynamodb:Query", "dynamodb:ConditionCheckItem"]
-    yield _allow("Rows", rows, table)
+    yield _allow("Rows", ["dynamodb:DescribeTable", *row_actions(settings)], table)
     scanned = f"{table}/index/{settings.table_index}" if settings.table_index else table
     yield _allow("Scan", ["dynamodb:Scan"], scanned)
 
 
 def _of_connections(settings: Settings, region: str) -> Statement:
     """Each method has its own resource. Where rows name their APIs, any API may be meant."""
-    asks = [Ask.CHECK]
-    if settings.heartbeat_mode is not HeartbeatMode.OFF:
-        asks.append(Ask.HEARTBEAT)
-    if settings.expects_pongs:
-        asks.append(Ask.CLOSE)
     endpoint = configured_endpoint(settings, region)
     if settings.endpoint_attribute or endpoint is None:
         endpoint = parse_endpoint("https://any.invalid", region)
-    resources = [connections_arn(endpoint, ask) for ask in asks]
+    resources = [connections_arn(endpoint, ask) for ask in asks(settings)]
     return _allow("Connections", ["execute-api:ManageConnections"], *resources)
 
 

@@ -37,6 +37,12 @@ def configured_endpoint(settings: Settings, region: str | None) -> Endpoint | No
     return parse_endpoint(settings.api_endpoint, region) if settings.api_endpoint else None
 
 
+def region_in_use(settings: Settings, region: str | None) -> str:
+    """The one that AWS's own configuration names, else that of REAPER_API_ENDPOINT."""
+    endpoint = configured_endpoint(settings, region)
+    return region or (endpoint.region if endpoint else "")
+
+
 def endpoint_resolver(settings: Settings, region: str | None) -> EndpointResolver:
     """Which endpoint a row belongs to."""
     allowed = {

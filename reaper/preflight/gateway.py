@@ -11,6 +11,7 @@ from reaper.aws.clients import Clients
 from reaper.aws.cloudwatch import CloudWatchMessages
 from reaper.aws.gateway import Gateway
 from reaper.aws.transport.connection import PROXY, TLS_FAILS
+from reaper.config.policy import asks
 from reaper.config.settings import Settings
 from reaper.core.evidence.births import Births
 from reaper.core.evidence.calibration import Calibration, cure_of
@@ -19,7 +20,6 @@ from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
-from reaper.core.triage import HeartbeatMode
 from reaper.preflight.finding import Finding
 
 SAMPLE_PROBES = 20
@@ -54,12 +54,7 @@ def check_endpoint(
 
 def _check_methods(endpoint: Endpoint, settings: Settings, clients: Clients) -> Iterator[Finding]:
     """Ask after, and close, a connection that does not exist: a 410 is the right answer."""
-    asks = [Ask.CHECK]
-    if settings.heartbeat_mode is not HeartbeatMode.OFF:
-        asks.append(Ask.HEARTBEAT)
-    if settings.expects_pongs:
-        asks.append(Ask.CLOSE)
-    for ask in asks:
+    for ask in asks(settings):
         nobody = "".join(secrets.choice(string.ascii_letters) for _ in range(15)) + "="
         answer = _ask(clients.gateway, [Probe(endpoint, nobody, ask, Purpose.DUE)])[0]
         yield _finding_of_answer(answer, endpoint, ask)

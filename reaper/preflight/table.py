@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from reaper.aws.clients import Clients
 from reaper.aws.dynamodb.connections import ConnectionsTable
+from reaper.config.policy import row_actions
 from reaper.config.rules import endpoint_resolver, row_shape
 from reaper.config.settings import Settings
 from reaper.core.errors import TableError
@@ -15,7 +16,6 @@ from reaper.core.iam import arn_of
 from reaper.core.rows.items import Item
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
-from reaper.core.sweep_rules import EvictAction, EvictScope
 from reaper.preflight.finding import Finding, attempt
 from reaper.preflight.rows import findings_of_rows
 
@@ -74,11 +74,12 @@ def _permissions(
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     """What evictions need, tried on a row that cannot exist."""
     key = table.impossible_key()
-    yield "dynamodb:BatchGetItem", lambda: table.read([key])
-    if settings.evict_action is EvictAction.DELETE:
-        yield "dynamodb:DeleteItem", table.try_delete
-    if settings.evict_scope is EvictScope.PARTITION:
-        yield "dynamodb:Query", lambda: table.read_partition(key)
-        yield "dynamodb:ConditionCheckItem", table.try_transaction
-    if settings.evict_action is EvictAction.CLEAR or settings.expects_pongs:
-        yield "dynamodb:UpdateItem", table.try_update
+    tries: dict[str, Callable[[], object]] = {
+        "dynamodb:BatchGetItem": lambda: table.read([key]),
+        "dynamodb:DeleteItem": table.try_delete,
+        "dynamodb:Query": lambda: table.read_partition(key),
+        "dynamodb:ConditionCheckItem": table.try_transaction,
+        "dynamodb:UpdateItem": table.try_update,
+    }
+    for action in row_actions(settings):
+        yield action, tries[action]
