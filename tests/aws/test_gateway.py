@@ -17,7 +17,8 @@ from tests.support import faulty_gateway as faults
 from tests.support.clients import a_client
 from tests.support.faulty_gateway import FaultyGateway
 
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 10.0
+HASTY_SECONDS = 1.0
 
 
 @pytest.fixture
@@ -27,10 +28,20 @@ def gateway():
     made.close()
 
 
-def make_gateway(ca_bundle: str, credentials=None) -> Gateway:
+@pytest.fixture
+def hasty():
+    """A gateway for those who are never answered."""
+    made = make_gateway(get_cert_path(True), timeout_seconds=HASTY_SECONDS)
+    yield made
+    made.close()
+
+
+def make_gateway(
+    ca_bundle: str, credentials=None, timeout_seconds: float = TIMEOUT_SECONDS
+) -> Gateway:
     client = a_client(
         "execute-api",
-        timeout_seconds=TIMEOUT_SECONDS,
+        timeout_seconds=timeout_seconds,
         max_body_bytes=MAX_CHECK_BYTES,
         trust=trust_in(ca_bundle),
         credentials=credentials,
@@ -43,7 +54,7 @@ def ask(gateway: Gateway, endpoint: Endpoint, *names: str, how: Ask = Ask.CHECK)
     for name in names:
         gateway.start(Probe(endpoint, name, how, Purpose.DUE))
     answers = {}
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + 2 * TIMEOUT_SECONDS
     while len(answers) < len(names) and time.monotonic() < give_up_at:
         for answer in gateway.poll(0.1):
             answers[answer.probe.connection_id] = answer
@@ -63,7 +74,6 @@ def ask(gateway: Gateway, endpoint: Endpoint, *names: str, how: Ask = Ask.CHECK)
         (faults.broken, Outcome.UNKNOWN, "500"),
         (faults.answers(302), Outcome.UNKNOWN, "302"),
         (faults.answers(204), Outcome.UNKNOWN, "204"),
-        (faults.hangs, Outcome.UNKNOWN, "no answer within 1 s"),
         (faults.resets, Outcome.UNKNOWN, "connection broke"),
         (faults.truncates, Outcome.UNKNOWN, "connection broke"),
         (faults.speaks_garbage, Outcome.UNKNOWN, "connection broke"),
@@ -78,6 +88,15 @@ def test_each_answer_has_its_outcome(gateway, how, behaviour, outcome, told):
     assert told in answer.detail
 
 
+@pytest.mark.parametrize("how", Ask)
+def test_no_answer_is_unknown(hasty, how):
+    with FaultyGateway(default=faults.hangs) as server:
+        answer = ask(hasty, server.endpoint, "abc=", how=how)["abc="]
+
+    assert answer.outcome is Outcome.UNKNOWN
+    assert "no answer within 1 s" in answer.detail
+
+
 @pytest.mark.parametrize(
     ("behaviour", "outcome"),
     [
@@ -85,7 +104,6 @@ def test_each_answer_has_its_outcome(gateway, how, behaviour, outcome, told):
         (faults.gone, Outcome.GONE),
         (faults.denied, Outcome.DENIED),
         (faults.broken, Outcome.UNKNOWN),
-        (faults.hangs, Outcome.UNKNOWN),
     ],
 )
 def test_an_order_to_close_is_carried_out_or_not(gateway, behaviour, outcome):
@@ -117,25 +135,20 @@ def test_an_unknown_host_is_unknown(gateway):
 
 def test_a_hung_request_holds_up_no_other(gateway):
     with FaultyGateway({"stuck": faults.hangs}) as server:
-        started = time.monotonic()
         gateway.start(Probe(server.endpoint, "stuck", Ask.CHECK, Purpose.DUE))
         others = {}
         for n in range(20):
             gateway.start(Probe(server.endpoint, f"c{n}", Ask.CHECK, Purpose.DUE))
         while len(others) < 20:
             others |= {answer.probe.connection_id: answer for answer in gateway.poll(0.05)}
-        quick = time.monotonic() - started
-        while gateway.in_flight:
-            others |= {answer.probe.connection_id: answer for answer in gateway.poll(0.05)}
 
-    assert {answer.outcome for name, answer in others.items() if name != "stuck"} == {Outcome.ALIVE}
-    assert others["stuck"].outcome is Outcome.UNKNOWN
-    assert quick < TIMEOUT_SECONDS <= time.monotonic() - started
+    assert {answer.outcome for answer in others.values()} == {Outcome.ALIVE}
+    assert "stuck" not in others
 
 
-def test_a_request_without_an_answer_is_cut_not_just_forgotten(gateway):
+def test_a_request_without_an_answer_is_cut_not_just_forgotten(hasty):
     with FaultyGateway(default=faults.hangs) as server:
-        ask(gateway, server.endpoint, "stuck")
+        ask(hasty, server.endpoint, "stuck")
 
         assert server.is_hung_up_on(within_seconds=2)
 
@@ -215,13 +228,13 @@ def test_credentials_that_cannot_be_refreshed_make_the_answer_unknown(error):
     assert "the agent is away" in answer.detail
 
 
-def test_an_answer_that_came_in_time_counts_however_late_it_is_looked_at(gateway):
+def test_an_answer_that_came_in_time_counts_however_late_it_is_looked_at(hasty):
     with FaultyGateway() as server:
-        ask(gateway, server.endpoint, *(f"warm{n}" for n in range(20)))
+        ask(hasty, server.endpoint, *(f"warm{n}" for n in range(20)))
         for n in range(20):
-            gateway.start(Probe(server.endpoint, f"c{n}", Ask.CHECK, Purpose.DUE))
-        time.sleep(TIMEOUT_SECONDS * 1.5)
-        outcomes = [answer.outcome for answer in gateway.poll(0)]
+            hasty.start(Probe(server.endpoint, f"c{n}", Ask.CHECK, Purpose.DUE))
+        time.sleep(HASTY_SECONDS * 1.5)
+        outcomes = [answer.outcome for answer in hasty.poll(0)]
 
     assert outcomes == [Outcome.ALIVE] * 20
 

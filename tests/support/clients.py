@@ -15,7 +15,7 @@ from reaper.aws.transport.trust import Trust, trust_in
 def a_client(
     service: str,
     *,
-    timeout_seconds: float = 1.0,
+    timeout_seconds: float = 10.0,  # a busy machine may stand still for a second
     max_body_bytes: int = 65_536,
     trust: Trust | None = None,
     credentials: Any = None,

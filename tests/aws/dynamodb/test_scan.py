@@ -21,6 +21,8 @@ from tests.support import faulty_gateway as faults
 from tests.support.clients import a_client
 from tests.support.faulty_gateway import FaultyGateway
 
+TIMEOUT_SECONDS = 1.0
+
 Answer = Callable[[dict[str, Any]], Any]
 """From a Scan request to the answer: an object, or a behaviour of the server."""
 
@@ -36,7 +38,9 @@ class Table:
     def __init__(self, answer: Answer) -> None:
         self._answer = answer
         self.requests: list[dict[str, Any]] = []
-        self._client = a_client("dynamodb", max_body_bytes=20_000_000)
+        self._client = a_client(
+            "dynamodb", timeout_seconds=TIMEOUT_SECONDS, max_body_bytes=20_000_000
+        )
 
     def __enter__(self) -> Table:
         self._server = FaultyGateway(default=self._behave)
@@ -198,7 +202,7 @@ def test_a_page_that_nobody_takes_for_long_is_not_late():
     with Table(large) as table:
         scan = table.scan()
         for _ in range(3):
-            give_up_at = time.monotonic() + 1.5  # beyond the client's timeout
+            give_up_at = time.monotonic() + TIMEOUT_SECONDS * 1.5
             while time.monotonic() < give_up_at:
                 scan.advance()
                 time.sleep(0.02)

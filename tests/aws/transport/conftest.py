@@ -12,7 +12,8 @@ from reaper.aws.transport.trust import Trust
 from reaper.core.rows.endpoint import Endpoint
 from tests.support.clients import a_client
 
-TIMEOUT_SECONDS = 1.0
+TIMEOUT_SECONDS = 10.0
+HASTY_SECONDS = 1.0
 MAX_BODY_BYTES = 65_536
 
 Make = Callable[..., HttpClient]
@@ -50,6 +51,12 @@ def client(make_client: Make) -> HttpClient:
     return make_client()
 
 
+@pytest.fixture
+def hasty(make_client: Make) -> HttpClient:
+    """A client for those who are never answered."""
+    return make_client(timeout_seconds=HASTY_SECONDS)
+
+
 def at(port: int, scheme: str = "http", host: str = "127.0.0.1") -> Endpoint:
     return Endpoint(scheme, host, port, "/prod", "us-east-1", None, None)
 
@@ -57,7 +64,7 @@ def at(port: int, scheme: str = "http", host: str = "127.0.0.1") -> Endpoint:
 def get(client: HttpClient, endpoint: Endpoint, body: bytes = b"", **how: int) -> Response:
     """What came of one request."""
     client.send(endpoint, "POST" if body else "GET", "/prod/x", body, None, **how)
-    give_up_at = time.monotonic() + 10
+    give_up_at = time.monotonic() + 2 * TIMEOUT_SECONDS
     while time.monotonic() < give_up_at:
         responses = client.poll(0.2)
         if responses:

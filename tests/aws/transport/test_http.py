@@ -40,11 +40,11 @@ def nobody_accepts():
         yield listener.getsockname()[1]
 
 
-def test_a_name_that_is_never_resolved(client, monkeypatch):
+def test_a_name_that_is_never_resolved(hasty, monkeypatch):
     released = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", _hanging_lookup(released))
     try:
-        response = get(client, at(80, host="slow.example"))
+        response = get(hasty, at(80, host="slow.example"))
     finally:
         released.set()
     assert response.error == f"{SLOW}the name of the host to be resolved"
@@ -58,53 +58,47 @@ def _hanging_lookup(released: threading.Event):
     return look_up
 
 
-def test_a_host_that_does_not_accept(client):
+def test_a_host_that_does_not_accept(hasty):
     with nobody_accepts() as port:
-        assert get(client, at(port)).error == f"{SLOW}the connection"
+        assert get(hasty, at(port)).error == f"{SLOW}the connection"
 
 
-def test_a_server_that_does_not_begin_tls(client):
+def test_a_server_that_does_not_begin_tls(hasty):
     with RawServer(hangs) as server:
-        response = get(client, at(server.port, "https"))
+        response = get(hasty, at(server.port, "https"))
     assert response.error == f"{SLOW}the TLS handshake"
 
 
-def test_a_server_that_does_not_take_the_request(client):
+def test_a_server_that_does_not_take_the_request(hasty):
     def reads_nothing(peer: Peer) -> None:
         peer._closing.wait(5)
 
     with RawServer(reads_nothing) as server:
-        response = get(client, at(server.port), body=b"x" * 20_000_000)
+        response = get(hasty, at(server.port), body=b"x" * 20_000_000)
     assert response.error == f"{SLOW}the request to be taken"
 
 
-def test_a_server_that_does_not_answer(client):
+def test_a_server_that_does_not_answer(hasty):
     with RawServer(hangs) as server:
-        started = time.monotonic()
-        response = get(client, at(server.port))
-        assert time.monotonic() - started < TIMEOUT_SECONDS + 1
+        response = get(hasty, at(server.port))
     assert response.error == f"{SLOW}the first byte of the answer"
 
 
 @pytest.mark.parametrize("head", [b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\n\r\n"])
-def test_an_answer_that_comes_in_drips(client, head):
+def test_an_answer_that_comes_in_drips(hasty, head):
     with RawServer(says(head, *[b"x: y\r\n"] * 100, pause=0.05)) as server:
-        started = time.monotonic()
-        response = get(client, at(server.port))
-        assert time.monotonic() - started < TIMEOUT_SECONDS + 1
+        response = get(hasty, at(server.port))
     assert response.error == f"{SLOW}the rest of the answer"
 
 
 def test_a_hung_request_holds_up_no_other(client):
     with RawServer(hangs) as stuck, RawServer(says(OK)) as server:
         client.send(at(stuck.port), "GET", "/", b"", "stuck")
-        started = time.monotonic()
         for n in range(10):
             client.send(at(server.port), "GET", "/", b"", n)
         tags: list[object] = []
         while len(tags) < 10:
             tags += [response.tag for response in client.poll(0.1)]
-        assert time.monotonic() - started < TIMEOUT_SECONDS
     assert "stuck" not in tags
 
 
@@ -268,13 +262,12 @@ def test_a_name_with_several_addresses_of_which_one_refuses(client, monkeypatch)
 def test_a_name_with_several_addresses_of_which_one_is_dead(make_client, monkeypatch):
     """It gets its time once; from then on the other one is tried first."""
     monkeypatch.setattr(connection_module, "MIN_CONNECT_SECONDS", 0.3)
-    client = make_client(timeout_seconds=1.5)
+    client = make_client()
     with nobody_accepts() as dead, RawServer(says_and_closes(LAST)) as server:
         _resolve_to(monkeypatch, ("127.0.0.1", dead), ("127.0.0.1", server.port))
         assert get(client, at(80, host="two.example")).status == 200
-        started = time.monotonic()
+        monkeypatch.setattr(connection_module, "MIN_CONNECT_SECONDS", TIMEOUT_SECONDS)
         assert get(client, at(80, host="two.example")).status == 200
-        assert time.monotonic() - started < 0.3
 
 
 def test_every_address_that_refuses_is_the_last_one_told(client, monkeypatch):
@@ -391,14 +384,14 @@ def test_an_event_of_a_connection_that_was_closed_a_moment_ago_is_nothing(client
         assert client.in_flight == 0
 
 
-def test_an_answer_that_is_only_slow_is_not_taken_for_a_stale_connections(client):
+def test_an_answer_that_is_only_slow_is_not_taken_for_a_stale_connections(hasty):
     def slow_at_the_second(peer: Peer) -> None:
         peer.request()
         peer.say(OK)
         peer.hang()
 
     with RawServer(slow_at_the_second) as server:
-        assert get(client, at(server.port)).status == 200
-        second = get(client, at(server.port))
+        assert get(hasty, at(server.port)).status == 200
+        second = get(hasty, at(server.port))
     assert second.error == f"{SLOW}the first byte of the answer"
     assert not second.was_stale

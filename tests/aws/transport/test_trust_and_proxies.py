@@ -275,10 +275,10 @@ def test_a_dead_proxy_is_told(client, monkeypatch):
     )
 
 
-def test_a_proxy_that_says_nothing_is_told(client, monkeypatch):
+def test_a_proxy_that_says_nothing_is_told(hasty, monkeypatch):
     with RawServer(hangs) as server:
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{server.port}")
-        response = get(client, at(443, "https", "api.example"))
+        response = get(hasty, at(443, "https", "api.example"))
     assert response.error == "no answer within 1 s: waited for the proxy to let it through"
 
 
