@@ -15,6 +15,7 @@ from reaper.core.pacing.rate import QUESTION_FRACTION
 from reaper.core.portion import Portion, WholeTable, share_of
 from reaper.core.report.report import Progress, SweepResult
 from reaper.core.report.tally import Tally
+from reaper.core.rows.items import spelled
 from reaper.core.rows.reader import RowReader
 from reaper.core.sweep_rules import EvictAction
 from reaper.sweep.context import SweepContext
@@ -48,7 +49,7 @@ class Worker:
         )
         self._memory = Memory()
         self._hints = Hints(
-            ".".join(settings.connection_id_attribute),
+            spelled(settings.connection_id_attribute),
             may_lack_ids=settings.evict_action is EvictAction.CLEAR,
             offset_seconds=settings.connected_at_offset_seconds,
             time_zone=settings.time_zone,

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -24,6 +23,7 @@ from reaper.core.audit import EVICT, AuditLine, parse_line
 from reaper.core.errors import TableAccessDenied, TableError
 from reaper.core.model import Change
 from reaper.core.rows.items import Identity, Item, attribute, identity
+from reaper.core.rows.members import collection_in, joined, members_of, stored_id
 from reaper.core.sweep_rules import EvictAction
 from reaper.wiring import make_access, make_table
 
@@ -37,7 +37,7 @@ class Fate(StrEnum):
 
     RESTORED = "put back"
     NEWER = "left alone: a row, or another connection's id, is there by now"
-    NO_ROW = "left alone: the row or map that the id was cleared from is gone by now"
+    NO_ROW = "left alone: the row or map that the id went from is gone by now"
     FAILED = "failed"
     OTHER_TABLE = "passed over: of another table"
     OTHER_KEYS = "passed over: the table has other keys by now"
@@ -51,6 +51,15 @@ class _Place(NamedTuple):
     offset: int
 
 
+class _Found(NamedTuple):
+    """What stands in the way of a line, or what came of it."""
+
+    fate: Fate
+    """``RESTORED`` where nothing does."""
+    item: Item | None
+    """The row with its key, as it is now."""
+
+
 def add_to(subparsers: Any) -> None:
     command = subparsers.add_parser(
         "restore",
@@ -59,7 +68,8 @@ def add_to(subparsers: Any) -> None:
         " it was evicted, unless a row with its key is there by now: a newer one is never"
         " overwritten, and to run it twice does no harm. Stop the daemon before, or its next sweep"
         " evicts the same zombies again. It needs DescribeTable, BatchGetItem and PutItem (after"
-        " REAPER_EVICT_ACTION=clear: UpdateItem). Exit code 1 if nothing in the file was of use.",
+        " REAPER_EVICT_ACTION=clear, and for members of rows: UpdateItem). Exit code 1 if nothing"
+        " in the file was of use.",
     )
     command.add_argument("audit_file", metavar="AUDIT_FILE", help="what REAPER_AUDIT_LOG wrote")
     command.add_argument("--dry-run", action="store_true", help="only say what would be put back")
@@ -102,10 +112,10 @@ def restore(path: Path, table: ConnectionsTable, *, dry_run: bool) -> Counter[Fa
         evicted = iter(_last_evictions(_lines(file, fates), table, fates))
         while places := list(itertools.islice(evicted, READ_BATCH)):
             lines = [_line_at(file, place) for place in places]
-            results = _what_would_be(table, lines)
+            found = _what_would_be(table, lines)
             if not dry_run:
-                _put_back_all(table, lines, results, pool)
-            for place, line, fate in zip(places, lines, results, strict=True):
+                found = _put_back_all(table, lines, found, pool)
+            for place, line, (fate, _) in zip(places, lines, found, strict=True):
                 fates[fate] += 1
                 log.info(fate.value, line=place.number, key=line.key, dry_run=dry_run)
     return fates
@@ -134,15 +144,14 @@ def _last_evictions(
     """Where each row's last line is, if that says that the row was evicted."""
     evicted: dict[Identity, _Place] = {}
     for place, line in lines:
-        key = identity(line.key)
         if line.table != table.name:
             fates[Fate.OTHER_TABLE] += 1
         elif set(line.key) != set(table.key_names):
             fates[Fate.OTHER_KEYS] += 1
         elif line.says == EVICT:
-            evicted[key] = place
+            evicted[line.identity] = place
         else:
-            evicted.pop(key, None)
+            evicted.pop(line.identity, None)
     return list(evicted.values())
 
 
@@ -156,26 +165,45 @@ def _line_at(file: BinaryIO, place: _Place) -> AuditLine:
 def _put_back_all(
     table: ConnectionsTable,
     lines: Sequence[AuditLine],
-    fates: list[Fate],
+    found: Sequence[_Found],
     pool: ThreadPoolExecutor,
-) -> None:
-    """Write the rows that nothing stands in the way of, and say in ``fates`` what came of them.
+) -> list[_Found]:
+    """Write the rows that nothing stands in the way of. Returns what came of all of them.
 
     Reads stay on this thread: they share one client.
     """
-    free = [n for n, fate in enumerate(fates) if fate is Fate.RESTORED]
-    written = pool.map(partial(_put_back, table), [lines[n] for n in free])
-    for n, fate in zip(free, written, strict=True):
-        fates[n] = fate
-    refused = [n for n in free if fates[n] is Fate.NEWER]
-    for n, fate in zip(refused, _what_would_be(table, [lines[n] for n in refused]), strict=True):
-        fates[n] = Fate.NEWER if fate is Fate.RESTORED else fate
+    results = list(found)
+    by_row: defaultdict[Identity, list[int]] = defaultdict(list)
+    for n, (fate, _) in enumerate(found):
+        if fate is Fate.RESTORED:
+            by_row[identity(lines[n].key)].append(n)
+    together = [
+        ([lines[n] for n in numbers], found[numbers[0]].item) for numbers in by_row.values()
+    ]
+    written = pool.map(lambda one: _put_back(table, *one), together)
+    for numbers, fate in zip(by_row.values(), written, strict=True):
+        for n in numbers:
+            results[n] = _Found(fate, None)
+    written_to = [n for numbers in by_row.values() for n in numbers]
+    refused = [n for n in written_to if results[n].fate is Fate.NEWER]
+    now = _what_would_be(table, [lines[n] for n in refused])
+    for n, (fate, _) in zip(refused, now, strict=True):
+        results[n] = _Found(Fate.NEWER if fate is Fate.RESTORED else fate, None)
+    return results
 
 
-def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
-    """Raises TableAccessDenied, which holds for all the others too."""
+def _put_back(table: ConnectionsTable, lines: Sequence[AuditLine], item: Item | None) -> Fate:
+    """A row, or members of one, which is there as ``item``.
+
+    Raises TableAccessDenied, which holds for all the others too.
+    """
+    line = lines[0]
     try:
-        if line.action is not EvictAction.CLEAR:
+        if line.member:
+            path = collection_in(line.member)
+            members = joined([one.item for one in lines], path)
+            change = table.put_back_members(line.key, path, members, attribute(item or {}, path))
+        elif line.action is not EvictAction.CLEAR:
             change = table.put_back(line.item)
         else:
             paths = (line.cleared, *line.changed)
@@ -189,7 +217,7 @@ def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
         return Fate.FAILED
 
 
-def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[Fate]:
+def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[_Found]:
     """What stands in the way of each, if anything does. Raises TableAccessDenied."""
     try:
         items = table.read([line.key for line in lines])
@@ -197,15 +225,30 @@ def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[
         raise
     except TableError as error:
         log.error("rows not readable", why=str(error))
-        return [Fate.FAILED] * len(lines)
-    found = {identity(table.key_of(item)): item for item in items}
-    return [_fate(line, found.get(identity(line.key))) for line in lines]
+        return [_Found(Fate.FAILED, None)] * len(lines)
+    by_key = {identity(table.key_of(item)): item for item in items}
+    there = [by_key.get(identity(line.key)) for line in lines]
+    return [_Found(_fate(line, item), item) for line, item in zip(lines, there, strict=True)]
 
 
 def _fate(line: AuditLine, item: Item | None) -> Fate:
+    if line.member:
+        return _fate_of_member(line, item)
     if line.action is not EvictAction.CLEAR:
         return Fate.RESTORED if item is None else Fate.NEWER
     map_of_id = line.cleared[:-1]
     if item is None or (map_of_id and "M" not in (attribute(item, map_of_id) or {})):
         return Fate.NO_ROW
     return Fate.RESTORED if attribute(item, line.cleared) is None else Fate.NEWER
+
+
+def _fate_of_member(line: AuditLine, item: Item | None) -> Fate:
+    path = collection_in(line.member)
+    around, held = path[:-1], attribute(item or {}, path)
+    if item is None or (around and "M" not in (attribute(item, around) or {})):
+        return Fate.NO_ROW
+    if held is not None and held.keys() != (attribute(line.item, path) or {}).keys():
+        return Fate.NEWER
+    own = stored_id(line.item, line.member)
+    there = (stored_id(one.item, line.member) for one in members_of(item, line.member, ()))
+    return Fate.NEWER if own in there else Fate.RESTORED

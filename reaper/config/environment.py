@@ -17,7 +17,8 @@ from reaper.config.settings import PREFIX, Settings, variables
 from reaper.core.platform import IDLE_TIMEOUT_SECONDS
 from reaper.core.rows.clearing import Clearing, overlapping
 from reaper.core.rows.endpoint import parse_endpoint
-from reaper.core.rows.items import AttributePath
+from reaper.core.rows.items import AttributePath, spelled
+from reaper.core.rows.members import collection_in
 from reaper.core.sweep_rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
 
@@ -93,6 +94,7 @@ def _contradictions(values: Mapping[str, Any], region: str | None) -> Iterator[t
     yield from _heartbeat_contradictions(values)
     yield from _metrics_contradictions(values)
     yield from _eviction_contradictions(values)
+    yield from _member_contradictions(values)
     yield from aws_faults(os.environ)
 
 
@@ -153,7 +155,7 @@ def _eviction_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, s
                 "is for rows that stay: set REAPER_EVICT_ACTION=clear",
             )
     if values["connection_id_attribute"] and (pair := _cleared_twice(values)):
-        one, other = (".".join(path) for path in pair)
+        one, other = map(spelled, pair)
         yield (
             f"{PREFIX}EVICT_REMOVE",
             f"and REAPER_EVICT_SET must not change what the id, or each other, change: {one} and"
@@ -167,3 +169,35 @@ def _eviction_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, s
             f"{PREFIX}EVICT_SCOPE",
             "is partition, whose rows can only be deleted: set REAPER_EVICT_ACTION=delete",
         )
+
+
+def _member_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Of rows that hold many connections, or of settings that speak of such."""
+    id_path: AttributePath = values["connection_id_attribute"] or ()
+    collection = collection_in(id_path)
+    beside = id_path[: len(collection) + 1] if collection else ()
+    told = {
+        "connected_at_attribute": [values["connected_at_attribute"]],
+        "last_seen_attribute": [values["last_seen_attribute"]],
+        "message_count_attribute": [values["message_count_attribute"]],
+        "endpoint_attribute": values["endpoint_attribute"],
+        "row_filter": [condition.path for condition in values["row_filter"] or ()],
+    }
+    for name, paths in told.items():
+        for path in paths or ():
+            if path and collection_in(path) and not (beside and path[: len(beside)] == beside):
+                yield (
+                    f"{PREFIX}{name.upper()}",
+                    f"speaks of members that REAPER_CONNECTION_ID_ATTRIBUTE does not: it is"
+                    f" {spelled(path)}, and the ids are in {spelled(id_path)}",
+                )
+    if not collection:
+        return
+    many = f"as {spelled(id_path)} means many connections in a row"
+    if values["pong_timeout_seconds"]:
+        yield (f"{PREFIX}PONG_TIMEOUT_SECONDS", f"must be 0, {many}: pongs are counted on rows")
+    if values["evict_scope"] is EvictScope.PARTITION:
+        yield f"{PREFIX}EVICT_SCOPE", f"must be row, {many}"
+    for name in ("evict_remove", "evict_set"):
+        if values[name]:
+            yield f"{PREFIX}{name.upper()}", f"must be empty, {many}: it would be of all of them"

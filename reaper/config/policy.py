@@ -32,7 +32,7 @@ def row_actions(settings: Settings) -> list[str]:
     """What evictions need of the table."""
     actions = ["dynamodb:BatchGetItem"]
     if settings.evict_action is EvictAction.DELETE:
-        actions.append("dynamodb:DeleteItem")
+        actions.append(f"dynamodb:{'UpdateItem' if settings.holds_many else 'DeleteItem'}")
     if settings.evict_scope is EvictScope.PARTITION:
         actions += ["dynamodb:Query", "dynamodb:ConditionCheckItem"]
     if settings.evict_action is EvictAction.CLEAR or settings.expects_pongs:

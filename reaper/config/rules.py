@@ -14,6 +14,7 @@ from reaper.core.pongs import PongRules
 from reaper.core.report.ratio import RatioLimit
 from reaper.core.rows.endpoint import Endpoint, parse_endpoint
 from reaper.core.rows.endpoint_resolver import EndpointResolver
+from reaper.core.rows.items import spelled
 from reaper.core.rows.shape import RowShape, TableFacts
 from reaper.core.sweep_rules import EvictAction, SweepRules
 from reaper.core.triage import HeartbeatMode, TriageRules
@@ -71,14 +72,16 @@ def row_shape(settings: Settings, table: TableFacts) -> RowShape:
         time_zone=settings.time_zone,
         connected_at_offset_seconds=settings.connected_at_offset_seconds,
     )
+    if shape.collection:
+        shape = shape.of_members
     if shape.missing:
-        names = ", ".join(".".join(path) for path in shape.missing)
+        names = ", ".join(map(spelled, shape.missing))
         raise TableUnfit(
             f"the index of REAPER_TABLE_INDEX does not hold {names}: add it to the projection"
         )
     if settings.queue_url and settings.expects_pongs:
         _refuse_pongs_out_of_sight(shape, table)
-    if settings.evict_action is EvictAction.CLEAR:
+    if settings.evict_action is EvictAction.CLEAR and not shape.collection:
         _refuse_cleared_keys(settings, table)
     return shape
 

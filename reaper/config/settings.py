@@ -17,6 +17,7 @@ from reaper.config.parsers import Variable, variable
 from reaper.core.pacing.rate import SPREAD_FRACTION
 from reaper.core.rows.clearing import Assigned, Clearing, parse_assigned
 from reaper.core.rows.items import AttributePath, attribute_path
+from reaper.core.rows.members import collection_in
 from reaper.core.rows.row_filter import RowFilter, parse_row_filter
 from reaper.core.sweep_rules import EvictAction, EvictScope
 from reaper.core.triage import HeartbeatMode
@@ -40,7 +41,8 @@ class Settings:
     )
     connection_id_attribute: AttributePath = variable(
         "where a row holds the connection id: a key or any attribute; this and every other"
-        " attribute name may be a dotted path into maps",
+        " attribute name may be a dotted path into maps; or many ids, each a connection: a set or"
+        " list (ids[]), a list of maps (clients[].id), a map keyed by ids (clients{})",
         attribute_path,
         "connectionId",
     )
@@ -258,6 +260,11 @@ class Settings:
     @property
     def expects_pongs(self) -> bool:
         return self.pong_timeout_seconds > 0
+
+    @property
+    def holds_many(self) -> bool:
+        """Whether rows hold many connections, by the name of the attribute alone."""
+        return bool(collection_in(self.connection_id_attribute))
 
     @property
     def clearing(self) -> Clearing:

@@ -11,7 +11,15 @@ from reaper.core.evidence.breaker import Harvest
 from reaper.core.evidence.evidence_rule import Standing, Suspect
 from reaper.core.model import Zombie
 from reaper.core.rows.clearing import Clearing
-from reaper.core.rows.items import AttributePath, Item, attribute, item_from_json
+from reaper.core.rows.items import (
+    AttributePath,
+    Identity,
+    Item,
+    attribute,
+    identity,
+    item_from_json,
+)
+from reaper.core.rows.members import member_identity, stored_id
 from reaper.core.sweep_rules import EvictAction
 
 EVICT, KEPT = "evict", "kept"
@@ -31,6 +39,14 @@ class AuditLine:
     """Where the connection id was that was cleared; empty where the whole row went."""
     changed: tuple[AttributePath, ...] = ()
     """What else was removed or set on the row that stayed."""
+    member: AttributePath = ()
+    """The path to the ids where one of many members went; its row stayed, without it."""
+
+    @property
+    def identity(self) -> Identity:
+        """What tells the connection from all others of the table."""
+        row = identity(self.key)
+        return member_identity(row, self.item, self.member) if self.member else row
 
 
 def audit_entry(
@@ -45,7 +61,9 @@ def audit_entry(
     cleared: Clearing | None,
     goes_along: bool,
 ) -> dict[str, Any]:
-    """A line as it is written. ``item`` is the whole row; times are epoch seconds."""
+    """A line as it is written. ``item`` is the whole row, or of a member what its row has of it;
+    times are epoch seconds.
+    """
     row = zombie.row
     return {
         "audit": says,
@@ -61,6 +79,7 @@ def audit_entry(
         "goes_along": goes_along,
         "cleared": list(cleared.connection_id) if cleared else [],
         "changed": [list(path) for path in cleared.paths[1:]] if cleared else [],
+        "member": list(row.shape.connection_id) if row.is_member else [],
         "key": key,
         "item": item,
     }
@@ -116,12 +135,15 @@ def parse_line(text: str) -> AuditLine | None:
             item=item_from_json(held["item"]),
             cleared=tuple(held["cleared"]),
             changed=tuple(tuple(path) for path in held["changed"]),
+            member=tuple(held["member"]),
         )
         if not line.key or any(line.item[name] != value for name, value in line.key.items()):
             raise ValueError("has a key that its row does not have")
-        is_clear = line.action is EvictAction.CLEAR
+        is_clear = line.action is EvictAction.CLEAR and not line.member
         if is_clear and not (line.cleared and attribute(line.item, line.cleared)):
             raise ValueError("does not hold the id that was cleared")
+        if line.member and stored_id(line.item, line.member) is None:
+            raise ValueError("does not hold the member that was removed")
         return line
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"is no whole line of an eviction: {error!r}") from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from reaper.core.discovery.endpoints import endpoint_attribute
 from reaper.core.discovery.kinds import Sample, SeveralKinds, connection_rows
 from reaper.core.discovery.leaves import newest_time
 from reaper.core.discovery.moments import moments
-from reaper.core.discovery.places import IdPlace, id_places
+from reaper.core.discovery.places import IdPlace, apart, id_places
 from reaper.core.discovery.proposal import Proposal, remark
 from reaper.core.discovery.staying import eviction, sparse_index
 from reaper.core.errors import TableUnfit
@@ -134,29 +134,39 @@ def discover(given: Discovery) -> Iterator[Proposal]:
     setting, endpoints = endpoint_attribute(items, sorted(places[0].ids), endpoint, given.region)
     known = _ask(given, places[:MAX_PLACES], setting)
     place = _best(places, known)
-    if place.is_of_members:
-        raise NoSettingsFit(
-            f"{place.setting} holds several ids in a row, and what is evicted is a row or an"
-            " attribute: store a row per connection, and point the reaper at those"
-        )
     yield from _of_ids(given, place, places, known)
+    if place.is_of_members:
+        yield remark("each of a row's ids is a connection: it goes alone, and its row stays")
+        items, place = apart(items, place)
+        rows = sorted(place.ids)
+    else:
+        rows = yield from _of_kinds(given, place, known)
+    yield from endpoints
+    if endpoint is None and not setting:
+        raise NoSettingsFit("no row names its endpoint, and none is given: add --endpoint wss://…")
+    connected_at = {
+        n: moment
+        for n in rows
+        for one in place.ids[n]
+        if (moment := known.alive.get(one)) is not None
+    }
+    yield from moments(items, rows, place.setting, connected_at, time.time())
+    if not place.is_of_members:
+        yield from eviction(items, rows, place, table.key_names, table.index_keys)
+
+
+def _of_kinds(
+    given: Discovery, place: IdPlace, known: Known
+) -> Generator[Proposal, None, list[int]]:
+    """Returns the connection rows, by their index. Raises NoSettingsFit."""
+    table, items = given.table, given.items
     try:
         kinds = connection_rows(Sample(items, table.key_names, known.alive.keys()), place)
     except SeveralKinds as why:
         raise NoSettingsFit(str(why)) from None
     yield from kinds.proposals
     yield from sparse_index(items, kinds.rows, table.indexes)
-    yield from endpoints
-    if endpoint is None and not setting:
-        raise NoSettingsFit("no row names its endpoint, and none is given: add --endpoint wss://…")
-    connected_at = {
-        n: moment
-        for n in kinds.rows
-        for one in place.ids[n]
-        if (moment := known.alive.get(one)) is not None
-    }
-    yield from moments(items, kinds.rows, place.setting, connected_at, time.time())
-    yield from eviction(items, kinds.rows, place, table.key_names, table.index_keys)
+    return kinds.rows
 
 
 def _best(places: Sequence[IdPlace], known: Known) -> IdPlace:
@@ -179,6 +189,11 @@ def _of_ids(
     for other in places:
         if other is not place and not other.is_certain and is_of_aws:
             yield remark(f"{other.setting}: changed by some library, or no ids: not chosen")
+        elif other.is_of_members and not place.is_of_members:
+            yield remark(
+                f"{other.setting}: holds ids too, which stay there: see Two places of one"
+                " connection in docs/tables.md"
+            )
     if place.is_somebodys:
         raise NoSettingsFit(
             f"{place.setting} holds ids, and by its name not those of the rows' own connections: if"

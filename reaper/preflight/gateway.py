@@ -18,6 +18,7 @@ from reaper.core.evidence.calibration import Calibration, cure_of
 from reaper.core.iam import connections_arn, statement
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
+from reaper.core.rows.items import spelled
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
 from reaper.preflight.finding import Finding
@@ -127,10 +128,10 @@ def _check_times(alive: list[Answer], reader: RowReader, settings: Settings) -> 
     calibration = Calibration()
     for answer in alive:
         for row in answer.probe.rows:
-            time_on_row = reader.connection_time(row.item)
+            time_on_row = reader.connection_time(row)
             if answer.connected_at is not None and time_on_row is not None:
                 calibration.learn(row.connection_id, time_on_row, answer.connected_at)
-    name = ".".join(settings.connected_at_attribute)
+    name = spelled(settings.connected_at_attribute)
     if offset := calibration.offset:
         cure = cure_of(
             offset, settings.connected_at_offset_seconds, settings.time_zone, time.time()

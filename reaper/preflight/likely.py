@@ -9,10 +9,10 @@ from contextlib import suppress
 from reaper.config.settings import PREFIX, Settings
 from reaper.core.discovery.kinds import Sample, SeveralKinds, connection_rows
 from reaper.core.discovery.moments import moments
-from reaper.core.discovery.places import IdPlace, id_places
+from reaper.core.discovery.places import IdPlace, apart, id_places
 from reaper.core.discovery.proposal import Proposal
 from reaper.core.discovery.staying import eviction
-from reaper.core.rows.items import Item
+from reaper.core.rows.items import Item, spelled
 from reaper.core.rows.reader import RowReader
 from reaper.core.sweep_rules import EvictAction, EvictScope
 from reaper.preflight.finding import Finding
@@ -21,7 +21,7 @@ from reaper.preflight.finding import Finding
 def settings_that_fit(items: Sequence[Item], reader: RowReader, now: float) -> str:
     """For rows of which none is understood, as for a shell; empty where nothing looks like ids."""
     places = [place for place in id_places(items, reader.shape.key_names) if place.is_certain]
-    if not places or places[0].is_of_members:
+    if not places:
         return ""
     place = places[0]
     found = [Proposal("CONNECTION_ID_ATTRIBUTE", place.setting, "")]
@@ -36,14 +36,14 @@ def hints(
     items: Sequence[Item], reader: RowReader, settings: Settings, now: float
 ) -> Iterator[Finding]:
     """What else rows show, where the setting that would use it is left at its default."""
-    ids = {
-        n: [row.connection_id]
-        for n, item in enumerate(items)
-        if (row := reader.read(item, now)) is not None and row.connection_id
-    }
+    ids: dict[int, list[str]] = {}
+    for n, item in enumerate(items):
+        rows = reader.read(item, now) or ()
+        if own := [row.connection_id for row in rows if row.connection_id]:
+            ids[n] = own
     pattern = settings.connection_id_pattern.pattern if settings.connection_id_pattern else ""
-    name = ".".join(settings.connection_id_attribute)
-    place = IdPlace(name, pattern, ids, [], is_certain=True)
+    name = spelled(settings.connection_id_attribute)
+    place = IdPlace(name, pattern, ids, [], is_certain=True, is_of_members=settings.holds_many)
     unused = {
         "ROW_FILTER": not settings.row_filter,
         "EVICT_SCOPE": settings.evict_scope is EvictScope.ROW,
@@ -66,6 +66,9 @@ def hints(
 def _besides_the_id(
     items: Sequence[Item], reader: RowReader, place: IdPlace, now: float
 ) -> list[Proposal]:
+    if place.is_of_members:
+        members, place = apart(items, place)
+        return moments(members, sorted(place.ids), place.setting, {}, now)
     key_names = reader.shape.key_names
     kinds = connection_rows(Sample(items, key_names, ()), place)
     return [

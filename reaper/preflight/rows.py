@@ -8,11 +8,9 @@ from collections.abc import Iterator, Sequence
 
 from reaper.config.settings import Settings
 from reaper.core.rows.ids import is_of_one_case, is_own_partition
-from reaper.core.rows.items import AttributePath, Item, attribute, text_of
+from reaper.core.rows.items import AttributePath, Item, attribute, spelled, text_of
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.recognition import (
-    collections,
-    collections_of_ids,
     is_nonsense,
     time_formats,
 )
@@ -31,10 +29,10 @@ def findings_of_rows(
     if not items:
         yield Finding(True, "the table is empty, so nothing tells what its rows look like")
         return
-    if len(rows) < len(items):
+    if others := sum(reader.read(item, now) is None for item in items):
         yield Finding(
             True,
-            f"{len(items) - len(rows):,} of {len(items):,} sampled rows are of other kinds, by"
+            f"{others:,} of {len(items):,} sampled rows are of other kinds, by"
             " REAPER_CONNECTION_ID_PATTERN or REAPER_ROW_FILTER",
         )
     yield _finding_of_ids([row.item for row in rows] or items, rows, reader, settings, now)
@@ -46,13 +44,9 @@ def findings_of_rows(
         return
     if shape.endpoint:
         yield _finding_of_endpoints(items, rows, reader)
-    for path, variable in (
-        (shape.connected_at, "REAPER_CONNECTED_AT_ATTRIBUTE"),
-        (shape.last_seen_at, "REAPER_LAST_SEEN_ATTRIBUTE"),
-    ):
-        yield _finding_of_time(items, path, variable, shape, now)
+    yield from _findings_of_times(rows, shape, settings, now)
     if settings.message_source == "attribute":
-        yield _finding_of_counter(items, shape)
+        yield _finding_of_counter(rows, shape)
     if settings.expects_pongs:
         yield _finding_of_pongs(items, shape)
     if settings.evict_scope is EvictScope.PARTITION:
@@ -63,21 +57,8 @@ def _finding_of_ids(
     items: Sequence[Item], rows: Sequence[Row], reader: RowReader, settings: Settings, now: float
 ) -> Finding:
     shape = reader.shape
-    name = _name(shape.connection_id)
-    values = [value for item in items if (value := attribute(item, shape.connection_id))]
+    name = spelled(shape.connection_id)
     usable = sum(row.connection_id != "" for row in rows)
-    for other in () if usable else sorted({name for item in items for name in item}):
-        if ids := collections_of_ids([item[other] for item in items if other in item]):
-            name, values = other, ids
-    if kinds := collections(values):
-        kind, count = kinds.most_common(1)[0]
-        return Finding(
-            False,
-            f"{name}: {kind} in {count:,} of {len(items):,} rows, and what is evicted is a row or"
-            " an attribute, never one member of a collection: two writers of one set cannot be told"
-            " apart by a condition on it. Store a row per connection, beside the collection if need"
-            " be, and point the reaper at those",
-        )
     odd = [text for row in rows if not row.connection_id and (text := _text(row, shape))]
     if usable:
         rest = len(rows) - usable
@@ -142,7 +123,7 @@ def _findings_of_one_case(rows: Sequence[Row]) -> Iterator[Finding]:
 def _finding_of_endpoints(items: Sequence[Item], rows: Sequence[Row], reader: RowReader) -> Finding:
     """Rows without the endpoint that they should name would be taken for our own."""
     shape = reader.shape
-    name = ", ".join(_name(path) for path in shape.endpoint)
+    name = ", ".join(spelled(path) for path in shape.endpoint)
     naming = sum(
         any(attribute(item, path) is not None for path in shape.endpoint) for item in items
     )
@@ -160,10 +141,26 @@ def _finding_of_endpoints(items: Sequence[Item], rows: Sequence[Row], reader: Ro
     )
 
 
+def _findings_of_times(
+    rows: Sequence[Row], shape: RowShape, settings: Settings, now: float
+) -> Iterator[Finding]:
+    items = [row.item for row in rows if row.connection_id]
+    if all(row.is_member for row in rows):
+        shape = shape.of_members
+    for path, set_to, variable in (
+        (shape.connected_at, settings.connected_at_attribute, "REAPER_CONNECTED_AT_ATTRIBUTE"),
+        (shape.last_seen_at, settings.last_seen_attribute, "REAPER_LAST_SEEN_ATTRIBUTE"),
+    ):
+        if path:
+            yield _finding_of_time(items, path, variable, shape, now)
+        else:
+            yield Finding(True, f"{spelled(set_to)}: not of the members, so it is not used")
+
+
 def _finding_of_time(
     items: Sequence[Item], path: AttributePath, variable: str, shape: RowShape, now: float
 ) -> Finding:
-    name = _name(path)
+    name = spelled(path)
     if not shape.can_bring(path):
         return Finding(True, f"{name}: not in the index, so the rules that need it do not apply")
     values = [value for item in items if (value := attribute(item, path)) is not None]
@@ -183,18 +180,18 @@ def _finding_of_time(
     )
 
 
-def _finding_of_counter(items: Sequence[Item], shape: RowShape) -> Finding:
-    name = _name(shape.message_count)
-    count = sum("N" in (attribute(item, shape.message_count) or {}) for item in items)
+def _finding_of_counter(rows: Sequence[Row], shape: RowShape) -> Finding:
+    name = spelled(shape.message_count) or "messages"
+    count = sum("N" in (attribute(row.item, row.shape.message_count) or {}) for row in rows)
     if not count:
         return Finding(True, f"{name}: in no sampled row, so no messages are counted")
-    return Finding(True, f"{name}: a number, {count:,} of {len(items):,} rows")
+    return Finding(True, f"{name}: a number, {count:,} of {len(rows):,} rows")
 
 
 def _finding_of_pongs(items: Sequence[Item], shape: RowShape) -> Finding:
     paths = (shape.last_seen_at, shape.message_count)
     shown = sum(any(attribute(item, path) is not None for path in paths) for item in items)
-    names = " or ".join(map(_name, paths))
+    names = " or ".join(map(spelled, paths))
     if shown:
         return Finding(True, f"{names}: can show a pong in {shown:,} of {len(items):,} rows")
     return Finding(
@@ -213,7 +210,3 @@ def _finding_of_partition(rows: Sequence[Row], shape: RowShape) -> Finding:
         f"{hash_name}: holds the connection id in {own:,} of {len(usable):,} rows, as"
         " REAPER_EVICT_SCOPE=partition requires",
     )
-
-
-def _name(path: AttributePath) -> str:
-    return ".".join(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import NamedTuple
 
 from reaper.aws.clients import Clients
@@ -16,6 +16,7 @@ from reaper.core.iam import arn_of
 from reaper.core.rows.items import Item
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
+from reaper.core.sweep_rules import EvictAction
 from reaper.preflight.finding import Finding, attempt
 from reaper.preflight.rows import findings_of_rows
 
@@ -51,10 +52,10 @@ def check_table(settings: Settings, clients: Clients) -> Generator[Finding, None
     items: list[Item] = []
     scanned = f"{table.arn}/index/{table.index}" if table.index else table.arn
     yield attempt("dynamodb:Scan", scanned, lambda: items.extend(_sample(table)))
-    for action, try_it in _permissions(settings, table):
-        yield attempt(action, table.arn, try_it)
     reader = RowReader(shape, endpoint_resolver(settings, region))
     rows = reader.read_page(items, time.time())
+    for action, try_it in _permissions(settings, table, rows):
+        yield attempt(action, table.arn, try_it)
     yield from findings_of_rows(items, rows, reader, settings, time.time())
     return Sample(rows, reader)
 
@@ -70,9 +71,12 @@ def _sample(table: ConnectionsTable) -> list[Item]:
 
 
 def _permissions(
-    settings: Settings, table: ConnectionsTable
+    settings: Settings, table: ConnectionsTable, rows: Sequence[Row]
 ) -> Iterator[tuple[str, Callable[[], object]]]:
     """What evictions need, tried on a row that cannot exist."""
+    actions = row_actions(settings)
+    if any(row.is_member for row in rows) and settings.evict_action is not EvictAction.HOOK:
+        actions.append("dynamodb:UpdateItem")
     key = table.impossible_key()
     tries: dict[str, Callable[[], object]] = {
         "dynamodb:BatchGetItem": lambda: table.read([key]),
@@ -81,5 +85,5 @@ def _permissions(
         "dynamodb:ConditionCheckItem": table.try_transaction,
         "dynamodb:UpdateItem": table.try_update,
     }
-    for action in row_actions(settings):
+    for action in dict.fromkeys(actions):
         yield action, tries[action]

@@ -123,7 +123,7 @@ class Answers:
 
     def _learn_time(self, row: Row, connected_at: float) -> None:
         calibration = self._memory.calibration
-        time = self._reader.connection_time(row.item)
+        time = self._reader.connection_time(row)
         if time is None:
             return
         was_refuted = bool(calibration.refuted_by_seconds)

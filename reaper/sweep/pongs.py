@@ -80,8 +80,8 @@ class Pongs:
         return self._line.is_busy
 
     def expect(self, heartbeat: Probe) -> None:
-        """A client has taken a heartbeat just now."""
-        if self._rules.expects_pongs:
+        """A client has taken a heartbeat just now. No count is kept on a row of many."""
+        if self._rules.expects_pongs and not any(row.is_member for row in heartbeat.rows):
             due_at = self._clock() + self._rules.timeout_seconds
             self._expected.append(_Heartbeat(due_at, self._wall_clock(), heartbeat))
 

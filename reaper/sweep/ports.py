@@ -11,6 +11,7 @@ from reaper.core.model import Answer, Change, Probe, Zombie
 from reaper.core.portion import Portion
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.items import AttributePath, AttributeValue, Item
+from reaper.core.rows.members import Leaving
 from reaper.core.rows.row import MissedPongs, Row
 from reaper.core.rows.shape import RowShape, TableFacts
 
@@ -63,6 +64,11 @@ class Table(Protocol):
     def read_partition(self, key: Item) -> list[Item]: ...
     def delete(self, rows: Sequence[Row]) -> Sequence[Change | Exception]:
         """Each row only if it is still as it was read, as with every change here."""
+
+    def remove_members(
+        self, shape: RowShape, leaving: Sequence[Leaving]
+    ) -> Sequence[Change | Exception]:
+        """Members of different rows: of each row all of them, or none."""
 
     def clear(self, row: Row, removed: Sequence[AttributePath], assigned: Assignments) -> Change:
         """The row itself stays."""

@@ -29,6 +29,9 @@ MAX_BACKLOG = 500
 READ_AHEAD_SECONDS = 0.25
 """At high rates so much more is read ahead: about what reading a page takes."""
 
+MAX_IDS_TOGETHER = 2000
+"""Of a page, which holds more only where its rows have many members."""
+
 MAX_PONGS_AWAITED = 10_000
 """Clients whose pong is awaited, held in memory."""
 
@@ -90,23 +93,27 @@ class Triage:
         return True
 
     def _read_some(self) -> bool:
-        if not self._unread and not self._take_page():
+        if self._is_far_ahead or not (self._unread or self._take_page()):
             return False
         # Where nobody is to be asked, nobody is kept waiting by a whole page.
         some = len(self._unread) if self._prober.idle else min(SLICE_ROWS, len(self._unread))
         items = [self._unread.popleft() for _ in range(some)]
-        rows = self._reader.read_page(items, self._wall_clock())
-        self._tally.pass_over(len(items) - len(rows))
-        self._triage(rows)
-        if not self._unread:
+        now = self._wall_clock()
+        found = [self._reader.read(item, now) for item in items]
+        self._tally.pass_over(found.count(None))
+        self._triage([row for rows in found if rows for row in rows])
+        if not self._unread or len(self._due_of_page) >= MAX_IDS_TOGETHER:
             self._waiting.extend(self._due_of_page.items())
             self._due_of_page = {}
         return True
 
-    def _take_page(self) -> bool:
+    @property
+    def _is_far_ahead(self) -> bool:
         ahead = self._prober.backlog + len(self._waiting)
-        needed = max(MAX_BACKLOG, READ_AHEAD_SECONDS * self._prober.rate_rps)
-        if ahead >= needed or self._scan.exhausted:
+        return ahead >= max(MAX_BACKLOG, READ_AHEAD_SECONDS * self._prober.rate_rps)
+
+    def _take_page(self) -> bool:
+        if self._scan.exhausted:
             return False
         page = self._scan.next_page(0.02 if self._prober.idle and not self._waiting else 0)
         if page is None:

@@ -347,6 +347,7 @@ def test_a_scan_that_is_not_granted_fails_with_the_name_of_the_permission(strict
         {},
         {"EVICT_SCOPE": "partition"},
         {"EVICT_ACTION": "clear", "CONNECTION_ID_ATTRIBUTE": "ws"},
+        {"CONNECTION_ID_ATTRIBUTE": "seats{}"},
         {"METRICS": "cloudwatch", "MESSAGE_SOURCE": "cloudwatch"},
         {"HEARTBEAT_MODE": "off"},
         {"PONG_TIMEOUT_SECONDS": "5"},
@@ -363,7 +364,13 @@ def test_the_policy_that_is_printed_is_enough_and_check_is_content(strict, api, 
         variables["REAPER_QUEUE_URL"] = sqs.get_queue_url(QueueName="strict.fifo")["QueueUrl"]
     endpoint = f"{strict.standin.management_endpoint_base}/{api}/prod"
     printed = strict.reaper("policy", environment=strict.environment(table, endpoint, **variables))
-    strict.put(table, *(zombie(name) | {"ws": {"S": f"w{name}"}} for name in ("a1", "a2")))
+    strict.put(
+        table,
+        *(
+            zombie(name) | {"ws": {"S": f"w{name}"}, "seats": {"M": {f"s{name}": {"M": {}}}}}
+            for name in ("a1", "a2")
+        ),
+    )
     policy = for_ministack(json.loads(printed.stdout))
     environment = as_user(strict, policy, table, api, **variables)
     done = strict.reaper("check", environment=environment)

@@ -427,21 +427,3 @@ def test_several_apis_in_one_table_each_need_their_own_proof(cloud, chat, lone_a
     }
     (hold,) = [entry for entry in done.log if entry["event"] == "evictions are held"]
     assert (hold["endpoint"], hold["gone"], hold["alive"]) == (lone_api, 5, 0)
-
-
-@pytest.mark.parametrize(
-    ("value", "kind"),
-    [({"SS": ["dead1", "live1"]}, "a set"), ({"L": [{"S": "dead1"}]}, "a list")],
-)
-def test_ids_in_a_collection_are_refused_with_an_explanation(cloud, value, kind):
-    table = cloud.make_table(("room", "S"))
-    cloud.put(table, item(room="lobby", members=value), item(room="bar", members=value))
-    with FaultyGateway(default=faults.gone) as server:
-        environment = cloud.environment(table, server.url, REAPER_CONNECTION_ID_ATTRIBUTE="members")
-        checked = cloud.reaper("check", environment=environment)
-        done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
-
-    assert checked.code == 1
-    assert f"✗ members: {kind} in 2 of 2 rows" in checked.stdout
-    assert "Store a row per connection" in checked.stdout
-    assert (done.report["malformed"], len(cloud.rows(table))) == (2, 2)

@@ -134,7 +134,8 @@ def test_a_count_of_missed_pongs_is_noted_on_an_untouched_row_only(cloud, table)
     reader = RowReader(
         replace(SHAPE, counts_pongs=True), EndpointResolver(ENDPOINT, ENDPOINT.region)
     )
-    assert reader.read(noted, NOW).missed_pongs == note
+    (row_now,) = reader.read(noted, NOW)
+    assert row_now.missed_pongs == note
 
     cloud.put(table.name, ROW | {"messageCount": {"N": "1"}})
     assert table.note_missed_pongs(row, note) is Change.REFUSED

@@ -303,7 +303,9 @@ def test_a_filter_is_never_made_of_the_ids_or_times_themselves():
 @pytest.mark.parametrize("members", [lambda one: {one}, lambda one: [one]])
 def test_a_set_or_list_of_one_id_is_a_set_or_list(members):
     rows = each(lambda c: {"userId": f"u{c.number}", "connections": members(c.id)})
-    assert "several ids in a row" in found(rows, keys=("userId",))["NONE"]
+    settings = found(rows, keys=("userId",))
+    assert settings["CONNECTION_ID_ATTRIBUTE"] == "connections[]"
+    assert "EVICT_ACTION" not in settings
 
 
 def test_rows_that_all_name_hosts_of_others_do_not_make_all_rows_foreign():

@@ -22,8 +22,9 @@ from reaper.core.pacing.rate import QUESTION_FRACTION, SPREAD_FRACTION, spread_r
 from reaper.core.pongs import PongRules
 from reaper.core.report.report import Report
 from reaper.core.rows.endpoint import Endpoint
-from reaper.core.rows.items import Item
+from reaper.core.rows.items import AttributeValue, Item
 from reaper.core.rows.row import Row
+from reaper.core.rows.shape import RowShape
 from reaper.core.sweep_rules import EvictAction
 from reaper.core.triage import HeartbeatMode
 from tests.support.builders import DEFAULT_RULES, NOW
@@ -210,6 +211,9 @@ class Life(LivingWorld):
             item["connectedAt"] = time
         if self.design.stores_last_seen:
             item["lastSeenAt"] = {"N": str(NOW + self.moment)}
+        self._put(user, connection, item)
+
+    def _put(self, user: str, connection: str, item: Item) -> None:
         self.rows[self._key_of(user, connection)] = item
 
     def _row_of(self, connection: str) -> str | None:
@@ -242,9 +246,13 @@ class Life(LivingWorld):
         self.died_at[connection] = self.moment
 
     def _sign_of_life(self, connection: str) -> None:
+        if self.design.stores_last_seen:
+            self._note_seen(connection, {"N": str(self.wall_clock())})
+
+    def _note_seen(self, connection: str, at: AttributeValue) -> None:
         key = self._row_of(connection)
-        if key is not None and self.design.stores_last_seen:
-            self.rows[key] = self.rows[key] | {"lastSeenAt": {"N": str(self.wall_clock())}}
+        if key is not None:
+            self.rows[key] = self.rows[key] | {"lastSeenAt": at}
 
     def _talk(self, connection: str) -> None:
         if connection in self.alive and connection not in self.deaf:
@@ -256,6 +264,9 @@ class Life(LivingWorld):
     def _leave(self, user: str, connection: str) -> None:
         """With a goodbye, and $disconnect does its work."""
         self._close(connection)
+        self._take_out(connection)
+
+    def _take_out(self, connection: str) -> None:
         key = self._row_of(connection)
         if key is not None:
             del self.rows[key]
@@ -343,16 +354,20 @@ class Life(LivingWorld):
         return self._evict(row, lambda: super(Life, self).clear(row, *changes))
 
     def _evict(self, row: Row, evict: Callable[[], Change]) -> Change:
-        self.pass_to(self.moment + 0.01)
-        if self.troubles.revoked:
-            raise TableAccessDenied("dynamodb:DeleteItem is not granted")
-        self._perhaps(self.troubles.table, TableError("the table is throttled"))
+        self._meet_troubles()
         held = self.rows.get(row.key[self.key_name]["S"], {}).get("connectionId", {}).get("S")
         change = evict()
         may_be_deaf = self.design.expects_pongs and held in self.deaf
         if change is Change.DONE and held in self.living and not may_be_deaf:
             raise PromiseBroken(f"evicted {held}, which is alive")
         return change
+
+    def _meet_troubles(self) -> None:
+        """Before something is changed in the table, which takes a moment."""
+        self.pass_to(self.moment + 0.01)
+        if self.troubles.revoked:
+            raise TableAccessDenied("dynamodb:DeleteItem is not granted")
+        self._perhaps(self.troubles.table, TableError("the table is throttled"))
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
         self._perhaps(self.troubles.disk_is_full, OSError(28, "No space left on device"))
@@ -401,7 +416,7 @@ class Life(LivingWorld):
                 until_next_turn=self.interval + spread,
                 spread_seconds=spread,
                 question_seconds=QUESTION_FRACTION * self.interval if in_daemon else inf,
-                shape=replace(SHAPE, key_names=(self.key_name,)),
+                shape=self.shape,
             )
         except Killed:
             self.memory = Memory()
@@ -414,6 +429,10 @@ class Life(LivingWorld):
             self._calls_last_time = self.turn_calls
         self.sweeps.append(report)
         return report
+
+    @property
+    def shape(self) -> RowShape:
+        return replace(SHAPE, key_names=(self.key_name,))
 
     def settle_down(self) -> None:
         """From here on the world is sane, and nobody comes or goes any more."""
@@ -430,8 +449,12 @@ class Life(LivingWorld):
 
     @property
     def _zombies(self) -> set[str]:
-        held = {item["connectionId"]["S"] for item in self.rows.values() if "connectionId" in item}
-        return held - self.living - self.alive
+        return self._held - self.living - self.alive
+
+    @property
+    def _held(self) -> set[str]:
+        """The ids that are in the table."""
+        return {item["connectionId"]["S"] for item in self.rows.values() if "connectionId" in item}
 
     def most_calls_in_a_second(self) -> int:
         sent = self.sent_at

@@ -23,7 +23,8 @@ from reaper.core.report.report import Progress, Report
 from reaper.core.report.tally import Tally
 from reaper.core.rows.clearing import Clearing
 from reaper.core.rows.endpoint_resolver import EndpointResolver
-from reaper.core.rows.items import AttributePath, Item
+from reaper.core.rows.items import AttributePath, Item, Position, attribute
+from reaper.core.rows.members import Leaving, put
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import MissedPongs, Row
 from reaper.core.rows.shape import MISSED_PONGS, RowShape
@@ -302,6 +303,32 @@ class World:
         self.must_be_audited(self.rows.pop(row.key[self.key_name]["S"]))
         return Change.DONE
 
+    def remove_members(
+        self, shape: RowShape, leaving: Sequence[Leaving]
+    ) -> list[Change | TableError]:
+        outcomes: list[Change | TableError] = []
+        for one in leaving:
+            try:
+                outcomes.append(self.remove_from(shape, one))
+            except TableError as error:
+                outcomes.append(error)
+        return outcomes
+
+    def remove_from(self, shape: RowShape, leaving: Leaving) -> Change:
+        if self.delete_fails is not None:
+            raise self.delete_fails
+        name = leaving.item[self.key_name]["S"]
+        there = {one.position: one.item for one in shape.members_in(self.rows.get(name, {}))}
+        for position, item in leaving.members:
+            now = there.get(position)
+            if now is None or shape.watched_in(now) != shape.watched_in(item):
+                return Change.REFUSED
+        for _, item in leaving.members:
+            self.must_be_audited(item)
+        gone = {position for position, _ in leaving.members}
+        self.rows[name] = without(self.rows[name], shape.collection, gone)
+        return Change.DONE
+
     def must_be_audited(self, item: Item) -> None:
         if not any(entry["item"] == item for entry in self.audit):
             raise PromiseBroken(f"{item} went without an audit line")
@@ -336,6 +363,20 @@ class World:
         kept = {n: v for n, v in self.rows[name].items() if n not in gone}
         self.rows[name] = kept | {path[0]: value for path, value in assigned}
         return Change.DONE
+
+
+def without(item: Item, path: AttributePath, gone: set[Position]) -> Item:
+    """A row without some members of the collection at ``path``."""
+    ((kind, held),) = (attribute(item, path) or {}).items()
+    if kind == "M":
+        rest: Any = {key: value for key, value in held.items() if key not in gone}
+    elif kind == "SS":
+        rest = [text for text in held if text not in gone]
+    else:
+        rest = [one for n, one in enumerate(held) if n not in gone]
+    if kind == "SS" and not rest:
+        return {name: value for name, value in item.items() if name != path[0]}
+    return put(item, path, {kind: rest})
 
 
 class LivingWorld(World):

@@ -11,6 +11,7 @@ from reaper.core.evidence.breaker import HoldReason
 from reaper.core.model import Outcome
 from reaper.core.sweep_rules import EvictAction
 from reaper.core.triage import HeartbeatMode
+from tests.support.rooms import Hold, RoomLife
 from tests.support.simulation import INTERVAL, Blip, Design, Life, Time, Troubles
 from tests.support.world import PromiseBroken
 
@@ -121,13 +122,21 @@ def adds_up(report) -> bool:
     )
 
 
-def live_through_troubles(seed: int, size: int) -> Life:
+def a_life(seed: int) -> Life:
+    return Life(seed, a_design(seed))
+
+
+def a_life_in_rooms(seed: int) -> RoomLife:
+    return RoomLife(seed, a_design(seed, action=EvictAction.DELETE), list(Hold)[seed % len(Hold)])
+
+
+def live_through_troubles(seed: int, size: int, make: Callable[[int], Life]) -> Life:
     """Clients come and go while everything lies and fails.
 
     The evictions themselves are watched by the world: it fails when a live one goes, or when one
     goes without its audit line.
     """
-    life = Life(seed, a_design(seed))
+    life = make(seed)
     life.populate(size, until=1500)
     first = life.random.uniform(60, 2500)
     life.blips = blips(seed, first + 5 * INTERVAL)
@@ -138,9 +147,9 @@ def live_through_troubles(seed: int, size: int) -> Life:
     return life
 
 
-def is_swept_clean_in_the_end(seed: int, size: int) -> None:
+def is_swept_clean_in_the_end(seed: int, size: int, make: Callable[[int], Life] = a_life) -> None:
     """Once the world is sane: within two sweeps, or by itself within the life of a socket."""
-    life = live_through_troubles(seed, size)
+    life = live_through_troubles(seed, size, make)
     life.settle_down()
     for _ in range(2):
         life.sweep_at(life.moment + INTERVAL)
@@ -160,6 +169,17 @@ def test_no_live_connection_is_ever_evicted_and_every_zombie_is_once_the_world_i
     in_each_world(
         seeds(block),
         lambda seed: is_swept_clean_in_the_end(seed, random.Random(seed).randint(1, 30)),
+    )
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_the_same_where_rows_hold_many(block):
+    """Members come and go also in the moment in which others are taken out of their row."""
+    in_each_world(
+        seeds(block),
+        lambda seed: is_swept_clean_in_the_end(
+            seed, random.Random(seed).randint(1, 30), a_life_in_rooms
+        ),
     )
 
 

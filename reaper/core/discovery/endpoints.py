@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from reaper.core.discovery.leaves import leaves
+from reaper.core.discovery.leaves import leaves, members_of
 from reaper.core.discovery.proposal import Proposal, remark
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.endpoint_resolver import EndpointResolver
@@ -49,7 +49,7 @@ def endpoint_attribute(
 
 def _candidates(items: Sequence[Item], rows: Sequence[int]) -> list[str]:
     """A map or two attributes with domain and stage, else one that holds a host."""
-    names = Counter(name for n in rows for name, _ in leaves(items[n]))
+    names = Counter(name for n in rows for name, _ in leaves(items[n]) if not members_of(name))
     found = [
         name.removesuffix(".domainName")
         for name in names

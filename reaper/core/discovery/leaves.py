@@ -9,6 +9,8 @@ from reaper.core.rows.items import AttributeValue, Item
 from reaper.core.rows.times import is_plausible, read_time
 
 MAX_DEPTH = 4
+MARK = re.compile(r"\[\]|\{\}")
+
 _UNSPEAKABLE = re.compile(r"[.,\n]")
 """In the name of an attribute: no setting could name it, since a dot leads into a map."""
 
@@ -38,7 +40,8 @@ def _leaves(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[str,
         case "M":
             yield name, value  # protobuf has times that are maps
             for inner, one in _speakable(held):
-                yield from _leaves(f"{name}.{inner}", one, depth - 1)
+                step = inner if MARK.fullmatch(inner) else f".{inner}"
+                yield from _leaves(f"{name}{step}", one, depth - 1)
         case "SS":
             for text in held[:MAX_MEMBERS]:
                 yield f"{name}[]", {"S": text}
@@ -65,6 +68,12 @@ def _keyed_maps(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[
 
 def _speakable(held: Item) -> Iterator[tuple[str, AttributeValue]]:
     return ((name, value) for name, value in held.items() if not _UNSPEAKABLE.search(name))
+
+
+def members_of(name: str) -> str:
+    """The collection, with its mark, whose members an attribute is told of; else nothing."""
+    mark = MARK.search(name)
+    return name[: mark.end()] if mark else ""
 
 
 def newest_time(item: Item, now: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import NamedTuple
 
-from reaper.core.discovery.leaves import leaves
+from reaper.core.discovery.leaves import leaves, members_of
 from reaper.core.discovery.proposal import Proposal, remark
 from reaper.core.evidence.calibration import (
     AGREEING_ROWS,
@@ -37,13 +37,14 @@ class Column(NamedTuple):
 
 
 def columns(items: Sequence[Item], rows: Sequence[int], ids: str) -> list[Column]:
-    """Attributes that hold a time in most of these rows that have them."""
+    """Attributes that hold a time in most of these rows that have them; of members, theirs."""
     read: defaultdict[str, dict[int, Time]] = defaultdict(dict)
     held: defaultdict[str, int] = defaultdict(int)
     for n in rows:
         for name, value in leaves(items[n]):
             held[name] += 1
-            if name != ids and (time := read_time(value)) is not None:
+            is_of_ids = members_of(name) == members_of(ids) and (name != ids or name.endswith("{}"))
+            if is_of_ids and (time := read_time(value)) is not None:
                 read[name][n] = time
     return [
         Column(name, times) for name, times in sorted(read.items()) if len(times) * 2 > held[name]

@@ -8,9 +8,18 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from reaper.core.discovery.leaves import keyed_maps, leaves
+from reaper.core.discovery.leaves import keyed_maps, leaves, members_of
 from reaper.core.rows.ids import is_of_one_case
-from reaper.core.rows.items import Item, text_of
+from reaper.core.rows.items import (
+    EACH_KEY,
+    AttributePath,
+    Item,
+    attribute,
+    attribute_path,
+    text_of,
+)
+from reaper.core.rows.members import collection_in, put, stored_id
+from reaper.core.rows.members import members_of as each_member
 
 _ID = r"[A-Za-z0-9_-]{11,16}="
 """As API Gateway issues them: 16 signs in every public transcript, of which ``=`` is the last. More
@@ -79,6 +88,29 @@ def id_places(items: Sequence[Item], key_names: Sequence[str]) -> list[IdPlace]:
     return sorted(places, key=lambda place: _rank(place, key_names, len(items)), reverse=True)
 
 
+def apart(items: Sequence[Item], place: IdPlace) -> tuple[list[Item], IdPlace]:
+    """Each member as a row of its own, and the place of its id among those."""
+    path = attribute_path(place.setting)
+    found: list[Item] = []
+    ids: dict[int, list[str]] = {}
+    for n, wanted in place.ids.items():
+        for member in each_member(items[n], path, items[n]):
+            text = text_of(stored_id(member.item, path)) or ""
+            own = [one for one in wanted if one in text]
+            if own:
+                ids[len(found)] = own[:1]
+                found.append(_with_marked_key(member.item, path))
+    return found, place._replace(ids=ids)
+
+
+def _with_marked_key(item: Item, path: AttributePath) -> Item:
+    """Under the mark, as a setting names it, where the member is the entry of a map."""
+    if EACH_KEY not in path:
+        return item
+    ((_, value),) = (attribute(item, collection_in(path)) or {})["M"].items()
+    return put(item, collection_in(path), {"M": {EACH_KEY: value}})
+
+
 def _rank(place: IdPlace, key_names: Sequence[str], rows: int) -> tuple[object, ...]:
     return (
         place.is_certain,
@@ -123,9 +155,8 @@ def _made(
     found = [text for texts in ids.values() for text in texts]
     is_changed = sum(map(is_of_one_case, found)) * 2 > len(found)
     is_certain = not is_changed and all(_WHOLE_ID.fullmatch(text) for text in found)
-    is_of_members = "[]" in setting or "{}" in setting
-    name = setting.removesuffix("[]")
-    return IdPlace(name, pattern, dict(ids), others, is_certain, is_of_members)
+    is_of_members = bool(members_of(setting))
+    return IdPlace(setting, pattern, dict(ids), others, is_certain, is_of_members)
 
 
 def _matched(setting: str, pattern: str, held: Sequence[tuple[int, str]]) -> IdPlace:

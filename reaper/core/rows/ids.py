@@ -11,9 +11,6 @@ _CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{12,24}={0,2}")
 room. Ids of stand-ins need not look like this."""
 
 
-_ID_INSIDE = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{11,17}={1,2}(?![A-Za-z0-9=])")
-"""One within a longer text, where only the sign at its end tells it from other words."""
-
 _EDGE = "[A-Za-z0-9+/=_-]"
 
 
@@ -25,11 +22,6 @@ def looks_like_id(text: str) -> bool:
 def is_of_one_case(text: str) -> bool:
     """Whether its letters are all small, or all capitals. One true id in some 2,500 is so."""
     return text.lower() == text or text.upper() == text
-
-
-def holds_id(text: str) -> bool:
-    """Whether some part of it looks like an id, such as behind a prefix."""
-    return _ID_INSIDE.search(text) is not None
 
 
 def is_own_partition(key: AttributeValue, connection_id: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from operator import methodcaller
 from typing import Any
@@ -15,7 +15,14 @@ Item = dict[str, AttributeValue]
 """A DynamoDB item in wire form."""
 
 AttributePath = tuple[str, ...]
-"""An attribute's name, or the names that lead through maps to it."""
+"""An attribute's name, or the names that lead through maps to it. One step may be a mark."""
+
+EACH, EACH_KEY = MARKS = "[]", "{}"
+"""Steps of a path that mean every member of a list or set, and every entry of a map: of a row that
+holds many connections. Where a row has one member only, they lead to that."""
+
+Position = str | int
+"""Of a member: its index in a list, its key in a map, its text in a set."""
 
 Identity = tuple[tuple[str, str, str | bytes], ...]
 """A primary key as a value that can be looked up: name, type and value of each part."""
@@ -28,19 +35,50 @@ Getter = Callable[[Item], AttributeValue | None]
 
 
 def attribute_path(name: str) -> AttributePath:
-    """``data.endpoint`` leads through a map; names may hold hyphens. Raises ValueError."""
-    path = tuple(name.strip().split("."))
+    """``data.endpoint`` leads through a map, ``clients[].id`` through a list, ``clients{}`` to the
+    entries of a map; names may hold hyphens. Raises ValueError.
+    """
+    path: list[str] = []
+    for step in name.strip().split("."):
+        mark = next((mark for mark in MARKS if step.endswith(mark)), "")
+        path += [step.removesuffix(mark), mark] if mark else [step]
     if not all(path):
         raise ValueError("must be an attribute name, or names joined by single dots")
-    return path
+    if sum(step.count(mark) for step in path for mark in MARKS) > 1:
+        raise ValueError("must name one collection at most, such as clients[].connectionId")
+    return tuple(path)
+
+
+def spelled(path: AttributePath) -> str:
+    """As ``attribute_path`` reads it."""
+    text = ".".join(path)
+    for mark in MARKS:
+        text = text.replace(f".{mark}", mark)
+    return text
 
 
 def attribute(item: Item, path: AttributePath) -> AttributeValue | None:
-    """The value at ``path``, or None where any step of it is absent."""
-    value: AttributeValue | None = item.get(path[0])
+    """The value at ``path``; None where any step of it is absent, or there is none."""
+    value: AttributeValue | None = item.get(path[0]) if path else None
     for name in path[1:]:
-        value = value["M"].get(name) if value is not None and "M" in value else None
+        if value is None:
+            return None
+        if name in MARKS:
+            held = [one for _, one in members(value, name)]
+            value = held[0] if len(held) == 1 else None
+        else:
+            value = value["M"].get(name) if "M" in value else None
     return value
+
+
+def members(value: AttributeValue, mark: str) -> Iterator[tuple[Position, AttributeValue]]:
+    """What a collection holds, each with its place in it; nothing where it is no such one."""
+    if mark == EACH_KEY:
+        yield from value.get("M", {}).items()
+    elif "SS" in value:
+        yield from ((text, {"S": text}) for text in value["SS"])
+    else:
+        yield from enumerate(value.get("L", ()))
 
 
 def identity(key: Item) -> Identity:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.endpoint_resolver import EndpointResolver
@@ -16,6 +17,7 @@ from reaper.core.rows.items import (
     getter,
     text_of,
 )
+from reaper.core.rows.members import is_collection
 from reaper.core.rows.row import MissedPongs, Row
 from reaper.core.rows.shape import MISSED_PONGS, RowShape
 from reaper.core.rows.times import Time, epoch_seconds, read_time
@@ -37,7 +39,7 @@ class RowReader:
 
     def __init__(self, shape: RowShape, resolver: EndpointResolver) -> None:
         self.shape = shape
-        self._stored_id = getter(shape.connection_id)
+        self._stored_id = shape.stored_id
         self._connected_at = getter(shape.connected_at)
         self._last_seen_at = getter(shape.last_seen_at)
         self._message_count = getter(shape.message_count)
@@ -46,11 +48,29 @@ class RowReader:
         self._zone, self._offset = shape.time_zone, shape.connected_at_offset_seconds
 
     def read_page(self, items: Sequence[Item], now: float) -> list[Row]:
-        """The connection rows among ``items``; ``now`` tells which times make sense."""
-        return [row for item in items if (row := self.read(item, now)) is not None]
+        """The connections of ``items``; ``now`` tells which times make sense."""
+        return [row for item in items for row in self.read(item, now) or ()]
 
-    def read(self, item: Item, now: float) -> Row | None:
-        """One row, or None for an item that is some other kind of row."""
+    def read(self, item: Item, now: float) -> list[Row] | None:
+        """The connections of an item: one, or those that it has as members, of whom there may be
+        none. None for an item of some other kind.
+        """
+        if self.shape.collection or is_collection(self._stored_id(item)):
+            return self._read_members(item, now)
+        row = self._read_one(item, now)
+        return None if row is None else [row]
+
+    def _read_members(self, item: Item, now: float) -> list[Row] | None:
+        reader = self._of_members
+        items = reader.shape.connections_in(item)
+        rows = [row for one in items if (row := reader._read_one(one, now)) is not None]
+        return None if items and not rows else rows
+
+    @cached_property
+    def _of_members(self) -> RowReader:
+        return self if self.shape.collection else RowReader(self.shape.of_members, self._resolver)
+
+    def _read_one(self, item: Item, now: float) -> Row | None:
         shape = self.shape
         for condition in shape.row_filter:
             if not condition.is_met_by(item):
@@ -79,9 +99,9 @@ class RowReader:
         """What the item names as its endpoint, and why that is not served; None where it is."""
         return self._resolver.why_foreign([attribute(item, path) for path in self.shape.endpoint])
 
-    def connection_time(self, item: Item) -> Time | None:
-        """What the item says of when its client connected, however little sense that makes."""
-        time = read_time(self._connected_at(item), self._zone)
+    def connection_time(self, row: Row) -> Time | None:
+        """What it says of when its client connected, however little sense that makes."""
+        time = read_time(attribute(row.item, row.shape.connected_at), self._zone)
         return None if time is None else time._replace(seconds=time.seconds + self._offset)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reaper.core.rows.endpoint import Endpoint
-from reaper.core.rows.items import AttributeValue, Identity, Item, text_of
+from reaper.core.rows.items import EACH_KEY, AttributeValue, Identity, Item, text_of
 from reaper.core.rows.shape import RowShape
 
 
@@ -23,7 +23,7 @@ class Row(NamedTuple):
     """One connection row as the scan read it. Times are epoch seconds."""
 
     item: Item
-    """What the scan brought of it."""
+    """What the scan brought of it; of a member, the row as if it held that one alone."""
     shape: RowShape
     connection_id: str
     """Empty when the row holds no usable id."""
@@ -36,13 +36,18 @@ class Row(NamedTuple):
 
     @property
     def key(self) -> Item:
-        """The primary key of the table, hash and range."""
+        """The primary key of the table, hash and range; of a member, that of its row."""
         return self.shape.key_of(self.item)
 
     @property
     def identity(self) -> Identity:
-        """What tells it from all other rows of the table."""
+        """What tells it from all other connections of the table."""
         return self.shape.identity_of(self.item)
+
+    @property
+    def is_member(self) -> bool:
+        """Whether it is one of many in a row of the table, which stays when it goes."""
+        return bool(self.shape.collection)
 
     @property
     def watched(self) -> tuple[AttributeValue | None, ...]:
@@ -55,7 +60,12 @@ class Row(NamedTuple):
 
     @property
     def is_keyed_by_connection(self) -> bool:
-        """Whether the key holds the connection id, so that the row is of that connection alone."""
+        """Whether the key holds the connection id, so that the row is of that connection alone.
+
+        A member is so where it is the entry of a map under its id.
+        """
+        if self.is_member:
+            return self.shape.connection_id[-1] == EACH_KEY
         for name in self.shape.key_names:
             if self.connection_id in (text_of(self.item[name]) or ""):
                 return True

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
-from functools import cached_property
+from functools import cached_property, partial
 from typing import NamedTuple
 
 from reaper.core.rows.items import (
+    EACH,
     AttributePath,
     AttributeValue,
     Getter,
@@ -16,6 +18,15 @@ from reaper.core.rows.items import (
     Item,
     getter,
     identity,
+    text_of,
+)
+from reaper.core.rows.members import (
+    Member,
+    collection_in,
+    is_collection,
+    member_identity,
+    members_of,
+    stored_id,
 )
 from reaper.core.rows.row_filter import RowFilter
 
@@ -46,11 +57,15 @@ class IndexFacts(NamedTuple):
 
 @dataclass(frozen=True)
 class RowShape:
-    """Which attributes of a row mean what, as the operator says and as the table has them."""
+    """Which attributes of a row mean what, as the operator says and as the table has them.
+
+    A row may hold many connections; each is an item of its own then, of the shape ``of_members``.
+    """
 
     key_names: tuple[str, ...]
     connection_id: AttributePath
     connected_at: AttributePath
+    """Empty, as the next two, where nothing tells it."""
     last_seen_at: AttributePath
     message_count: AttributePath
     endpoint: tuple[AttributePath, ...] = ()
@@ -68,24 +83,96 @@ class RowShape:
         return {name: item[name] for name in self.key_names}
 
     def identity_of(self, item: Item) -> Identity:
-        return identity(self.key_of(item))
+        """What tells a connection of the table from all others: its row, and of many its id."""
+        row = identity(self.key_of(item))
+        return member_identity(row, item, self.connection_id) if self.collection else row
+
+    @cached_property
+    def collection(self) -> AttributePath:
+        """What holds the members whose shape this is; empty for that of a row."""
+        return collection_in(self.connection_id)
+
+    @cached_property
+    def of_members(self) -> RowShape:
+        """That of the members of a row, of whom only what stands beside their ids tells times."""
+        path = self.connection_id if self.collection else (*self.connection_id, EACH)
+        shape = replace(self, connection_id=path, counts_pongs=False)
+
+        def if_beside(path: AttributePath) -> AttributePath:
+            return path if shape.is_beside_id(path) else ()
+
+        return replace(
+            shape,
+            connected_at=if_beside(self.connected_at),
+            last_seen_at=if_beside(self.last_seen_at),
+            message_count=if_beside(self.message_count),
+        )
+
+    def is_beside_id(self, path: AttributePath) -> bool:
+        """Of a shape of members: whether what is there is of one of them, and not of their row."""
+        place = self.connection_id[: len(self.collection) + 1]
+        return path[: len(place)] == place
+
+    def shape_in(self, item: Item) -> RowShape:
+        """Its own, or that of members, where the item holds a set or a list in place of an id."""
+        if not self.collection and is_collection(self.stored_id(item)):
+            return self.of_members
+        return self
+
+    def members_in(self, item: Item) -> list[Member]:
+        """For a shape of members: those of a row, with their places."""
+        return list(members_of(item, self.connection_id, self._kept))
+
+    def connections_in(self, item: Item) -> list[Item]:
+        """A row, or each of its members once; who holds no text is none."""
+        if not self.collection:
+            return [item]
+        found: dict[str, Item] = {}
+        for member in self.members_in(item):
+            if (text := text_of(self.stored_id(member.item))) is not None:
+                found.setdefault(text, member.item)
+        return list(found.values())
+
+    def by_identity(self, items: Iterable[Item]) -> dict[Identity, Item]:
+        """Every connection of these rows."""
+        found: dict[Identity, Item] = {}
+        for item in items:
+            shape = self.shape_in(item)
+            found |= {shape.identity_of(one): one for one in shape.connections_in(item)}
+        return found
+
+    @cached_property
+    def stored_id(self) -> Getter:
+        """The text that holds a connection's id."""
+        if self.collection:
+            return partial(stored_id, connection_id=self.connection_id)
+        return getter(self.connection_id)
+
+    @cached_property
+    def _kept(self) -> frozenset[str]:
+        """The attributes that a member's item has of its row."""
+        return frozenset({*self.key_names, *(path[0] for path in self.watched)})
 
     @cached_property
     def watched(self) -> tuple[AttributePath, ...]:
         """What shows that a row has been touched: compared again when the row is evicted."""
-        paths = (
-            self.connection_id,
-            self.connected_at,
-            self.last_seen_at,
-            self.message_count,
-            *self.endpoint,
-            *(condition.path for condition in self.row_filter),
+        others = dict.fromkeys(
+            (
+                self.connected_at,
+                self.last_seen_at,
+                self.message_count,
+                *self.endpoint,
+                *(condition.path for condition in self.row_filter),
+            )
         )
-        return tuple(path for path in dict.fromkeys(paths) if self.can_bring(path))
+        paths = (self.connection_id, *others)
+        return tuple(path for path in paths if path and self.can_bring(path))
 
     @cached_property
     def _watched_getters(self) -> list[Getter]:
-        return [getter(path) for path in self.watched]
+        if not self.can_bring(self.connection_id):
+            return [getter(path) for path in self.watched]
+        return [self.stored_id, *map(getter, self.watched[1:])]
 
     def watched_in(self, item: Item) -> tuple[AttributeValue | None, ...]:
         """What an item holds of it."""
@@ -106,7 +193,8 @@ class RowShape:
     @property
     def needed(self) -> list[AttributePath]:
         """Everything that a scan has to bring, each path once and none inside another."""
-        paths = {*((name,) for name in self.key_names), *self.watched}
+        watched = (collection_in(path) or path for path in self.watched)
+        paths = {*((name,) for name in self.key_names), *watched}
         if self.counts_pongs:
             paths.add(MISSED_PONGS)
         return sorted(

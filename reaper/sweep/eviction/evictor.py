@@ -211,7 +211,7 @@ class Evictor:
             table=self._table.name,
             key=self._removal.shape.key_of(item),
             action=self._removal.action,
-            cleared=self._removal.cleared,
+            cleared=self._removal.cleared_of(zombie.row),
             goes_along=goes_along,
         )
 

@@ -25,7 +25,7 @@ class Recheck(NamedTuple):
 def recheck(batch: Sequence[Sequence[Zombie]], table: Table, removal: Removal) -> Recheck:
     """Read the whole rows of zombies, grouped by connection. Raises TableError."""
     found = table.read([zombie.row.key for group in batch for zombie in group])
-    items = {removal.shape.identity_of(item): item for item in found}
+    items = removal.shape.by_identity(found)
     result = Recheck([], [], [])
     for group in batch:
         dead: list[tuple[Zombie, Item]] = []

@@ -62,8 +62,8 @@ def test_of_several_places_the_likeliest_comes_first(row, setting):
 @pytest.mark.parametrize(
     ("row", "setting"),
     [
-        ({"pk": "r", "ids": set(IDS)}, "ids"),
-        ({"pk": "r", "ids": IDS}, "ids"),
+        ({"pk": "r", "ids": set(IDS)}, "ids[]"),
+        ({"pk": "r", "ids": IDS}, "ids[]"),
         ({"pk": "r", "clients": [{"connectionId": one} for one in IDS]}, "clients[].connectionId"),
         ({"pk": "r", "clients": {one: {"name": "x"} for one in IDS}}, "clients{}"),
     ],

@@ -1,7 +1,8 @@
 """Tables as people have them: one small file each, with the rows that a client has in it.
 
-A file has ``KEYS``, ``rows(client)`` and, where there is more to say, ``others()`` (rows of other
-kinds, which stay), ``left(client)`` (what stays of a dead client's rows) and ``INDEXES``.
+A file has ``KEYS`` and ``rows(client)`` or, where rows hold many, ``stored(clients)``. Where there
+is more to say it has ``others()`` (rows of other kinds, which stay), ``left(client)`` (what stays
+of a dead client's rows) and ``SETTINGS``.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ class Client:
 class TableShape:
     name: str
     keys: Sequence[str]
-    rows: Callable[[Client], list[dict[str, Any]]]
+    stored: Callable[[Sequence[Client]], list[dict[str, Any]]]
+    """The rows of all of them."""
     others: Callable[[], list[dict[str, Any]]] = list
     left: Callable[[Client], list[dict[str, Any]]] = lambda client: []
     settings: dict[str, str] = field(default_factory=dict)
@@ -62,8 +64,13 @@ def shapes() -> list[TableShape]:
             for field, name in (("others", "others"), ("left", "left"), ("settings", "SETTINGS"))
             if name in held
         }
-        found.append(TableShape(module.name, held["KEYS"], held["rows"], **optional))
+        stored = held.get("stored") or _of_each(held["rows"])
+        found.append(TableShape(module.name, held["KEYS"], stored, **optional))
     return found
+
+
+def _of_each(rows: Callable[[Client], list[dict[str, Any]]]) -> Callable[..., Any]:
+    return lambda clients: [row for one in clients for row in rows(one)]
 
 
 def clients(count: int, now: float, seed: int) -> list[Client]:
@@ -80,8 +87,9 @@ def clients(count: int, now: float, seed: int) -> list[Client]:
 
 
 def item(row: dict[str, Any]) -> dict[str, Any]:
-    """In DynamoDB's JSON. A set is one of texts."""
+    """In DynamoDB's JSON. A set is one of texts, and is not there where it is empty."""
     return {
         name: {"SS": sorted(value)} if isinstance(value, set) else to_wire(value)
         for name, value in row.items()
+        if value != set()
     }

@@ -1,0 +1,100 @@
+"""Members go out of their rows: where they are found now, and only if they are still as read."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from reaper.core.model import Change
+from reaper.core.rows.items import Identity, Item, identity
+from reaper.core.rows.members import Leaving, Member
+from reaper.core.rows.row import Row
+from reaper.sweep.ports import Table
+
+MAX_CONDITIONS = 80
+"""Of one update. DynamoDB takes 300 operators and 4 kB of text."""
+
+MAX_LOOKS = 8
+"""So often members are looked for in a row that others change meanwhile; then they stay."""
+
+
+def remove_members(rows: Sequence[Row], table: Table) -> list[Change | Exception]:
+    """Remove each member that is still as it was read. Says for each what came of it.
+
+    Raises TableError where their rows cannot be read.
+    """
+    by_room: defaultdict[Identity, list[Row]] = defaultdict(list)
+    for row in rows:
+        by_room[identity(row.key)].append(row)
+    rooms = {key: _Room(some) for key, some in by_room.items()}
+    while unfinished := [room for room in rooms.values() if room.has_more]:
+        _look([room for room in unfinished if room.must_look], table)
+        unfinished = [room for room in unfinished if room.has_more]
+        leaving = [room.begin() for room in unfinished]
+        changes = table.remove_members(rows[0].shape, leaving)
+        for room, change in zip(unfinished, changes, strict=True):
+            room.learn(change)
+    return [rooms[identity(row.key)].changes[row.identity] for row in rows]
+
+
+def _look(rooms: Sequence[_Room], table: Table) -> None:
+    """Find out where their members are now."""
+    found = table.read([room.key for room in rooms])
+    items = {identity(room.shape.key_of(item)): item for room in rooms[:1] for item in found}
+    for room in rooms:
+        room.look(items.get(identity(room.key)))
+
+
+class _Room:
+    """One row of the table, and those of its members that are to go."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._rows = {row.identity: row for row in rows}
+        self.key, self.shape = rows[0].key, rows[0].shape
+        self.changes: dict[Identity, Change | Exception] = {}
+        """What came of each of them."""
+        self.must_look = True
+        self._item: Item = {}
+        self._places: dict[Identity, list[Member]] = {}
+        """Of those who still have to go. A list may hold the same id twice."""
+        self._going: list[Identity] = []
+        self._looks = 0
+
+    @property
+    def has_more(self) -> bool:
+        return len(self.changes) < len(self._rows)
+
+    def look(self, item: Item | None) -> None:
+        """Note where those are who still have to go. Who is not there as it was read stays."""
+        self._looks += 1
+        self.must_look = False
+        self._item, self._places = item or {}, {}
+        found = self._members_by_identity() if self._looks <= MAX_LOOKS else {}
+        for one in self._rows.keys() - self.changes.keys():
+            places = found.get(one, [])
+            if places and self._rows[one].is_untouched(places[0].item):
+                self._places[one] = places
+            else:
+                self.changes[one] = Change.REFUSED
+
+    def begin(self) -> Leaving:
+        """As many as one update takes, the last of the row first: so nobody else moves."""
+        order = sorted(self._places, key=lambda one: self._places[one][-1].position, reverse=True)
+        self._going = order[: max(1, MAX_CONDITIONS // len(self.shape.watched))]
+        members = [member for one in self._going for member in self._places.pop(one)]
+        return Leaving(self._item, members)
+
+    def learn(self, change: Change | Exception) -> None:
+        """What came of those who were to go."""
+        if isinstance(change, Exception):
+            self.changes |= dict.fromkeys([*self._going, *self._places], change)
+        elif change is Change.DONE:
+            self.changes |= dict.fromkeys(self._going, change)
+        else:
+            self.must_look = True
+
+    def _members_by_identity(self) -> dict[Identity, list[Member]]:
+        found: defaultdict[Identity, list[Member]] = defaultdict(list)
+        for member in self.shape.members_in(self._item):
+            found[self.shape.identity_of(member.item)].append(member)
+        return found

@@ -1,0 +1,286 @@
+"""Rows that hold many connections: each member goes alone, and comes back alone."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from reaper.core.rows.endpoint_resolver import EndpointResolver
+from reaper.core.rows.items import attribute_path
+from reaper.core.rows.reader import RowReader
+from reaper.core.rows.shape import RowShape
+from reaper.sweep.eviction.members import remove_members
+from tests.integration.test_table import a_table
+from tests.support import faulty_gateway as faults
+from tests.support.builders import ENDPOINT
+from tests.support.faulty_gateway import FaultyGateway
+
+
+def old() -> dict[str, str]:
+    """Ten minutes ago, as the gateway says of everybody."""
+    return {"N": str(int((time.time() - 600) * 1000))}
+
+
+def texts(*ids: str) -> dict[str, Any]:
+    return {"L": [{"S": one} for one in ids]}
+
+
+def people(*ids: str) -> dict[str, Any]:
+    return {
+        "L": [
+            {"M": {"connection-id": {"S": one}, "joined": old(), "name": {"S": f"of {one}"}}}
+            for one in ids
+        ]
+    }
+
+
+def seats(*ids: str) -> dict[str, Any]:
+    return {"M": {one: {"M": {"connectedAt": old(), "name": {"S": f"of {one}"}}} for one in ids}}
+
+
+def room(name: str, **attributes: Any) -> dict[str, Any]:
+    """With times of its own, which say nothing of its members."""
+    now = {"N": str(int(time.time() * 1000))}
+    return {"room": {"S": name}, "title": {"S": "x"}, "connectedAt": now, "lastSeenAt": now} | {
+        name.replace("_", "-"): value for name, value in attributes.items()
+    }
+
+
+def tables() -> dict[str, Any]:
+    """By the attribute: rows before and after, and how many members go."""
+    return {
+        "members[]": (
+            [
+                room("a", members={"SS": ["dead1", "live1", "live2"]}),
+                room("b", members=texts("dead1", "live1", "dead2", "dead1", "live3")),
+                room("c", members={"SS": ["dead1", "dead2"]}),
+                room("d", members=texts("dead3")),
+                room("e", members=texts()),
+                room("f", topic={"S": "no members at all"}),
+            ],
+            [
+                room("a", members={"SS": ["live1", "live2"]}),
+                room("b", members=texts("live1", "live3")),
+                room("c"),
+                room("d", members=texts()),
+                room("e", members=texts()),
+                room("f", topic={"S": "no members at all"}),
+            ],
+            6,
+        ),
+        "members": (
+            [
+                room("a", members={"SS": ["dead1", "live1"]}),
+                room("b", members=texts("dead1", "live1")),
+                room("c", members={"S": "live1"}),
+                room("d", members={"S": "live2"}) | {"lastSeenAt": old(), "connectedAt": old()},
+                room("e", members={"S": "dead1"}) | {"lastSeenAt": old(), "connectedAt": old()},
+            ],
+            [
+                room("a", members={"SS": ["live1"]}),
+                room("b", members=texts("live1")),
+                room("c", members={"S": "live1"}),
+                room("d", members={"S": "live2"}) | {"lastSeenAt": old(), "connectedAt": old()},
+            ],
+            3,
+        ),
+        "data.people[].connection-id": (
+            [
+                room("a", data={"M": {"people": people("dead1", "live1", "dead2"), "n": old()}}),
+                room("b", data={"M": {"people": people("live2", "dead1")}}),
+                room("c", data={"M": {"n": old()}}),
+            ],
+            [
+                room("a", data={"M": {"people": people("live1"), "n": old()}}),
+                room("b", data={"M": {"people": people("live2")}}),
+                room("c", data={"M": {"n": old()}}),
+            ],
+            3,
+        ),
+        "seats{}": (
+            [
+                room("a", seats=seats("live1", "live2", "live3", "dead1")),
+                room("b", seats=seats("dead2", "dead1")),
+            ],
+            [room("a", seats=seats("live1", "live2", "live3")), room("b", seats=seats())],
+            3,
+        ),
+        "data.ids[]": (
+            [
+                room("a", data={"M": {"ids": {"SS": ["dead1", "dead2", "live1"]}}}),
+                room("b", data={"M": {"ids": {"SS": ["dead1"]}, "n": old()}}),
+            ],
+            [
+                room("a", data={"M": {"ids": {"SS": ["live1"]}}}),
+                room("b", data={"M": {"n": old()}}),
+            ],
+            3,
+        ),
+    }
+
+
+BESIDE = {
+    "data.people[].connection-id": {"CONNECTED_AT_ATTRIBUTE": "data.people[].joined"},
+    "seats{}": {"CONNECTED_AT_ATTRIBUTE": "seats{}.connectedAt"},
+}
+
+
+def by_room(rows) -> dict[str, Any]:
+    """Sets and what was added at a list's end are in no order."""
+
+    def sorted_in(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: sorted_in(held) for name, held in value.items()}
+        if isinstance(value, list):
+            return sorted(map(sorted_in, value), key=lambda one: json.dumps(one, sort_keys=True))
+        return value
+
+    clocks = ("connectedAt", "lastSeenAt")
+    return {
+        row["room"]["S"]: sorted_in({n: v for n, v in row.items() if n not in clocks})
+        for row in rows
+    }
+
+
+@pytest.mark.parametrize("attribute", tables())
+def test_each_member_is_a_connection(cloud, tmp_path, attribute):
+    rows, left, evicted = tables()[attribute]
+    table = cloud.make_table(("room", "S"))
+    cloud.put(table, *rows)
+    audit = tmp_path / "audit.jsonl"
+    settings = {"CONNECTION_ID_ATTRIBUTE": attribute} | BESIDE.get(attribute, {})
+    gone = dict.fromkeys(("dead1", "dead2", "dead3"), faults.gone)
+    with FaultyGateway(gone) as server:
+        environment = cloud.environment(
+            table,
+            server.url,
+            REAPER_AUDIT_LOG=str(audit),
+            **{f"REAPER_{name}": value for name, value in settings.items()},
+        )
+        checked = cloud.reaper("check", environment=environment)
+        done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
+    assert checked.code == 0, checked.stdout
+    assert done.code == 0, done.stderr
+    assert by_room(cloud.rows(table)) == by_room(left)
+    assert (done.report["evicted"], done.report["failed"]) == (evicted, 0)
+    lines = [json.loads(line) for line in audit.read_text().splitlines()]
+    assert [line["audit"] for line in lines] == ["evict"] * evicted
+    assert all("title" not in line["item"] for line in lines if line["member"])
+
+    tried = cloud.reaper("restore", str(audit), "--dry-run", environment=environment)
+    assert f"{evicted} put back" in tried.stdout
+    for report in (f"{evicted} put back", f"{evicted} left alone"):
+        restored = cloud.reaper("restore", str(audit), environment=environment)
+        assert report in restored.stdout, restored.stdout + restored.stderr
+    twice = {"b": {"members": texts("live1", "dead2", "dead1", "live3")}}
+    before = by_room([row | twice.get(row["room"]["S"], {}) for row in rows])
+    assert attribute != "members[]" or by_room(cloud.rows(table)) == before
+    assert attribute == "members[]" or by_room(cloud.rows(table)) == by_room(rows)
+
+
+SHAPES = {
+    "a set": ("members[]", {"SS": []}),
+    "a list": ("members[]", {"L": []}),
+    "a list of maps": ("members[].id", {"L": []}),
+    "a map": ("members{}", {"M": {}}),
+}
+
+
+def member(kind: str, name: str) -> Any:
+    return {
+        "a set": name,
+        "a list": {"S": name},
+        "a list of maps": {"M": {"id": {"S": name}}},
+        "a map": {name: {"M": {"n": {"N": "1"}}}},
+    }[kind]
+
+
+class Application:
+    """Writes a room while others are taken out of it, as applications do."""
+
+    def __init__(self, cloud, table: str, kind: str) -> None:
+        self.joined: list[str] = []
+        self._cloud, self._table, self._kind = cloud, table, kind
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write)
+
+    def __enter__(self) -> Application:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _write(self) -> None:
+        for n in itertools.count():
+            if self._stop.wait(0.01):
+                return
+            self._join(f"new{n}")
+            if n % 2 and self._kind in ("a list", "a list of maps"):
+                self._leave_first()
+
+    def _join(self, name: str) -> None:
+        one = member(self._kind, name)
+        update, names, values = {
+            "a set": ("ADD members :one", {}, {":one": {"SS": [one]}}),
+            "a map": ("SET members.#key = :one", {"#key": name}, {":one": {"S": "x"}}),
+        }.get(
+            self._kind,
+            ("SET members = list_append(:one, members)", {}, {":one": {"L": [one]}}),
+        )
+        self._cloud.dynamodb.update_item(
+            TableName=self._table,
+            Key={"room": {"S": "lobby"}},
+            UpdateExpression=update,
+            ExpressionAttributeValues=values,
+            **({"ExpressionAttributeNames": names} if names else {}),
+        )
+        self.joined.append(name)
+
+    def _leave_first(self) -> None:
+        """Who came last, and stands before all others."""
+        self._cloud.dynamodb.update_item(
+            TableName=self._table,
+            Key={"room": {"S": "lobby"}},
+            UpdateExpression="REMOVE members[0]",
+        )
+        self.joined.pop()
+
+
+@pytest.mark.parametrize("kind", SHAPES)
+def test_while_others_come_and_go_in_the_same_row_nobody_else_goes(cloud, monkeypatch, kind):
+    for name, value in cloud.standin.environment.items():
+        monkeypatch.setenv(name, value)
+    attribute, empty = SHAPES[kind]
+    shape = RowShape(("room",), attribute_path(attribute), (), (), ()).of_members
+    names = [f"{'dead' if n % 3 else 'live'}{n}" for n in range(300)]
+    ((what, held),) = empty.items()
+    for name in names:
+        one = member(kind, name)
+        held = held | one if what == "M" else [*held, one]
+    table = a_table(cloud, cloud.make_table(("room", "S")))
+    table.describe()
+    cloud.put(table.name, {"room": {"S": "lobby"}, "members": {what: held}})
+    reader = RowReader(shape, EndpointResolver(ENDPOINT, ENDPOINT.region))
+    rows = reader.read_page(table.scan_page(shape).items(), time.time())
+    dead = [row for row in rows if row.connection_id.startswith("dead")]
+    with Application(cloud, table.name, kind) as application:
+        waiting = dead
+        for _ in range(20):
+            changes = remove_members(waiting, table)
+            assert not [one for one in changes if isinstance(one, Exception)]
+            found = shape.by_identity(table.read([dead[0].key]))
+            waiting = [row for row in waiting if row.identity in found]
+            if not waiting:
+                break
+    table.close()
+    now = reader.read_page(cloud.rows(table.name), time.time())
+    left = [row.connection_id for row in now]
+    assert waiting == []
+    assert sorted(left) == sorted([one for one in names if "live" in one] + application.joined)
