@@ -191,8 +191,8 @@ def _of_ids(
             yield remark(f"{other.setting}: changed by some library, or no ids: not chosen")
         elif other.is_of_members and not place.is_of_members:
             yield remark(
-                f"{other.setting}: holds ids too, which stay there: see Two places of one"
-                " connection in docs/tables.md"
+                f"{other.setting}: holds ids too, which stay there: see 'Two places that belong"
+                " together' in docs/tables.md"
             )
     if place.is_somebodys:
         raise NoSettingsFit(

@@ -28,7 +28,8 @@ def remove_members(rows: Sequence[Row], table: Table) -> list[Change | Exception
         by_room[identity(row.key)].append(row)
     rooms = {key: _Room(some) for key, some in by_room.items()}
     while unfinished := [room for room in rooms.values() if room.has_more]:
-        _look([room for room in unfinished if room.must_look], table)
+        if lost := [room for room in unfinished if room.must_look]:
+            _look(lost, table)
         unfinished = [room for room in unfinished if room.has_more]
         leaving = [room.begin() for room in unfinished]
         changes = table.remove_members(rows[0].shape, leaving)
@@ -40,7 +41,8 @@ def remove_members(rows: Sequence[Row], table: Table) -> list[Change | Exception
 def _look(rooms: Sequence[_Room], table: Table) -> None:
     """Find out where their members are now."""
     found = table.read([room.key for room in rooms])
-    items = {identity(room.shape.key_of(item)): item for room in rooms[:1] for item in found}
+    key_of = rooms[0].shape.key_of
+    items = {identity(key_of(item)): item for item in found}
     for room in rooms:
         room.look(items.get(identity(room.key)))
 
@@ -62,15 +64,15 @@ class _Room:
 
     @property
     def has_more(self) -> bool:
-        return len(self.changes) < len(self._rows)
+        return bool(self._undecided)
 
     def look(self, item: Item | None) -> None:
         """Note where those are who still have to go. Who is not there as it was read stays."""
         self._looks += 1
         self.must_look = False
         self._item, self._places = item or {}, {}
-        found = self._members_by_identity() if self._looks <= MAX_LOOKS else {}
-        for one in self._rows.keys() - self.changes.keys():
+        found = self._members_by_identity()
+        for one in self._undecided:
             places = found.get(one, [])
             if places and self._rows[one].is_untouched(places[0].item):
                 self._places[one] = places
@@ -87,11 +89,17 @@ class _Room:
     def learn(self, change: Change | Exception) -> None:
         """What came of those who were to go."""
         if isinstance(change, Exception):
-            self.changes |= dict.fromkeys([*self._going, *self._places], change)
+            self.changes |= dict.fromkeys(self._undecided, change)
         elif change is Change.DONE:
             self.changes |= dict.fromkeys(self._going, change)
-        else:
+        elif self._looks < MAX_LOOKS:
             self.must_look = True
+        else:
+            self.changes |= dict.fromkeys(self._undecided, change)
+
+    @property
+    def _undecided(self) -> set[Identity]:
+        return self._rows.keys() - self.changes.keys()
 
     def _members_by_identity(self) -> dict[Identity, list[Member]]:
         found: defaultdict[Identity, list[Member]] = defaultdict(list)
