@@ -6,11 +6,14 @@ import json
 import shlex
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.support import faulty_gateway as faults
+from tests.support.cloud import Cloud
 from tests.support.faulty_gateway import FaultyGateway
+from tests.support.moto import Moto
 from tests.support.tables import TableShape, clients, item, shapes
 
 LIVING, DEAD = 14, 6
@@ -31,6 +34,11 @@ def told(client):
 
 @pytest.mark.parametrize("shape", shapes(), ids=lambda shape: shape.name)
 def test_a_sweep_with_what_is_found_is_exact(cloud, shape: TableShape):
+    is_swept_exactly(cloud, shape)
+
+
+def is_swept_exactly(cloud: Cloud, shape: TableShape) -> None:
+    """By the settings that ``discover`` finds, with which ``check`` is content."""
     table = cloud.make_table(*((name, "S") for name in shape.keys))
     everybody = clients(LIVING + DEAD, time.time(), seed=7)
     living, dead = everybody[:LIVING], everybody[LIVING:]
@@ -48,11 +56,26 @@ def test_a_sweep_with_what_is_found_is_exact(cloud, shape: TableShape):
         done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
 
     assert checked.stdout.splitlines()[-1] == "ready: reaper sweep --dry-run", checked.stdout
-
     assert done.code == 0, found.stdout + done.stderr
     left = others + [item(row) for row in shape.stored(living)]
     left += [item(row) for c in dead for row in shape.left(c)]
     assert by_text(cloud.rows(table)) == by_text(left), found.stdout
+
+
+@pytest.mark.timeout(900)
+def test_on_another_table_api_it_is_the_same(tmp_path):
+    """All of them at once: a server takes a second of a processor to start."""
+
+    def fault_of(shape: TableShape) -> str:
+        try:
+            is_swept_exactly(cloud, shape)
+        except AssertionError as fault:
+            return f"{shape.name}: {fault}"
+        return ""
+
+    with Moto(tmp_path) as moto, ThreadPoolExecutor(16) as pool:
+        cloud = Cloud(moto, moto.session())
+        assert not [fault for fault in pool.map(fault_of, shapes()) if fault]
 
 
 def by_text(rows) -> list[str]:

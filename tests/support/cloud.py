@@ -22,6 +22,7 @@ from deploy.chat.clients import ChatClient, open_clients
 from deploy.chat.deploy import Chat
 from deploy.chat.handlers.authorizer import sign_token
 from deploy.chat.standin import StandIn
+from tests.support.moto import Moto
 from tests.support.preloaded import Process
 
 TOKEN_SECRET = "a secret that only tests know"
@@ -79,7 +80,7 @@ class Queue:
 class Cloud:
     """What a test does to the stand-in, and the reaper that runs against it."""
 
-    standin: StandIn
+    standin: StandIn | Moto
     session: boto3.Session
 
     @property
