@@ -22,7 +22,7 @@ from reaper.commands.prepare import prepare
 from reaper.core.audit import EVICT, AuditLine, parse_line
 from reaper.core.errors import TableAccessDenied, TableError
 from reaper.core.model import Change
-from reaper.core.rows.items import Identity, Item, attribute, identity
+from reaper.core.rows.items import EACH_KEY, Identity, Item, attribute, identity
 from reaper.core.rows.members import collection_in, joined, members_of, stored_id
 from reaper.core.sweep_rules import EvictAction
 from reaper.wiring import make_access, make_table
@@ -249,6 +249,9 @@ def _fate_of_member(line: AuditLine, item: Item | None) -> Fate:
         return Fate.NO_ROW
     if held is not None and held.keys() != (attribute(line.item, path) or {}).keys():
         return Fate.NEWER
-    own = stored_id(line.item, line.member)
-    there = (stored_id(one.item, line.member) for one in members_of(item, line.member, ()))
-    return Fate.NEWER if own in there else Fate.RESTORED
+    (own,) = members_of(line.item, line.member, ())
+    there = list(members_of(item, line.member, ()))
+    is_taken = EACH_KEY in line.member and own.position in [one.position for one in there]
+    ids = [stored_id(one.item, line.member) for one in there]
+    is_there = stored_id(own.item, line.member) in ids
+    return Fate.NEWER if is_taken or is_there else Fate.RESTORED

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from reaper.core.model import Change
 from reaper.core.rows.endpoint_resolver import EndpointResolver
 from reaper.core.rows.items import attribute_path
+from reaper.core.rows.members import Leaving
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.shape import RowShape
 from reaper.sweep.eviction.members import remove_members
@@ -284,3 +286,57 @@ def test_while_others_come_and_go_in_the_same_row_nobody_else_goes(cloud, monkey
     left = [row.connection_id for row in now]
     assert waiting == []
     assert sorted(left) == sorted([one for one in names if "live" in one] + application.joined)
+
+
+CHANGES = {
+    "a set without it": ("ids[]", {"SS": ["a", "b"]}, {"SS": ["b"]}),
+    "a set in a map that is another one": (
+        "in.ids[]",
+        {"M": {"ids": {"SS": ["a", "b"]}}},
+        {"M": {"ids": {"SS": ["a", "c"]}}},
+    ),
+    "a list that has moved": ("ids[]", texts("a", "b"), texts("c", "a", "b")),
+    "a list that is a set by now": ("ids[]", texts("a", "b"), {"SS": ["a", "b"]}),
+    "another id at the place": (
+        "ids[].id",
+        {"L": [{"M": {"id": {"S": "a"}}}]},
+        {"L": [{"M": {"id": {"S": "new"}}}]},
+    ),
+    "another time beside it": (
+        "ids[].id",
+        {"L": [{"M": {"id": {"S": "a"}, "at": {"N": "1"}}}]},
+        {"L": [{"M": {"id": {"S": "a"}, "at": {"N": "2"}}}]},
+    ),
+    "a key that is gone": ("ids{}", {"M": {"a": {"N": "1"}}}, {"M": {"b": {"N": "1"}}}),
+    "another time under the key": ("ids{}", {"M": {"a": {"N": "1"}}}, {"M": {"a": {"N": "2"}}}),
+    "a user who has come back": (
+        "ids{}.id",
+        {"M": {"alice": {"M": {"id": {"S": "a"}}}}},
+        {"M": {"alice": {"M": {"id": {"S": "new"}}}}},
+    ),
+    "no such attribute": ("ids[]", texts("a"), None),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_no_member_goes_that_is_not_as_it_was_found(cloud, monkeypatch, change):
+    for name, value in cloud.standin.environment.items():
+        monkeypatch.setenv(name, value)
+    attribute, found, now = CHANGES[change]
+    at = {"ids[].id": "ids[].at", "ids{}": "ids{}"}.get(attribute, "at")
+    shape = RowShape(("room",), attribute_path(attribute), attribute_path(at), (), ()).of_members
+    table = a_table(cloud, cloud.make_table(("room", "S")))
+    table.describe()
+    place = attribute.split(".")[0].rstrip("[]{}")
+    item = {"room": {"S": "lobby"}, place: found}
+    row = {"room": {"S": "lobby"}} | ({place: now} if now else {})
+    going = [one for one in shape.members_in(item) if one.position != "b"][:1]
+    cloud.put(table.name, row)
+    assert table.remove_members(shape, [Leaving(item, going)]) == [Change.REFUSED]
+    assert cloud.rows(table.name) == [row]
+
+    cloud.put(table.name, item)
+    assert table.remove_members(shape, [Leaving(item, going)]) == [Change.DONE]
+    (left,) = cloud.rows(table.name)
+    assert len(shape.members_in(left)) == len(shape.members_in(item)) - 1
+    table.close()

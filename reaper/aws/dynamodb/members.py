@@ -60,7 +60,7 @@ def _of_member(shape: RowShape, collection: AttributeValue, member: Member) -> I
     id_path, *beside = zip(shape.watched, shape.watched_in(member.item), strict=True)
     if "SS" in collection:
         yield path_of(shape.collection).contains(_value({"S": member.position}))
-    elif "M" in collection:
+    elif shape.is_keyed_by_id:
         yield path_of((*shape.collection, member.position)).exists()
     else:
         yield holds(resolved(id_path[0], member.position), id_path[1])

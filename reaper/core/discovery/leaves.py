@@ -32,6 +32,12 @@ def keyed_maps(item: Item) -> Iterator[tuple[str, list[str]]]:
         yield from _keyed_maps(name, value, MAX_DEPTH)
 
 
+def entry_leaves(item: Item) -> Iterator[tuple[str, AttributeValue]]:
+    """Values in the entries of maps of maps, whatever their keys: ``a{}.b``."""
+    for name, value in _speakable(item):
+        yield from _entry_leaves(name, value, MAX_DEPTH)
+
+
 def _leaves(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[str, AttributeValue]]:
     (kind, held), *_ = value.items()
     if depth == 0:
@@ -64,6 +70,18 @@ def _keyed_maps(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[
         yield f"{name}{{}}", list(value["M"])[:MAX_MEMBERS]
         for inner, one in _speakable(value["M"]):
             yield from _keyed_maps(f"{name}.{inner}", one, depth - 1)
+
+
+def _entry_leaves(
+    name: str, value: AttributeValue, depth: int
+) -> Iterator[tuple[str, AttributeValue]]:
+    if depth == 0 or "M" not in value:
+        return
+    for entry in list(value["M"].values())[:MAX_MEMBERS]:
+        for inner, one in _speakable(entry.get("M", {})):
+            yield from _leaves(f"{name}{{}}.{inner}", one, depth - 1)
+    for inner, one in _speakable(value["M"]):
+        yield from _entry_leaves(f"{name}.{inner}", one, depth - 1)
 
 
 def _speakable(held: Item) -> Iterator[tuple[str, AttributeValue]]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from reaper.core.discovery.leaves import keyed_maps, leaves, members_of
+from reaper.core.discovery.leaves import entry_leaves, keyed_maps, leaves, members_of
 from reaper.core.rows.ids import is_of_one_case
 from reaper.core.rows.items import (
     EACH_KEY,
@@ -84,8 +84,26 @@ def id_places(items: Sequence[Item], key_names: Sequence[str]) -> list[IdPlace]:
         for setting, keys in keyed_maps(item):
             if keys and all(_WHOLE_ID.fullmatch(key) for key in keys):
                 texts[setting] += [(n, key) for key in keys]
+    _join_entries(texts, items)
     places = [place for setting, held in texts.items() for place in _places(setting, held)]
     return sorted(places, key=lambda place: _rank(place, key_names, len(items)), reverse=True)
+
+
+def _join_entries(texts: defaultdict[str, list[tuple[int, str]]], items: Sequence[Item]) -> None:
+    """Where a row has several entries with ids, as ``clients.ann.id`` and ``clients.bob.id``, the
+    names are keys, and the place is ``clients{}.id``.
+    """
+    by_entry: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    for n, item in enumerate(items):
+        for setting, value in entry_leaves(item):
+            if _WHOLE_ID.fullmatch(text := value.get("S", "")):
+                by_entry[setting].append((n, text))
+    for setting, held in by_entry.items():
+        if len({n for n, _ in held}) < len(held):
+            inside = members_of(setting).removesuffix("{}") + "."
+            for name in [name for name in texts if name.startswith(inside)]:
+                del texts[name]
+            texts[setting] = held
 
 
 def apart(items: Sequence[Item], place: IdPlace) -> tuple[list[Item], IdPlace]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from reaper.core.rows.endpoint import Endpoint
-from reaper.core.rows.items import EACH_KEY, AttributeValue, Identity, Item, text_of
+from reaper.core.rows.items import AttributeValue, Identity, Item, text_of
 from reaper.core.rows.shape import RowShape
 
 
@@ -65,7 +65,7 @@ class Row(NamedTuple):
         A member is so where it is the entry of a map under its id.
         """
         if self.is_member:
-            return self.shape.connection_id[-1] == EACH_KEY
+            return self.shape.is_keyed_by_id
         for name in self.shape.key_names:
             if self.connection_id in (text_of(self.item[name]) or ""):
                 return True

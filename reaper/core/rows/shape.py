@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from reaper.core.rows.items import (
     EACH,
+    EACH_KEY,
     AttributePath,
     AttributeValue,
     Getter,
@@ -107,6 +108,11 @@ class RowShape:
             last_seen_at=if_beside(self.last_seen_at),
             message_count=if_beside(self.message_count),
         )
+
+    @property
+    def is_keyed_by_id(self) -> bool:
+        """Of a shape of members: whether they are the entries of a map under their ids."""
+        return self.connection_id[-1] == EACH_KEY
 
     def is_beside_id(self, path: AttributePath) -> bool:
         """Of a shape of members: whether what is there is of one of them, and not of their row."""

@@ -66,6 +66,10 @@ def test_of_several_places_the_likeliest_comes_first(row, setting):
         ({"pk": "r", "ids": IDS}, "ids[]"),
         ({"pk": "r", "clients": [{"connectionId": one} for one in IDS]}, "clients[].connectionId"),
         ({"pk": "r", "clients": {one: {"name": "x"} for one in IDS}}, "clients{}"),
+        (
+            {"pk": "r", "in": {"u": {f"u{n}": {"ws": one} for n, one in enumerate(IDS)}}},
+            "in.u{}.ws",
+        ),
     ],
 )
 def test_ids_in_collections_are_found_too(row, setting):
