@@ -51,6 +51,7 @@ class Worker:
         self._hints = Hints(
             spelled(settings.connection_id_attribute),
             may_lack_ids=settings.evict_action is EvictAction.CLEAR,
+            holds_many=settings.holds_many,
             offset_seconds=settings.connected_at_offset_seconds,
             time_zone=settings.time_zone,
         )

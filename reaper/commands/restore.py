@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -22,8 +23,8 @@ from reaper.commands.prepare import prepare
 from reaper.core.audit import EVICT, AuditLine, parse_line
 from reaper.core.errors import TableAccessDenied, TableError
 from reaper.core.model import Change
-from reaper.core.rows.items import EACH_KEY, Identity, Item, attribute, identity
-from reaper.core.rows.members import collection_in, joined, members_of, stored_id
+from reaper.core.rows.items import EACH_KEY, Item, attribute, identity
+from reaper.core.rows.members import Returning, collection_in, joined, members_of, stored_id
 from reaper.core.sweep_rules import EvictAction
 from reaper.wiring import make_access, make_table
 
@@ -142,7 +143,7 @@ def _last_evictions(
     lines: Iterable[tuple[_Place, AuditLine]], table: ConnectionsTable, fates: Counter[Fate]
 ) -> list[_Place]:
     """Where each row's last line is, if that says that the row was evicted."""
-    evicted: dict[Identity, _Place] = {}
+    evicted: dict[Hashable, _Place] = {}
     for place, line in lines:
         if line.table != table.name:
             fates[Fate.OTHER_TABLE] += 1
@@ -168,53 +169,69 @@ def _put_back_all(
     found: Sequence[_Found],
     pool: ThreadPoolExecutor,
 ) -> list[_Found]:
-    """Write the rows that nothing stands in the way of. Returns what came of all of them.
+    """Write what nothing stands in the way of. Returns what came of all of them.
 
-    Reads stay on this thread: they share one client.
+    Reads, and writes of members, stay on this thread: they share one client.
     """
-    results = list(found)
-    by_row: defaultdict[Identity, list[int]] = defaultdict(list)
-    for n, (fate, _) in enumerate(found):
-        if fate is Fate.RESTORED:
-            by_row[identity(lines[n].key)].append(n)
-    together = [
-        ([lines[n] for n in numbers], found[numbers[0]].item) for numbers in by_row.values()
-    ]
-    written = pool.map(lambda one: _put_back(table, *one), together)
-    for numbers, fate in zip(by_row.values(), written, strict=True):
-        for n in numbers:
-            results[n] = _Found(fate, None)
-    written_to = [n for numbers in by_row.values() for n in numbers]
-    refused = [n for n in written_to if results[n].fate is Fate.NEWER]
+    free = [n for n, (fate, _) in enumerate(found) if fate is Fate.RESTORED]
+    of_rows = [n for n in free if not lines[n].member]
+    written = pool.map(partial(_put_back, table), [lines[n] for n in of_rows])
+    fates = dict(zip(of_rows, written, strict=True))
+    fates |= _put_back_members(table, lines, found, [n for n in free if lines[n].member])
+    refused = [n for n, fate in fates.items() if fate is Fate.NEWER]
     now = _what_would_be(table, [lines[n] for n in refused])
     for n, (fate, _) in zip(refused, now, strict=True):
-        results[n] = _Found(Fate.NEWER if fate is Fate.RESTORED else fate, None)
-    return results
+        fates[n] = Fate.NEWER if fate is Fate.RESTORED else fate
+    return [_Found(fates.get(n, fate), item) for n, (fate, item) in enumerate(found)]
 
 
-def _put_back(table: ConnectionsTable, lines: Sequence[AuditLine], item: Item | None) -> Fate:
-    """A row, or members of one, which is there as ``item``.
-
-    Raises TableAccessDenied, which holds for all the others too.
-    """
-    line = lines[0]
+def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
+    """Raises TableAccessDenied, which holds for all the others too."""
     try:
-        if line.member:
-            path = collection_in(line.member)
-            members = joined([one.item for one in lines], path)
-            change = table.put_back_members(line.key, path, members, attribute(item or {}, path))
-        elif line.action is not EvictAction.CLEAR:
+        if line.action is not EvictAction.CLEAR:
             change = table.put_back(line.item)
         else:
             paths = (line.cleared, *line.changed)
             held = [(path, attribute(line.item, path)) for path in paths]
             change = table.put_back_attributes(line.key, held)
-        return Fate.RESTORED if change is Change.DONE else Fate.NEWER
     except TableAccessDenied:
         raise
     except TableError as error:
-        log.error("row not put back", why=str(error))
-        return Fate.FAILED
+        return _failed(error)
+    return Fate.RESTORED if change is Change.DONE else Fate.NEWER
+
+
+def _put_back_members(
+    table: ConnectionsTable,
+    lines: Sequence[AuditLine],
+    found: Sequence[_Found],
+    numbers: Sequence[int],
+) -> dict[int, Fate]:
+    """Those of one collection of a row together."""
+    together: defaultdict[Hashable, list[int]] = defaultdict(list)
+    for n in numbers:
+        collection = attribute(lines[n].item, collection_in(lines[n].member)) or {}
+        together[identity(lines[n].key), lines[n].member, *collection].append(n)
+    returning = []
+    for first, *others in together.values():
+        path = collection_in(lines[first].member)
+        members = joined([lines[n].item for n in (first, *others)], path)
+        held = attribute(found[first].item or {}, path)
+        returning.append(Returning(lines[first].key, path, members, held))
+    fates: dict[int, Fate] = {}
+    for group, change in zip(together.values(), table.put_back_members(returning), strict=True):
+        if isinstance(change, TableAccessDenied):
+            raise change
+        fate = Fate.RESTORED if change is Change.DONE else Fate.NEWER
+        if isinstance(change, TableError):
+            fate = _failed(change)
+        fates |= dict.fromkeys(group, fate)
+    return fates
+
+
+def _failed(error: TableError) -> Fate:
+    log.error("row not put back", why=str(error))
+    return Fate.FAILED
 
 
 def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[_Found]:
@@ -249,8 +266,8 @@ def _fate_of_member(line: AuditLine, item: Item | None) -> Fate:
         return Fate.NO_ROW
     if held is not None and held.keys() != (attribute(line.item, path) or {}).keys():
         return Fate.NEWER
-    (own,) = members_of(line.item, line.member, ())
-    there = list(members_of(item, line.member, ()))
+    (own,) = members_of(line.item, line.member, {})
+    there = list(members_of(item, line.member, {}))
     is_taken = EACH_KEY in line.member and own.position in [one.position for one in there]
     ids = [stored_id(one.item, line.member) for one in there]
     is_there = stored_id(own.item, line.member) in ids

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Hashable
 from dataclasses import dataclass
 from math import inf
 from typing import Any
@@ -13,13 +14,13 @@ from reaper.core.model import Zombie
 from reaper.core.rows.clearing import Clearing
 from reaper.core.rows.items import (
     AttributePath,
-    Identity,
     Item,
     attribute,
     identity,
     item_from_json,
+    text_of,
 )
-from reaper.core.rows.members import member_identity, stored_id
+from reaper.core.rows.members import collection_in, stored_id
 from reaper.core.sweep_rules import EvictAction
 
 EVICT, KEPT = "evict", "kept"
@@ -42,11 +43,20 @@ class AuditLine:
     member: AttributePath = ()
     """The path to the ids where one of many members went; its row stayed, without it."""
 
+    occurrence: int = 0
+    """How many before it in its row had the same id."""
+
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> Hashable:
         """What tells the connection from all others of the table."""
-        row = identity(self.key)
-        return member_identity(row, self.item, self.member) if self.member else row
+        if not self.member:
+            return identity(self.key)
+        return identity(self.key), self.member, self.occurrence, self.member_id
+
+    @property
+    def member_id(self) -> str:
+        """The text that its row held of it."""
+        return text_of(stored_id(self.item, self.member)) or ""
 
 
 def audit_entry(
@@ -80,6 +90,7 @@ def audit_entry(
         "cleared": list(cleared.connection_id) if cleared else [],
         "changed": [list(path) for path in cleared.paths[1:]] if cleared else [],
         "member": list(row.shape.connection_id) if row.is_member else [],
+        "occurrence": row.occurrence,
         "key": key,
         "item": item,
     }
@@ -134,15 +145,16 @@ def parse_line(text: str) -> AuditLine | None:
             key=item_from_json(held["key"]),
             item=item_from_json(held["item"]),
             cleared=tuple(held["cleared"]),
-            changed=tuple(tuple(path) for path in held["changed"]),
-            member=tuple(held["member"]),
+            changed=tuple(tuple(path) for path in held.get("changed", ())),
+            member=tuple(held.get("member", ())),
+            occurrence=held.get("occurrence", 0),
         )
         if not line.key or any(line.item[name] != value for name, value in line.key.items()):
             raise ValueError("has a key that its row does not have")
         is_clear = line.action is EvictAction.CLEAR and not line.member
         if is_clear and not (line.cleared and attribute(line.item, line.cleared)):
             raise ValueError("does not hold the id that was cleared")
-        if line.member and stored_id(line.item, line.member) is None:
+        if line.member and not (collection_in(line.member) and line.member_id):
             raise ValueError("does not hold the member that was removed")
         return line
     except (KeyError, TypeError, AttributeError) as error:

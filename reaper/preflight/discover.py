@@ -134,6 +134,8 @@ def discover(given: Discovery) -> Iterator[Proposal]:
     setting, endpoints = endpoint_attribute(items, sorted(places[0].ids), endpoint, given.region)
     known = _ask(given, places[:MAX_PLACES], setting)
     place = _best(places, known)
+    if place.unserved:
+        raise NoSettingsFit(place.unserved)
     yield from _of_ids(given, place, places, known)
     if place.is_of_members:
         yield remark("each of a row's ids is a connection: it goes alone, and its row stays")
@@ -189,7 +191,7 @@ def _of_ids(
     for other in places:
         if other is not place and not other.is_certain and is_of_aws:
             yield remark(f"{other.setting}: changed by some library, or no ids: not chosen")
-        elif other.is_of_members and not place.is_of_members:
+        elif other is not place and other.is_of_members and other.is_certain:
             yield remark(
                 f"{other.setting}: holds ids too, which stay there: see 'Two places that belong"
                 " together' in docs/tables.md"

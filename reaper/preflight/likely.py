@@ -21,7 +21,7 @@ from reaper.preflight.finding import Finding
 def settings_that_fit(items: Sequence[Item], reader: RowReader, now: float) -> str:
     """For rows of which none is understood, as for a shell; empty where nothing looks like ids."""
     places = [place for place in id_places(items, reader.shape.key_names) if place.is_certain]
-    if not places:
+    if not places or places[0].unserved:
         return ""
     place = places[0]
     found = [Proposal("CONNECTION_ID_ATTRIBUTE", place.setting, "")]
@@ -42,8 +42,10 @@ def hints(
         if own := [row.connection_id for row in rows if row.connection_id]:
             ids[n] = own
     pattern = settings.connection_id_pattern.pattern if settings.connection_id_pattern else ""
-    name = spelled(settings.connection_id_attribute)
-    place = IdPlace(name, pattern, ids, [], is_certain=True, is_of_members=settings.holds_many)
+    rows = reader.read_page(items, now)
+    is_of_members = all(row.is_member for row in rows)
+    name = spelled(rows[0].shape.connection_id if rows else settings.connection_id_attribute)
+    place = IdPlace(name, pattern, ids, [], is_certain=True, is_of_members=is_of_members)
     unused = {
         "ROW_FILTER": not settings.row_filter,
         "EVICT_SCOPE": settings.evict_scope is EvictScope.ROW,

@@ -29,7 +29,11 @@ def findings_of_rows(
     if not items:
         yield Finding(True, "the table is empty, so nothing tells what its rows look like")
         return
-    if others := sum(reader.read(item, now) is None for item in items):
+    found = [reader.read(item, now) for item in items]
+    if not any(found) and None not in found:
+        yield Finding(True, "nobody is in any row for the moment, so nothing tells what they are")
+        return
+    if others := found.count(None):
         yield Finding(
             True,
             f"{others:,} of {len(items):,} sampled rows are of other kinds, by"

@@ -21,6 +21,8 @@ from reaper.preflight.finding import Finding, attempt
 from reaper.preflight.rows import findings_of_rows
 
 SAMPLE_ROWS = 1000
+SAMPLE_PAGES = 8
+"""Of 1 MB at most: rows that hold many ids are large."""
 
 
 class Sample(NamedTuple):
@@ -64,7 +66,9 @@ def _sample(table: ConnectionsTable) -> list[Item]:
     items: list[Item] = []
     page = table.scan_page(None, limit=SAMPLE_ROWS)
     items += page.items()
-    while page.next_key is not None and len(items) < SAMPLE_ROWS:
+    pages = 1
+    while page.next_key is not None and len(items) < SAMPLE_ROWS and pages < SAMPLE_PAGES:
+        pages += 1
         page = table.scan_page(None, page.next_key, limit=SAMPLE_ROWS - len(items))
         items += page.items()
     return items

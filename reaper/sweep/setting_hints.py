@@ -17,11 +17,21 @@ class Hints:
     """Remembers what was told already, from sweep to sweep."""
 
     def __init__(
-        self, id_attribute: str, *, may_lack_ids: bool, offset_seconds: float, time_zone: tzinfo
+        self,
+        id_attribute: str,
+        *,
+        may_lack_ids: bool,
+        holds_many: bool,
+        offset_seconds: float,
+        time_zone: tzinfo,
     ) -> None:
-        """``may_lack_ids``: a row without an id is somebody who is not connected."""
+        """``may_lack_ids``: a row without an id is somebody who is not connected; ``holds_many``:
+        ids are members of rows.
+        """
         self._id_attribute = id_attribute
         self._may_lack_ids = may_lack_ids
+        self._holds_many = holds_many
+        self._was_somebody_there = False
         self._offset_seconds = offset_seconds
         self._time_zone = time_zone
         self._told_offset: Offset | None = None
@@ -42,7 +52,15 @@ class Hints:
 
     def tell_of_ids(self, tally: Tally) -> str | None:
         """Which rows were not understood. Returns why none was, if so it is."""
-        why = not_understood(tally, self._id_attribute, may_lack_ids=self._may_lack_ids)
+        self._was_somebody_there |= tally.scanned > 0
+        if self._holds_many and self._was_somebody_there and not tally.scanned:
+            return None  # a set that everybody has left is not there any more
+        why = not_understood(
+            tally,
+            self._id_attribute,
+            may_lack_ids=self._may_lack_ids,
+            holds_many=self._holds_many,
+        )
         if why is not None:
             log.warning("no row understood", why=why)
         elif tally.malformed and not self._may_lack_ids:

@@ -346,7 +346,36 @@ def test_names_that_no_setting_can_spell_are_passed_over():
     rows = each(lambda c: {"id": c.id, "a": {".x": c.id, "b.c": c.id, "d,e": c.id}})
     assert found(rows)["CONNECTION_ID_ATTRIBUTE"] == "id"
     rows = each(lambda c: {"id": f"u{c.number}", "a": {".x": c.id, "b.c": c.id, "d,e": c.id}})
-    assert "no attribute holds" in found(rows)["NONE"]
+    assert "a is a map from something else to ids" in found(rows)["NONE"]
+
+
+@pytest.mark.parametrize("users", [("ann", "bob", "eve"), ("u1", "u2", "u3")])
+def test_a_map_from_users_to_ids_is_told_and_no_users_entry_is_taken_for_the_place(users):
+    rows = [
+        {"room": f"r{n}", "present": dict(zip(users, (c.id for c in LIVING[n:]), strict=False))}
+        for n in range(3)
+    ]
+    told = found(rows, keys=("room",))
+    assert "present is a map from something else to ids" in told["NONE"]
+    assert not told.keys() & {"CONNECTION_ID_ATTRIBUTE", "ROW_FILTER"}
+
+
+def test_a_map_from_one_user_a_row_is_such_a_map_too():
+    rows = each(lambda c: {"room": f"r{c.number}", "present": {f"u{c.number}": c.id}})
+    assert "present is a map from something else to ids" in found(rows, keys=("room",))["NONE"]
+
+
+def test_collections_inside_of_collections_are_told():
+    rows = each(lambda c: {"pk": f"r{c.number}", "groups": [{"name": "x", "ids": [c.id]}]})
+    told = found(rows)
+    assert "groups[].ids[] holds ids in collections inside of others" in told["NONE"]
+
+
+def test_members_that_are_named_by_their_users_have_one_pattern():
+    rows = [{"room": "r", "members": [f"{u}#{c.id}" for u, c in zip("abc", LIVING, strict=False)]}]
+    told = found(rows, keys=("room",))
+    assert told["CONNECTION_ID_ATTRIBUTE"] == "members[]"
+    assert told["CONNECTION_ID_PATTERN"] == "[^#|:/,;@ ~]*#([A-Za-z0-9_-]{11,16}=)"
 
 
 def test_history_with_a_distant_ttl_does_not_hide_the_living():

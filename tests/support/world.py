@@ -319,13 +319,13 @@ class World:
             raise self.delete_fails
         name = leaving.item[self.key_name]["S"]
         there = {one.position: one.item for one in shape.members_in(self.rows.get(name, {}))}
-        for position, item in leaving.members:
+        for position, item, _ in leaving.members:
             now = there.get(position)
             if now is None or shape.watched_in(now) != shape.watched_in(item):
                 return Change.REFUSED
-        for _, item in leaving.members:
+        for _, item, _ in leaving.members:
             self.must_be_audited(item)
-        gone = {position for position, _ in leaving.members}
+        gone = {member.position for member in leaving.members}
         self.rows[name] = without(self.rows[name], shape.collection, gone)
         return Change.DONE
 

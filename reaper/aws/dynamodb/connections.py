@@ -14,8 +14,8 @@ from pynamodb.expressions.update import Action
 
 from reaper.aws.dynamodb.calls import Result
 from reaper.aws.dynamodb.conditions import ConditionFailed, path_of, unchanged
-from reaper.aws.dynamodb.members import put_back, removal
-from reaper.aws.dynamodb.requests import DeleteRequests, ScanRequests, UpdateRequests
+from reaper.aws.dynamodb.members import putting_back, removal
+from reaper.aws.dynamodb.requests import DeleteRequests, ScanRequests
 from reaper.aws.dynamodb.scan import ParallelScan
 from reaper.aws.dynamodb.table import DynamoTable
 from reaper.aws.dynamodb.wire import Page, read_page
@@ -23,7 +23,7 @@ from reaper.core.errors import TableError
 from reaper.core.model import Change
 from reaper.core.portion import Portion
 from reaper.core.rows.items import AttributePath, AttributeValue, Item
-from reaper.core.rows.members import Leaving
+from reaper.core.rows.members import Leaving, Returning
 from reaper.core.rows.row import MissedPongs, Row
 from reaper.core.rows.shape import MISSED_PONGS, RowShape
 
@@ -68,10 +68,7 @@ class ConnectionsTable(DynamoTable):
         self, shape: RowShape, leaving: Sequence[Leaving]
     ) -> list[Change | TableError]:
         """Take members out of their rows: of each row all of them, if each is where it was."""
-        requests = [
-            self._update_requests.of(shape.key_of(one.item), *removal(shape, one))
-            for one in leaving
-        ]
+        requests = [removal(self.name, shape, one) for one in leaving]
         return [_change(result) for result in self._calls.make("UpdateItem", requests)]
 
     def clear(
@@ -128,12 +125,10 @@ class ConnectionsTable(DynamoTable):
         actions = [_remove(path) if value is None else _set(path, value) for path, value in held]
         return self._update_if(key, actions, condition)
 
-    def put_back_members(
-        self, key: Item, path: AttributePath, members: AttributeValue, held: AttributeValue | None
-    ) -> Change:
-        """Add a collection's members to the one that a row holds at ``path``, if it still does."""
-        action, condition = put_back(path, members, held)
-        return self._update_if(key, [action], self._exists & condition)
+    def put_back_members(self, returning: Sequence[Returning]) -> list[Change | TableError]:
+        """Give rows that exist their members back; of each row all of them, or none."""
+        requests = [putting_back(self.name, one) for one in returning]
+        return [_change(result) for result in self._calls.make("UpdateItem", requests)]
 
     def try_delete(self) -> None:
         """Ask to delete a row that does not exist, to learn whether it would be allowed."""
@@ -154,10 +149,6 @@ class ConnectionsTable(DynamoTable):
     @cached_property
     def _delete_requests(self) -> DeleteRequests:
         return DeleteRequests(self.name)
-
-    @cached_property
-    def _update_requests(self) -> UpdateRequests:
-        return UpdateRequests(self.name)
 
     @property
     def _exists(self) -> Condition:

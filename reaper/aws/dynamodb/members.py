@@ -1,73 +1,131 @@
-"""How members go out of a row, and back into one: update actions, and on what condition."""
+"""UpdateItem requests that take members out of a row, or put some back into it, on condition.
+
+They are written here and not by pynamodb, to which ``a[1]`` is a place in a list also where it is
+the key of a map.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any
 
-from pynamodb.expressions.condition import Condition
-from pynamodb.expressions.operand import Value
-from pynamodb.expressions.update import Action
-
-from reaper.aws.dynamodb.conditions import holds, path_of
-from reaper.core.rows.items import AttributePath, AttributeValue, Item, attribute
-from reaper.core.rows.members import Leaving, Member, resolved
+from reaper.core.rows.items import AttributePath, AttributeValue, Item, Position, attribute
+from reaper.core.rows.members import Leaving, Member, Returning, resolved
 from reaper.core.rows.shape import RowShape
 
 
-def removal(shape: RowShape, leaving: Leaving) -> tuple[list[Action], list[Condition]]:
-    """Members go if each is where it was found and as it was, and so is what tells their row.
+class _Request:
+    """One request as it is written: paths and values by their placeholders."""
 
-    The last of a list goes first. To DynamoDB all places are those before the update; where they
-    were those after the action before, an order from the front would take others out.
-    """
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+        self._values: dict[str, AttributeValue] = {}
+
+    def path(self, *steps: Position) -> str:
+        text = ""
+        for step in steps:
+            if isinstance(step, int):
+                text += f"[{step}]"
+            else:
+                text += "." * bool(text) + self._names.setdefault(step, f"#{len(self._names)}")
+        return text
+
+    def value(self, value: AttributeValue) -> str:
+        placeholder = f":{len(self._values)}"
+        self._values[placeholder] = value
+        return placeholder
+
+    def holds(self, path: Sequence[Position], value: AttributeValue | None) -> str:
+        """Whether this is what is there; None is nothing."""
+        if value is None:
+            return f"attribute_not_exists({self.path(*path)})"
+        return f"{self.path(*path)} = {self.value(value)}"
+
+    def of(self, table: str, key: Item, update: str, conditions: Sequence[str]) -> dict[str, Any]:
+        request = {
+            "TableName": table,
+            "Key": key,
+            "UpdateExpression": update,
+            "ConditionExpression": " AND ".join(conditions),
+            "ExpressionAttributeNames": {mark: name for name, mark in self._names.items()},
+        }
+        return request | ({"ExpressionAttributeValues": self._values} if self._values else {})
+
+
+def removal(table: str, shape: RowShape, leaving: Leaving) -> dict[str, Any]:
+    """Members go if each is where it was found and as it was, and so is what tells their row."""
+    request = _Request()
     collection = attribute(leaving.item, shape.collection) or {}
-    conditions = [*_of_row(shape, leaving.item)]
-    for member in leaving.members:
-        conditions += _of_member(shape, collection, member)
-    path = path_of(shape.collection)
-    positions = sorted((member.position for member in leaving.members), reverse=True)
+    conditions = list(_of_row(request, shape, leaving.item))
+    if "SS" in collection and len(shape.collection) > 1:
+        conditions.append(request.holds(shape.collection, collection))
+    else:
+        for member in leaving.members:
+            conditions += _of_member(request, shape, collection, member)
+    positions = [member.position for member in leaving.members]
+    update = _update(request, shape.collection, collection, positions)
+    return request.of(table, shape.key_of(leaving.item), update, conditions)
+
+
+def _update(
+    request: _Request,
+    path: AttributePath,
+    collection: AttributeValue,
+    positions: Sequence[Position],
+) -> str:
     if "SS" not in collection:
-        return [path_of((*shape.collection, one)).remove() for one in positions], conditions
-    if len(shape.collection) == 1:
-        return [path.delete(_value({"SS": positions}))], conditions
+        # The last of a list goes first: to DynamoDB all places are those before the update; where
+        # they were those after the action before, an order from the front would take others out.
+        places = sorted(positions, reverse=True)
+        return "REMOVE " + ", ".join(request.path(*path, place) for place in places)
+    if len(path) == 1:
+        return f"DELETE {request.path(*path)} {request.value({'SS': list(positions)})}"
     # DELETE knows attributes of the row only, none inside of maps.
-    rest = {"SS": [text for text in collection["SS"] if text not in positions]}
-    action = path.set(_value(rest)) if rest["SS"] else path.remove()
-    return [action], [*conditions, holds(shape.collection, collection)]
+    if rest := [text for text in collection["SS"] if text not in positions]:
+        return f"SET {request.path(*path)} = {request.value({'SS': rest})}"
+    return f"REMOVE {request.path(*path)}"
 
 
-def put_back(
-    path: AttributePath, members: AttributeValue, held: AttributeValue | None
-) -> tuple[Action, Condition]:
-    """Adds a collection's members to what a row holds at ``path``; to a list, at its end.
-
-    On condition that this is still what it holds.
-    """
-    ((kind, some),) = members.items()
-    others = (held or {}).get(kind, type(some)())
-    whole = {kind: others | some if kind == "M" else [*others, *some]}
-    return path_of(path).set(_value(whole)), holds(path, held)
-
-
-def _of_row(shape: RowShape, item: Item) -> Iterator[Condition]:
+def _of_row(request: _Request, shape: RowShape, item: Item) -> Iterator[str]:
     for path in shape.watched:
         if not shape.is_beside_id(path):
-            yield holds(path, attribute(item, path))
+            yield request.holds(path, attribute(item, path))
 
 
-def _of_member(shape: RowShape, collection: AttributeValue, member: Member) -> Iterator[Condition]:
-    id_path, *beside = zip(shape.watched, shape.watched_in(member.item), strict=True)
+def _of_member(
+    request: _Request, shape: RowShape, collection: AttributeValue, member: Member
+) -> Iterator[str]:
+    (id_path, stored), *others = zip(shape.watched, shape.watched_in(member.item), strict=True)
     if "SS" in collection:
-        yield path_of(shape.collection).contains(_value({"S": member.position}))
+        text = request.value({"S": member.position})
+        yield f"contains({request.path(*shape.collection)}, {text})"
     elif shape.is_keyed_by_id:
-        yield path_of((*shape.collection, member.position)).exists()
+        yield f"attribute_exists({request.path(*shape.collection, member.position)})"
     else:
-        yield holds(resolved(id_path[0], member.position), id_path[1])
-    for path, value in beside:
+        yield request.holds(resolved(id_path, member.position), stored)
+    for path, value in others:
         if shape.is_beside_id(path):
-            yield holds(resolved(path, member.position), value)
+            yield request.holds(resolved(path, member.position), value)
 
 
-def _value(value: AttributeValue) -> Any:
-    return cast(Any, Value(value))
+def putting_back(table: str, returning: Returning) -> dict[str, Any]:
+    """Members come back into a row that exists and has none under their keys."""
+    request = _Request()
+    key, path, members, held = returning
+    ((kind, some),) = members.items()
+    place = request.path(*path)
+    conditions = [f"attribute_exists({request.path(next(iter(key)))})"]
+    if kind == "SS" and len(path) == 1:
+        return request.of(table, key, f"ADD {place} {request.value(members)}", conditions)
+    if held is None or kind == "SS":
+        whole = members if held is None else {kind: [*held[kind], *some]}
+        conditions.append(request.holds(path, held))
+        return request.of(table, key, f"SET {place} = {request.value(whole)}", conditions)
+    if kind == "L":
+        conditions.append(f"attribute_exists({place})")
+        update = f"SET {place} = list_append({place}, {request.value(members)})"
+        return request.of(table, key, update, conditions)
+    entries = [request.path(*path, name) for name in some]
+    conditions += [f"attribute_not_exists({entry})" for entry in entries]
+    pairs = zip(entries, map(request.value, some.values()), strict=True)
+    return request.of(table, key, "SET " + ", ".join(f"{a} = {b}" for a, b in pairs), conditions)

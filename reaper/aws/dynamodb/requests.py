@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.projection import create_projection_expression
-from pynamodb.expressions.update import Action, Update
 
 from reaper.aws.dynamodb.conditions import path_of, unchanged
 from reaper.core.rows.items import AttributePath, Item
@@ -79,30 +77,6 @@ class DeleteRequests:
             "ExpressionAttributeNames": template.names,
             "ExpressionAttributeValues": dict(zip(template.value_names, values, strict=True)),
         }
-
-
-class UpdateRequests:
-    """UpdateItem requests on several conditions."""
-
-    def __init__(self, table_name: str) -> None:
-        self._table_name = table_name
-
-    def of(
-        self, key: Item, actions: Sequence[Action], conditions: Sequence[Condition]
-    ) -> dict[str, Any]:
-        """All of the conditions must be met. They are joined here: pynamodb would nest them."""
-        placeholders: dict[str, str] = {}
-        values: dict[str, Any] = {}
-        update = Update(*actions).serialize(placeholders, values)
-        joined = " AND ".join(one.serialize(placeholders, values) for one in conditions)
-        request = {
-            "TableName": self._table_name,
-            "Key": key,
-            "UpdateExpression": update,
-            "ConditionExpression": joined,
-            "ExpressionAttributeNames": {mark: name for name, mark in placeholders.items()},
-        }
-        return request | ({"ExpressionAttributeValues": values} if values else {})
 
 
 def _template(row: Row) -> _Template:

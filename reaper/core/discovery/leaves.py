@@ -32,8 +32,10 @@ def keyed_maps(item: Item) -> Iterator[tuple[str, list[str]]]:
         yield from _keyed_maps(name, value, MAX_DEPTH)
 
 
-def entry_leaves(item: Item) -> Iterator[tuple[str, AttributeValue]]:
-    """Values in the entries of maps of maps, whatever their keys: ``a{}.b``."""
+def entry_leaves(item: Item) -> Iterator[tuple[str, str, AttributeValue]]:
+    """Values in the entries of maps, with the keys of those: ``a{}.b``, or ``a{}.`` for an entry
+    that is the value.
+    """
     for name, value in _speakable(item):
         yield from _entry_leaves(name, value, MAX_DEPTH)
 
@@ -74,12 +76,14 @@ def _keyed_maps(name: str, value: AttributeValue, depth: int) -> Iterator[tuple[
 
 def _entry_leaves(
     name: str, value: AttributeValue, depth: int
-) -> Iterator[tuple[str, AttributeValue]]:
+) -> Iterator[tuple[str, str, AttributeValue]]:
     if depth == 0 or "M" not in value:
         return
-    for entry in list(value["M"].values())[:MAX_MEMBERS]:
+    for key, entry in list(value["M"].items())[:MAX_MEMBERS]:
+        yield f"{name}{{}}.", key, entry
         for inner, one in _speakable(entry.get("M", {})):
-            yield from _leaves(f"{name}{{}}.{inner}", one, depth - 1)
+            for setting, held in _leaves(f"{name}{{}}.{inner}", one, depth - 1):
+                yield setting, key, held
     for inner, one in _speakable(value["M"]):
         yield from _entry_leaves(f"{name}.{inner}", one, depth - 1)
 

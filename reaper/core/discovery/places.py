@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from itertools import takewhile
 from typing import NamedTuple
 
-from reaper.core.discovery.leaves import entry_leaves, keyed_maps, leaves, members_of
+from reaper.core.discovery.leaves import MARK, entry_leaves, keyed_maps, leaves, members_of
 from reaper.core.rows.ids import is_of_one_case
 from reaper.core.rows.items import (
     EACH_KEY,
@@ -59,6 +59,8 @@ class IdPlace(NamedTuple):
     """Whether the ids have the form that API Gateway gives them, and no library has changed."""
     is_of_members: bool = False
     """Whether a row may hold several."""
+    unserved: str = ""
+    """Why no setting leads to them."""
 
     @property
     def distinct(self) -> list[str]:
@@ -90,16 +92,19 @@ def id_places(items: Sequence[Item], key_names: Sequence[str]) -> list[IdPlace]:
 
 
 def _join_entries(texts: defaultdict[str, list[tuple[int, str]]], items: Sequence[Item]) -> None:
-    """Where a row has several entries with ids, as ``clients.ann.id`` and ``clients.bob.id``, the
-    names are keys, and the place is ``clients{}.id``.
+    """Where several entries of a map hold ids, as ``clients.ann.id`` and ``clients.bob.id``, their
+    names are keys, and the place is ``clients{}.id``; or ``clients{}.`` where they are the entries.
     """
     by_entry: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+    keys: defaultdict[str, set[str]] = defaultdict(set)
     for n, item in enumerate(items):
-        for setting, value in entry_leaves(item):
+        for setting, key, value in entry_leaves(item):
             if _WHOLE_ID.fullmatch(text := value.get("S", "")):
                 by_entry[setting].append((n, text))
+                keys[setting].add(key)
     for setting, held in by_entry.items():
-        if len({n for n, _ in held}) < len(held):
+        are_names = setting.endswith(".") and all(map(_NAME.search, keys[setting]))
+        if len(keys[setting]) > 1 and not are_names:
             inside = members_of(setting).removesuffix("{}") + "."
             for name in [name for name in texts if name.startswith(inside)]:
                 del texts[name]
@@ -132,6 +137,7 @@ def _with_marked_key(item: Item, path: AttributePath) -> Item:
 def _rank(place: IdPlace, key_names: Sequence[str], rows: int) -> tuple[object, ...]:
     return (
         place.is_certain,
+        not place.unserved,
         not place.is_of_members,
         not place.is_somebodys,
         place.setting in key_names and not place.pattern,
@@ -155,7 +161,8 @@ def _places(setting: str, held: Sequence[tuple[int, str]]) -> list[IdPlace]:
     inside = [(n, text) for n, text in held if _ID_INSIDE.search(text)]
     if inside:
         composite = [text for _, text in inside if not _WHOLE_ID.fullmatch(text)]
-        patterns = ([_ID] if whole else []) + _patterns(composite)
+        patterns = [_ID] if whole else []
+        patterns += _patterns(composite, is_of_members=bool(members_of(setting)))
         return [_matched(setting, pattern, held) for pattern in patterns]
     if not whole and _NAME.search(_last_name(setting)):
         likely = [(n, text) for n, text in held if _STAND_IN_ID.fullmatch(text)]
@@ -174,7 +181,21 @@ def _made(
     is_changed = sum(map(is_of_one_case, found)) * 2 > len(found)
     is_certain = not is_changed and all(_WHOLE_ID.fullmatch(text) for text in found)
     is_of_members = bool(members_of(setting))
-    return IdPlace(setting, pattern, dict(ids), others, is_certain, is_of_members)
+    return IdPlace(
+        setting, pattern, dict(ids), others, is_certain, is_of_members, _unserved(setting)
+    )
+
+
+def _unserved(setting: str) -> str:
+    if len(MARK.findall(setting)) > 1:
+        return f"{setting} holds ids in collections inside of others, which no setting can name"
+    if setting.endswith("{}."):
+        name = setting.removesuffix("{}.")
+        return (
+            f"{name} is a map from something else to ids, which no setting can name: store a map in"
+            f" each entry ({name}{{}}.connectionId)"
+        )
+    return ""
 
 
 def _matched(setting: str, pattern: str, held: Sequence[tuple[int, str]]) -> IdPlace:
@@ -194,8 +215,10 @@ def _prefix_of_ids(texts: Sequence[str]) -> str:
     return prefix if is_prefix and all(rest.fullmatch(t[len(prefix) :]) for t in texts) else ""
 
 
-def _patterns(texts: Sequence[str]) -> list[str]:
-    """One for each kind of text that holds ids: a pattern whose group is the id."""
+def _patterns(texts: Sequence[str], *, is_of_members: bool) -> list[str]:
+    """One for each kind of text that holds ids: a pattern whose group is the id. Members of a
+    collection are all of one kind.
+    """
     by_form: defaultdict[tuple[int, int], list[str]] = defaultdict(list)
     for text in texts:
         match = _ID_INSIDE.search(text)
@@ -209,6 +232,7 @@ def _patterns(texts: Sequence[str]) -> list[str]:
             first = _MARKS.split(text)[0]
             by_first["" if _WHOLE_ID.fullmatch(first) else first].append(text)
         are_kinds = len(by_first) <= MAX_FIRST_PARTS and not any(map(_has_digit, by_first))
+        are_kinds = are_kinds and not is_of_members
         groups = by_first.values() if are_kinds else [form]
         patterns += [_pattern(group) for group in groups]
     return patterns

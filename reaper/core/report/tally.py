@@ -80,11 +80,20 @@ class Tally:
         return self.triaged[RowKind.FOREIGN]
 
 
-def not_understood(tally: Tally, id_attribute: str, *, may_lack_ids: bool) -> str | None:
+def not_understood(
+    tally: Tally, id_attribute: str, *, may_lack_ids: bool, holds_many: bool
+) -> str | None:
     """Why no row of a table that has rows is a connection to be looked after, with the cure.
 
-    ``may_lack_ids``: a row without an id is somebody who is not connected.
+    ``may_lack_ids``: a row without an id is somebody who is not connected; ``holds_many``: ids are
+    members of rows.
     """
+    if tally.passed_over and not tally.scanned and holds_many:
+        return (
+            f"none of {tally.passed_over:,} rows holds ids in {id_attribute}: correct"
+            " REAPER_CONNECTION_ID_ATTRIBUTE, _PATTERN or REAPER_ROW_FILTER"
+            " ('reaper discover' finds what fits)"
+        )
     if tally.passed_over and not tally.scanned:
         return (
             f"all {tally.passed_over:,} rows are of other kinds by REAPER_CONNECTION_ID_PATTERN and"

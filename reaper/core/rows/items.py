@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from operator import methodcaller
@@ -31,6 +32,8 @@ MAX_VALUE_LENGTH = 512
 """An id and whatever stands around it. A regular expression may take for ever over a longer value,
 which somebody may have chosen for that."""
 
+_BRACKET = re.compile(r"[\[\]{}]")
+
 Getter = Callable[[Item], AttributeValue | None]
 
 
@@ -44,8 +47,11 @@ def attribute_path(name: str) -> AttributePath:
         path += [step.removesuffix(mark), mark] if mark else [step]
     if not all(path):
         raise ValueError("must be an attribute name, or names joined by single dots")
-    if sum(step.count(mark) for step in path for mark in MARKS) > 1:
-        raise ValueError("must name one collection at most, such as clients[].connectionId")
+    names = [step for step in path if step not in MARKS]
+    if len(path) - len(names) > 1 or any(_BRACKET.search(one) for one in names):
+        raise ValueError(
+            "must name one collection at most, by [] or {} after its name: clients[].connectionId"
+        )
     return tuple(path)
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import reduce
 from typing import NamedTuple
 
 from reaper.core.rows.items import (
-    EACH,
     EACH_KEY,
     MARKS,
     AttributePath,
     AttributeValue,
-    Identity,
     Item,
     Position,
     attribute,
     members,
-    text_of,
 )
 
 
@@ -24,6 +22,8 @@ class Member(NamedTuple):
     position: Position
     item: Item
     """The row as if it held this member alone."""
+    occurrence: int = 0
+    """How many before it in the row have the same id: a list may hold one twice."""
 
 
 class Leaving(NamedTuple):
@@ -32,6 +32,18 @@ class Leaving(NamedTuple):
     item: Item
     """The whole row, as it was when they were found in it."""
     members: list[Member]
+
+
+class Returning(NamedTuple):
+    """Members that come back into one row together."""
+
+    key: Item
+    path: AttributePath
+    """To their collection."""
+    members: AttributeValue
+    """A collection of them alone."""
+    held: AttributeValue | None
+    """The collection that is there now."""
 
 
 def collection_in(path: AttributePath) -> AttributePath:
@@ -50,18 +62,24 @@ def is_collection(value: AttributeValue | None) -> bool:
     return value is not None and ("SS" in value or "L" in value)
 
 
-def members_of(item: Item, connection_id: AttributePath, kept: Collection[str]) -> Iterator[Member]:
+def members_of(item: Item, connection_id: AttributePath, around: Item) -> Iterator[Member]:
     """What the collection on the path to the ids holds.
 
-    Of each member's item there is the collection, and the attributes of the row that are ``kept``.
+    Each member's item is ``around``, what is wanted of the row, and the collection with it alone.
     """
     path = collection_in(connection_id)
     value = attribute(item, path)
-    if value is None:
-        return
-    of_row = {name: held for name, held in item.items() if name in kept or name == path[0]}
-    for position, held in members(value, connection_id[len(path)]):
-        yield Member(position, put(of_row, path, _alone(value, position, held)))
+    if value is not None:
+        for position, held in members(value, connection_id[len(path)]):
+            yield Member(position, put(around, path, _alone(value, position, held)))
+
+
+def is_emptied(item: Item, connection_id: AttributePath) -> bool:
+    """Whether an item has the collection, of the kind that is meant, and nobody is in it."""
+    path = collection_in(connection_id)
+    kind = "M" if connection_id[len(path)] == EACH_KEY else "L"
+    value = attribute(item, path)
+    return value is not None and value.get(kind) in ({}, [])
 
 
 def stored_id(item: Item, connection_id: AttributePath) -> AttributeValue | None:
@@ -72,13 +90,8 @@ def stored_id(item: Item, connection_id: AttributePath) -> AttributeValue | None
     return {"S": next(iter(keys))} if len(keys) == 1 else None
 
 
-def member_identity(row: Identity, item: Item, connection_id: AttributePath) -> Identity:
-    """What tells an item's only member from all others, of this row and of others."""
-    return (*row, (EACH, "S", text_of(stored_id(item, connection_id)) or ""))
-
-
 def joined(items: Sequence[Item], path: AttributePath) -> AttributeValue:
-    """A collection of the only members that these items have at ``path``."""
+    """A collection, of one kind, of the only members that these items have at ``path``."""
     ((kind, _),) = (attribute(items[0], path) or {}).items()
     held = [(attribute(item, path) or {})[kind] for item in items]
     if kind == "M":
@@ -86,13 +99,22 @@ def joined(items: Sequence[Item], path: AttributePath) -> AttributeValue:
     return {kind: [one for members in held for one in members]}
 
 
+def picked(item: Item, paths: Iterable[AttributePath]) -> Item:
+    """What an item holds at these paths, and nothing else."""
+    found = ((path, value) for path in paths if (value := attribute(item, path)) is not None)
+    return reduce(lambda picked, one: put(picked, *one), found, {})
+
+
+def put(held: Item, path: AttributePath, value: AttributeValue) -> Item:
+    """The same item with another value at ``path``, in maps that are made where there are none."""
+    name, *rest = path
+    if not rest:
+        return held | {name: value}
+    inside = held.get(name, {}).get("M", {})
+    return held | {name: {"M": put(inside, tuple(rest), value)}}
+
+
 def _alone(collection: AttributeValue, position: Position, held: AttributeValue) -> AttributeValue:
     if "SS" in collection:
         return {"SS": [position]}
     return {"L": [held]} if "L" in collection else {"M": {position: held}}
-
-
-def put(held: Item, path: AttributePath, value: AttributeValue) -> Item:
-    """The same item with another value at ``path``, around which its maps are there."""
-    name, *rest = path
-    return held | {name: {"M": put(held[name]["M"], tuple(rest), value)} if rest else value}

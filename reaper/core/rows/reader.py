@@ -17,7 +17,7 @@ from reaper.core.rows.items import (
     getter,
     text_of,
 )
-from reaper.core.rows.members import is_collection
+from reaper.core.rows.members import is_collection, is_emptied
 from reaper.core.rows.row import MissedPongs, Row
 from reaper.core.rows.shape import MISSED_PONGS, RowShape
 from reaper.core.rows.times import Time, epoch_seconds, read_time
@@ -53,7 +53,7 @@ class RowReader:
 
     def read(self, item: Item, now: float) -> list[Row] | None:
         """The connections of an item: one, or those that it has as members, of whom there may be
-        none. None for an item of some other kind.
+        none for the moment. None for an item of some other kind.
         """
         if self.shape.collection or is_collection(self._stored_id(item)):
             return self._read_members(item, now)
@@ -62,9 +62,12 @@ class RowReader:
 
     def _read_members(self, item: Item, now: float) -> list[Row] | None:
         reader = self._of_members
-        items = reader.shape.connections_in(item)
-        rows = [row for one in items if (row := reader._read_one(one, now)) is not None]
-        return None if items and not rows else rows
+        rows = [
+            row._replace(occurrence=occurrence) if occurrence else row
+            for _, one, occurrence in reader.shape.members_in(item)
+            if (row := reader._read_one(one, now)) is not None
+        ]
+        return rows if rows or is_emptied(item, reader.shape.connection_id) else None
 
     @cached_property
     def _of_members(self) -> RowReader:

@@ -33,6 +33,8 @@ class Row(NamedTuple):
     last_seen_at: float | None
     message_count: int
     missed_pongs: MissedPongs | None = None
+    occurrence: int = 0
+    """Of a member: how many before it in its row have the same id."""
 
     @property
     def key(self) -> Item:
@@ -42,7 +44,7 @@ class Row(NamedTuple):
     @property
     def identity(self) -> Identity:
         """What tells it from all other connections of the table."""
-        return self.shape.identity_of(self.item)
+        return self.shape.identity_of(self.item, self.occurrence)
 
     @property
     def is_member(self) -> bool:

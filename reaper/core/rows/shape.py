@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
@@ -25,8 +26,8 @@ from reaper.core.rows.members import (
     Member,
     collection_in,
     is_collection,
-    member_identity,
     members_of,
+    picked,
     stored_id,
 )
 from reaper.core.rows.row_filter import RowFilter
@@ -83,10 +84,14 @@ class RowShape:
         """The primary key of an item."""
         return {name: item[name] for name in self.key_names}
 
-    def identity_of(self, item: Item) -> Identity:
-        """What tells a connection of the table from all others: its row, and of many its id."""
+    def identity_of(self, item: Item, occurrence: int = 0) -> Identity:
+        """What tells a connection of the table from all others: its row, and of many its id, and
+        which of those with this id it is.
+        """
         row = identity(self.key_of(item))
-        return member_identity(row, item, self.connection_id) if self.collection else row
+        if not self.collection:
+            return row
+        return (*row, (EACH, str(occurrence), text_of(self.stored_id(item)) or ""))
 
     @cached_property
     def collection(self) -> AttributePath:
@@ -126,25 +131,29 @@ class RowShape:
         return self
 
     def members_in(self, item: Item) -> list[Member]:
-        """For a shape of members: those of a row, with their places."""
-        return list(members_of(item, self.connection_id, self._kept))
-
-    def connections_in(self, item: Item) -> list[Item]:
-        """A row, or each of its members once; who holds no text is none."""
-        if not self.collection:
-            return [item]
-        found: dict[str, Item] = {}
-        for member in self.members_in(item):
-            if (text := text_of(self.stored_id(member.item))) is not None:
-                found.setdefault(text, member.item)
-        return list(found.values())
+        """For a shape of members: those of a row that hold a text where the id is to be."""
+        before: Counter[str] = Counter()
+        found = []
+        around = picked(item, self._of_row)
+        for member in members_of(item, self.connection_id, around):
+            text = text_of(self.stored_id(member.item))
+            if text is not None:
+                found.append(member._replace(occurrence=before[text]) if before[text] else member)
+                before[text] += 1
+        return found
 
     def by_identity(self, items: Iterable[Item]) -> dict[Identity, Item]:
         """Every connection of these rows."""
         found: dict[Identity, Item] = {}
         for item in items:
             shape = self.shape_in(item)
-            found |= {shape.identity_of(one): one for one in shape.connections_in(item)}
+            if shape.collection:
+                found |= {
+                    shape.identity_of(member.item, member.occurrence): member.item
+                    for member in shape.members_in(item)
+                }
+            else:
+                found[shape.identity_of(item)] = item
         return found
 
     @cached_property
@@ -155,9 +164,10 @@ class RowShape:
         return getter(self.connection_id)
 
     @cached_property
-    def _kept(self) -> frozenset[str]:
-        """The attributes that a member's item has of its row."""
-        return frozenset({*self.key_names, *(path[0] for path in self.watched)})
+    def _of_row(self) -> list[AttributePath]:
+        """What a member's item has of its row."""
+        watched = [path for path in self.watched if not self.is_beside_id(path)]
+        return [*((name,) for name in self.key_names), *watched]
 
     @cached_property
     def watched(self) -> tuple[AttributePath, ...]:

@@ -6,13 +6,17 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from reaper.core.model import Change
-from reaper.core.rows.items import Identity, Item, identity
+from reaper.core.rows.items import Identity, Item, attribute, identity
 from reaper.core.rows.members import Leaving, Member
 from reaper.core.rows.row import Row
+from reaper.core.rows.shape import RowShape
 from reaper.sweep.ports import Table
 
-MAX_CONDITIONS = 80
-"""Of one update. DynamoDB takes 300 operators and 4 kB of text."""
+MAX_CHARACTERS, MAX_OPERATORS = 4000, 300
+"""Of the condition of one update: what DynamoDB takes."""
+
+STEP_CHARACTERS, CONDITION_CHARACTERS = 6, 30
+"""What a step of a path takes of them, and all else that a condition is written with."""
 
 MAX_LOOKS = 8
 """So often members are looked for in a row that others change meanwhile; then they stay."""
@@ -57,8 +61,8 @@ class _Room:
         """What came of each of them."""
         self.must_look = True
         self._item: Item = {}
-        self._places: dict[Identity, list[Member]] = {}
-        """Of those who still have to go. A list may hold the same id twice."""
+        self._places: dict[Identity, Member] = {}
+        """Of those who still have to go."""
         self._going: list[Identity] = []
         self._looks = 0
 
@@ -71,20 +75,21 @@ class _Room:
         self._looks += 1
         self.must_look = False
         self._item, self._places = item or {}, {}
-        found = self._members_by_identity()
+        found = {
+            self.shape.identity_of(member.item, member.occurrence): member
+            for member in self.shape.members_in(self._item)
+        }
         for one in self._undecided:
-            places = found.get(one, [])
-            if places and self._rows[one].is_untouched(places[0].item):
-                self._places[one] = places
+            if one in found and self._rows[one].is_untouched(found[one].item):
+                self._places[one] = found[one]
             else:
                 self.changes[one] = Change.REFUSED
 
     def begin(self) -> Leaving:
         """As many as one update takes, the last of the row first: so nobody else moves."""
-        order = sorted(self._places, key=lambda one: self._places[one][-1].position, reverse=True)
-        self._going = order[: max(1, MAX_CONDITIONS // len(self.shape.watched))]
-        members = [member for one in self._going for member in self._places.pop(one)]
-        return Leaving(self._item, members)
+        order = sorted(self._places, key=lambda one: self._places[one].position, reverse=True)
+        self._going = order if self._is_set_as_a_whole else order[: together(self.shape)]
+        return Leaving(self._item, [self._places.pop(one) for one in self._going])
 
     def learn(self, change: Change | Exception) -> None:
         """What came of those who were to go."""
@@ -101,8 +106,17 @@ class _Room:
     def _undecided(self) -> set[Identity]:
         return self._rows.keys() - self.changes.keys()
 
-    def _members_by_identity(self) -> dict[Identity, list[Member]]:
-        found: defaultdict[Identity, list[Member]] = defaultdict(list)
-        for member in self.shape.members_in(self._item):
-            found[self.shape.identity_of(member.item)].append(member)
-        return found
+    @property
+    def _is_set_as_a_whole(self) -> bool:
+        """Whether one condition, that on all of it, serves for any number of its members."""
+        path = self.shape.collection
+        return len(path) > 1 and "SS" in (attribute(self._item, path) or {})
+
+
+def together(shape: RowShape) -> int:
+    """How many members may go in one update."""
+    of_member = sum(map(shape.is_beside_id, shape.watched))
+    of_row = len(shape.watched) - of_member
+    steps = max(map(len, shape.watched)) + 1
+    by_length = MAX_CHARACTERS // (STEP_CHARACTERS * steps + CONDITION_CHARACTERS)
+    return max(1, (min(by_length, MAX_OPERATORS // 2) - of_row) // of_member)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from reaper.core.rows.items import attribute, attribute_path, spelled
+from reaper.core.rows.items import attribute_path, spelled
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row_filter import parse_row_filter
 from reaper.core.rows.shape import RowShape
@@ -56,7 +56,10 @@ def test_a_mark_is_a_step_of_a_path(text, path):
     assert spelled(path) == text
 
 
-@pytest.mark.parametrize("text", ["[]", "[].a", "a..[]", "a[][]", "a[].b{}", "a{}{}", ".a[]"])
+@pytest.mark.parametrize(
+    "text",
+    ["[]", "[].a", "a..[]", "a[][]", "a[].b{}", "a{}{}", ".a[]", "m[]x", "m[ ]", "m[0].id", "{}m"],
+)
 def test_what_is_no_path_is_refused(text):
     with pytest.raises(ValueError, match="must"):
         attribute_path(text)
@@ -75,8 +78,7 @@ def test_what_is_no_path_is_refused(text):
 )
 def test_each_member_is_a_connection(ids, held):
     rows = read(shape_of(ids), ids=held, title={"S": "x"})
-    found = [row.connection_id for row in rows]
-    assert [one for one in found if one != "1"] == ["a", "b"]
+    assert [row.connection_id for row in rows if row.connection_id != "1"] == ["a", "b"]
     assert all(row.is_member for row in rows)
     assert len({row.identity for row in rows}) == len(rows)
     assert all("title" not in row.item and row.key == {"room": {"S": "r"}} for row in rows)
@@ -84,19 +86,38 @@ def test_each_member_is_a_connection(ids, held):
 
 @pytest.mark.parametrize(
     ("ids", "held"),
-    [("ids[]", None), ("ids[]", {"L": []}), ("ids[]", {"S": "a"}), ("ids{}", {"M": {}})],
+    [("ids[]", {"L": []}), ("ids[].id", {"L": []}), ("ids{}", {"M": {}})],
 )
-def test_a_row_without_members_is_no_other_kind_of_row(ids, held):
-    assert read(shape_of(ids), **({} if held is None else {"ids": held})) == []
+def test_a_row_that_nobody_is_in_is_no_other_kind_of_row(ids, held):
+    assert read(shape_of(ids), ids=held) == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "held"),
+    [
+        ("ids[]", None),
+        ("ids[]", {"S": "a"}),
+        ("ids[]", {"M": {}}),
+        ("ids{}", {"L": []}),
+        ("ids[].id", maps({"other": {"S": "a"}})),
+    ],
+)
+def test_a_row_without_the_collection_is_of_another_kind(ids, held):
+    assert read(shape_of(ids), **({} if held is None else {"ids": held})) is None
 
 
 def test_an_empty_list_in_place_of_an_id_is_no_malformed_row():
     assert read(shape_of("ids"), ids={"L": []}) == []
 
 
-def test_who_stands_twice_in_a_list_is_one():
-    rows = read(shape_of("ids[]"), ids={"L": [{"S": "a"}, {"S": "b"}, {"S": "a"}]})
-    assert [row.connection_id for row in rows] == ["a", "b"]
+def test_who_stands_twice_in_a_list_has_two_places_each_for_itself():
+    shape = shape_of("ids[].id", row_filter=parse_row_filter("!ids[].left"))
+    held = maps(person("a", left=OLD), person("b"), person("a"), person("a", n=OLD))
+    rows = read(shape, ids=held)
+    assert [(row.connection_id, row.occurrence) for row in rows] == [("b", 0), ("a", 1), ("a", 2)]
+    assert {row.identity for row in rows} < shape.by_identity(
+        [{"room": {"S": "r"}, "ids": held}]
+    ).keys()
 
 
 def test_times_of_the_row_say_nothing_of_its_members():
@@ -160,8 +181,12 @@ def test_a_scan_brings_collections_whole():
     assert shape.needed == [("data", "ids"), ("room",)]
 
 
-def test_a_members_item_keeps_the_maps_around_it():
-    held = {"M": {"ids": {"SS": ["a", "b"]}, "n": OLD}}
-    rows = read(shape_of("data.ids[]"), data=held)
-    assert [attribute(row.item, ("data", "ids")) for row in rows] == [{"SS": ["a"]}, {"SS": ["b"]}]
+def test_a_members_item_has_nothing_of_its_row_but_what_is_needed():
+    held = {"M": {"ids": {"SS": ["a", "b"]}, "history": OLD, "url": {"S": "x"}}}
+    shape = shape_of("data.ids[]", endpoint=(("data", "url"),))
+    members = shape.members_in({"room": {"S": "r"}, "data": held, "title": {"S": "x"}})
+    assert [member.item for member in members] == [
+        {"room": {"S": "r"}, "data": {"M": {"ids": {"SS": [one]}, "url": {"S": "x"}}}}
+        for one in ("a", "b")
+    ]
     assert held["M"]["ids"] == {"SS": ["a", "b"]}
