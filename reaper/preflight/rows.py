@@ -63,14 +63,15 @@ def _finding_of_ids(
     shape = reader.shape
     name = spelled(shape.connection_id)
     usable = sum(row.connection_id != "" for row in rows)
-    odd = [text for row in rows if not row.connection_id and (text := _text(row, shape))]
+    odd = [text for row in rows if not row.connection_id and (text := _text(row))]
     if usable:
         rest = len(rows) - usable
         is_fine = not rest or settings.evict_action is EvictAction.CLEAR
         such_as = f", such as {_quoted(odd)}" if odd else ""
+        what = "members of rows" if all(row.is_member for row in rows) else "rows"
         return Finding(
             True,
-            f"{name}: a connection id in {usable:,} of {len(rows):,} rows"
+            f"{name}: a connection id in {usable:,} of {len(rows):,} {what}"
             + (
                 ""
                 if is_fine
@@ -101,8 +102,8 @@ def _finding_of_ids(
     )
 
 
-def _text(row: Row, shape: RowShape) -> str:
-    return text_of(attribute(row.item, shape.connection_id)) or ""
+def _text(row: Row) -> str:
+    return text_of(row.shape.stored_id(row.item)) or ""
 
 
 def _quoted(texts: Sequence[str]) -> str:
