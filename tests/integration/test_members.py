@@ -6,6 +6,8 @@ import itertools
 import json
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -376,16 +378,21 @@ def test_what_went_out_of_two_collections_of_a_row_comes_back_into_each(cloud, t
     )
     cloud.put(table, row)
     audit = tmp_path / "audit.jsonl"
-    with FaultyGateway({"dead1": faults.gone}) as server:
-        for attribute in ("m[]", "data.w[]", "data.p[].connection-id"):
-            environment = cloud.environment(
+    attributes = ("m[]", "data.w[]", "data.p[].connection-id")
+    with FaultyGateway({"dead1": faults.gone}) as server, ThreadPoolExecutor() as pool:
+        environments = [
+            cloud.environment(
                 table,
                 server.url,
                 REAPER_AUDIT_LOG=str(audit),
                 REAPER_CONNECTION_ID_ATTRIBUTE=attribute,
             )
-            done = cloud.reaper("sweep", "--json", "--trust-endpoint", environment=environment)
-            assert done.report["evicted"] == 1
+            for attribute in attributes
+        ]
+        sweep = partial(cloud.reaper, "sweep", "--json", "--trust-endpoint")
+        done = pool.map(lambda environment: sweep(environment=environment), environments)
+        assert [one.report["evicted"] for one in done] == [1, 1, 1]
+    environment = environments[0]
     restored = cloud.reaper("restore", str(audit), environment=environment)
     assert "3 put back" in restored.stdout
     assert by_room(cloud.rows(table)) == by_room([row])

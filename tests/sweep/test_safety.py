@@ -172,7 +172,7 @@ def test_no_live_connection_is_ever_evicted_and_every_zombie_is_once_the_world_i
     )
 
 
-@pytest.mark.parametrize("block", range(4))
+@pytest.mark.parametrize("block", range(2))
 def test_the_same_where_rows_hold_many(block):
     """Members come and go also in the moment in which others are taken out of their row."""
     in_each_world(
