@@ -32,6 +32,9 @@ log = structlog.get_logger()
 
 PUT_BACK_AT_ONCE = 16
 
+ENTRIES_TOGETHER = 40
+"""Of a map, put back by one update: each has a condition of its own."""
+
 
 class Fate(StrEnum):
     """What becomes of a line of the audit log."""
@@ -208,24 +211,28 @@ def _put_back_members(
     numbers: Sequence[int],
 ) -> dict[int, Fate]:
     """Those of one collection of a row together."""
-    together: defaultdict[Hashable, list[int]] = defaultdict(list)
+    by_collection: defaultdict[Hashable, list[int]] = defaultdict(list)
     for n in numbers:
-        collection = attribute(lines[n].item, collection_in(lines[n].member)) or {}
-        together[identity(lines[n].key), lines[n].member, *collection].append(n)
-    returning = []
-    for first, *others in together.values():
-        path = collection_in(lines[first].member)
-        members = joined([lines[n].item for n in (first, *others)], path)
-        held = attribute(found[first].item or {}, path)
-        returning.append(Returning(lines[first].key, path, members, held))
+        kind = tuple(attribute(lines[n].item, collection_in(lines[n].member)) or {})
+        by_collection[identity(lines[n].key), lines[n].member, kind].append(n)
+    together: list[list[int]] = []
+    returning: list[Returning] = []
+    for same in by_collection.values():
+        path = collection_in(lines[same[0]].member)
+        held = attribute(found[same[0]].item or {}, path)
+        most = ENTRIES_TOGETHER if held is not None and "M" in held else len(same)
+        for some in (same[n : n + most] for n in range(0, len(same), most)):
+            members = joined([lines[n].item for n in some], path)
+            together.append(some)
+            returning.append(Returning(lines[some[0]].key, path, members, held))
     fates: dict[int, Fate] = {}
-    for group, change in zip(together.values(), table.put_back_members(returning), strict=True):
+    for some, change in zip(together, table.put_back_members(returning), strict=True):
         if isinstance(change, TableAccessDenied):
             raise change
         fate = Fate.RESTORED if change is Change.DONE else Fate.NEWER
         if isinstance(change, TableError):
             fate = _failed(change)
-        fates |= dict.fromkeys(group, fate)
+        fates |= dict.fromkeys(some, fate)
     return fates
 
 

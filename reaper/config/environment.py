@@ -185,7 +185,8 @@ def _member_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str
     }
     for name, paths in told.items():
         for path in paths or ():
-            if path and collection_in(path) and not (beside and path[: len(beside)] == beside):
+            is_inside = collection_in(path) or (collection and _leads_into(path, collection))
+            if path and is_inside and not (beside and _leads_into(path, beside)):
                 yield (
                     f"{PREFIX}{name.upper()}",
                     f"speaks of members that REAPER_CONNECTION_ID_ATTRIBUTE does not: it is"
@@ -194,6 +195,8 @@ def _member_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str
     if not collection:
         return
     many = f"as {spelled(id_path)} means many connections in a row"
+    if values["evict_action"] is EvictAction.CLEAR:
+        yield f"{PREFIX}EVICT_ACTION", f"must be delete or hook, {many}: the member goes as a whole"
     if values["pong_timeout_seconds"]:
         yield (f"{PREFIX}PONG_TIMEOUT_SECONDS", f"must be 0, {many}: pongs are counted on rows")
     if values["evict_scope"] is EvictScope.PARTITION:
@@ -201,3 +204,7 @@ def _member_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str
     for name in ("evict_remove", "evict_set"):
         if values[name]:
             yield f"{PREFIX}{name.upper()}", f"must be empty, {many}: it would be of all of them"
+
+
+def _leads_into(path: AttributePath, place: AttributePath) -> bool:
+    return path[: len(place)] == place

@@ -13,6 +13,7 @@ from reaper.core.evidence.evidence_rule import Standing, Suspect
 from reaper.core.model import Zombie
 from reaper.core.rows.clearing import Clearing
 from reaper.core.rows.items import (
+    EACH_KEY,
     AttributePath,
     Item,
     attribute,
@@ -20,7 +21,7 @@ from reaper.core.rows.items import (
     item_from_json,
     text_of,
 )
-from reaper.core.rows.members import collection_in, stored_id
+from reaper.core.rows.members import collection_in, members_of, stored_id
 from reaper.core.sweep_rules import EvictAction
 
 EVICT, KEPT = "evict", "kept"
@@ -51,7 +52,11 @@ class AuditLine:
         """What tells the connection from all others of the table."""
         if not self.member:
             return identity(self.key)
-        return identity(self.key), self.member, self.occurrence, self.member_id
+        row = identity(self.key), self.member
+        if EACH_KEY in self.member:
+            (own,) = members_of(self.item, self.member, {})
+            return *row, own.position
+        return *row, self.occurrence, json.dumps(attribute(self.item, self.member[:1]), default=str)
 
     @property
     def member_id(self) -> str:
@@ -147,7 +152,7 @@ def parse_line(text: str) -> AuditLine | None:
             cleared=tuple(held["cleared"]),
             changed=tuple(tuple(path) for path in held.get("changed", ())),
             member=tuple(held.get("member", ())),
-            occurrence=held.get("occurrence", 0),
+            occurrence=int(held.get("occurrence", 0)),
         )
         if not line.key or any(line.item[name] != value for name, value in line.key.items()):
             raise ValueError("has a key that its row does not have")
@@ -156,6 +161,7 @@ def parse_line(text: str) -> AuditLine | None:
             raise ValueError("does not hold the id that was cleared")
         if line.member and not (collection_in(line.member) and line.member_id):
             raise ValueError("does not hold the member that was removed")
+        hash(line.identity)
         return line
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"is no whole line of an eviction: {error!r}") from None

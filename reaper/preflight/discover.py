@@ -19,7 +19,7 @@ from reaper.core.discovery.leaves import newest_time
 from reaper.core.discovery.moments import moments
 from reaper.core.discovery.places import IdPlace, apart, id_places
 from reaper.core.discovery.proposal import Proposal, remark
-from reaper.core.discovery.staying import eviction, sparse_index
+from reaper.core.discovery.staying import eviction, of_members, sparse_index
 from reaper.core.errors import TableUnfit
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
@@ -109,7 +109,7 @@ def must_be_understood(given: Discovery, found: Sequence[Proposal]) -> None:
 def choose_endpoint(given: Discovery, endpoints: Callable[[], list[Endpoint]]) -> Discovery:
     """Where no row names its endpoint: the one of the account's whose clients answer."""
     places = id_places(given.items, given.table.key_names)
-    if not places or endpoint_attribute(given.items, sorted(places[0].ids), None, given.region)[0]:
+    if not places or _endpoints_on_rows(given._replace(endpoint=None), places[0])[0]:
         return given
     for endpoint in endpoints()[:MAX_ENDPOINTS]:
         with_it = given._replace(endpoint=endpoint)
@@ -131,9 +131,11 @@ def discover(given: Discovery) -> Iterator[Proposal]:
         raise NoSettingsFit(
             "no attribute holds what looks like connection ids, such as R0oXAdfD0kwCH6w="
         )
-    setting, endpoints = endpoint_attribute(items, sorted(places[0].ids), endpoint, given.region)
+    setting, endpoints = _endpoints_on_rows(given, places[0])
     known = _ask(given, places[:MAX_PLACES], setting)
     place = _best(places, known)
+    if place is not places[0]:
+        setting, endpoints = _endpoints_on_rows(given, place)
     if place.unserved:
         raise NoSettingsFit(place.unserved)
     yield from _of_ids(given, place, places, known)
@@ -141,6 +143,7 @@ def discover(given: Discovery) -> Iterator[Proposal]:
         yield remark("each of a row's ids is a connection: it goes alone, and its row stays")
         items, place = apart(items, place)
         rows = sorted(place.ids)
+        yield from of_members(items, place)
     else:
         rows = yield from _of_kinds(given, place, known)
     yield from endpoints
@@ -155,6 +158,18 @@ def discover(given: Discovery) -> Iterator[Proposal]:
     yield from moments(items, rows, place.setting, connected_at, time.time())
     if not place.is_of_members:
         yield from eviction(items, rows, place, table.key_names, table.index_keys)
+
+
+def _endpoints_on_rows(given: Discovery, place: IdPlace) -> tuple[str, list[Proposal]]:
+    items, own = _each(given, place)
+    return endpoint_attribute(items, sorted(own.ids), own.setting, given.endpoint, given.region)
+
+
+def _each(given: Discovery, place: IdPlace) -> tuple[Sequence[Item], IdPlace]:
+    """The rows with the place's ids, where those are members each of them by itself."""
+    if place.is_of_members and not place.unserved:
+        return apart(given.items, place)
+    return given.items, place
 
 
 def _of_kinds(
@@ -225,13 +240,11 @@ def _ask(given: Discovery, places: Sequence[IdPlace], endpoint_setting: str) -> 
     """After the ids of the newest rows of each place, by GET, a few a second."""
     known, resolver = Known(), EndpointResolver(given.endpoint, given.region)
     paths = [attribute_path(name) for name in endpoint_setting.split(",") if name]
-    for place in places:
-        newest = sorted(
-            place.ids, key=lambda n: newest_time(given.items[n], time.time()), reverse=True
-        )
+    for items, place in (_each(given, one) for one in places):
+        ages = {n: newest_time(items[n], time.time()) for n in place.ids}
         wanted: dict[str, Endpoint] = {}
-        for n in newest:
-            endpoint = resolver.of_row([attribute(given.items[n], path) for path in paths])
+        for n in sorted(ages, key=lambda n: ages[n], reverse=True):
+            endpoint = resolver.of_row([attribute(items[n], path) for path in paths])
             if endpoint is not None:
                 wanted |= dict.fromkeys(place.ids[n][:IDS_OF_PLACE], endpoint)
             if len(wanted) >= IDS_OF_PLACE:

@@ -132,7 +132,11 @@ MANY = {"CONNECTION_ID_ATTRIBUTE": "a[].id"}
         (MANY | {"EVICT_SCOPE": "partition"}, "EVICT_SCOPE must be row, as a[].id means"),
         (
             MANY | {"EVICT_ACTION": "clear", "EVICT_REMOVE": "token"},
-            "EVICT_REMOVE must be empty, as a[].id means",
+            "EVICT_ACTION must be delete or hook, as a[].id means",
+        ),
+        (
+            {"CONNECTION_ID_ATTRIBUTE": "a{}", "ROW_FILTER": "!a.left"},
+            "it is a.left, and the ids are in a{}",
         ),
         ({"EVICT_SET": '{"on": false}'}, "EVICT_SET is for rows that stay"),
         (

@@ -56,8 +56,25 @@ def test_lines_from_before_there_were_members_are_of_rows():
         {"item": {"room": {"S": "r"}, "members": {"L": [{"S": "a"}, {"S": "b"}]}}},
         {"key": {"room": {"S": "another"}}},
         {"key": ...},
+        {"occurrence": [1]},
+        {"item": {"room": ["r"], "members": {"L": [{"S": "a"}]}}, "key": {"room": ["r"]}},
     ],
 )
 def test_a_damaged_line_is_told(changes):
     with pytest.raises(ValueError, match=r"does not|has a key|no whole line"):
         parse_line(a_line(**changes))
+
+
+def test_of_a_users_entry_the_last_line_counts_and_of_a_list_each():
+    def identity_of(member, held):
+        return parse_line(a_line(member=member, item={"room": {"S": "r"}, "m": held})).identity
+
+    def entry(name, one):
+        return {"M": {name: {"M": {"id": {"S": one}}}}}
+
+    users = ["m", "{}", "id"]
+    assert identity_of(users, entry("ann", "a")) == identity_of(users, entry("ann", "b"))
+    assert identity_of(users, entry("ann", "a")) != identity_of(users, entry("bob", "a"))
+    people = ["m", "[]", "id"]
+    first, second = ({"L": [{"M": {"id": {"S": "a"}, "n": {"N": str(n)}}}]} for n in range(2))
+    assert identity_of(people, first) != identity_of(people, second)

@@ -17,6 +17,7 @@ from reaper.core.rows.endpoint_resolver import EndpointResolver
 from reaper.core.rows.items import attribute_path
 from reaper.core.rows.members import Leaving, Returning
 from reaper.core.rows.reader import RowReader
+from reaper.core.rows.row_filter import parse_row_filter
 from reaper.core.rows.shape import RowShape
 from reaper.sweep.eviction.members import remove_members
 from tests.integration.test_table import a_table
@@ -296,6 +297,22 @@ def test_while_others_come_and_go_in_the_same_row_nobody_else_goes(cloud, monkey
     left = [row.connection_id for row in now]
     assert waiting == []
     assert sorted(left) == sorted([one for one in names if "live" in one] + application.joined)
+
+
+def test_a_filter_on_the_text_of_a_set_keeps_nobody_else_in_it(cloud, monkeypatch):
+    for name, value in cloud.standin.environment.items():
+        monkeypatch.setenv(name, value)
+    shape = RowShape(
+        ("room",), attribute_path("ids[]"), (), (), (), row_filter=parse_row_filter("ids[]=d.*")
+    ).of_members
+    table = a_table(cloud, cloud.make_table(("room", "S")))
+    table.describe()
+    cloud.put(table.name, {"room": {"S": "lobby"}, "ids": {"SS": ["admin", "dead1"]}})
+    reader = RowReader(shape, EndpointResolver(ENDPOINT, ENDPOINT.region))
+    rows = reader.read_page(cloud.rows(table.name), time.time())
+    assert remove_members(rows, table) == [Change.DONE]
+    assert cloud.rows(table.name) == [{"room": {"S": "lobby"}, "ids": {"SS": ["admin"]}}]
+    table.close()
 
 
 CHANGES = {

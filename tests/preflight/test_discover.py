@@ -365,6 +365,44 @@ def test_a_map_from_one_user_a_row_is_such_a_map_too():
     assert "present is a map from something else to ids" in found(rows, keys=("room",))["NONE"]
 
 
+OURS, OTHERS = (f"{api}.execute-api.eu-west-1.amazonaws.com" for api in ("abc123", "zzz999"))
+
+
+@pytest.mark.parametrize("endpoint", [ENDPOINT, None])
+def test_members_that_name_their_endpoints_are_asked_there(endpoint):
+    def member(c):
+        host = OTHERS if c.number % 4 == 0 else OURS
+        return {"connectionId": c.id, "domainName": host, "stage": "prod", "at": c.ms}
+
+    rows = [
+        {"room": f"r{n}", "clients": [member(c) for c in EVERYBODY if c.number % 3 == n]}
+        for n in range(3)
+    ]
+    told = found(rows, keys=("room",), endpoint=endpoint)
+    assert told["CONNECTION_ID_ATTRIBUTE"] == "clients[].connectionId"
+    assert told["ENDPOINT_ATTRIBUTE"] == "clients[].domainName,clients[].stage"
+
+
+def test_history_among_members_and_what_goes_with_them_is_told():
+    def member(c):
+        left = {"disconnectedAt": c.ms} if c.number % 2 else {}
+        return {"connectionId": c.id, "email": "x", **left}
+
+    rows = [{"user": "u", "sessions": [member(c) for c in EVERYBODY]}]
+    items = [item(row) for row in rows]
+    given = Discovery(FakeTable(("user",)), items, FakeGateway(LIVING), ENDPOINT, "eu-west-1")
+    told = list(discover(given))
+    assert any("goes what it holds (email)" in one.why for one in told)
+    (history,) = [one for one in told if one.variable == "ROW_FILTER"]
+    assert (history.value, history.is_sure) == ("!sessions[].disconnectedAt", False)
+
+
+@pytest.mark.parametrize("name", ["conn[x]", "a{}", "{}", "[]", " x"])
+def test_odd_names_end_nothing(name):
+    rows = each(lambda c: {"pk": f"p{c.number}", name: [c.id], "m": {name: c.id}})
+    assert "NONE" in found(rows, keys=("pk",))
+
+
 def test_collections_inside_of_collections_are_told():
     rows = each(lambda c: {"pk": f"r{c.number}", "groups": [{"name": "x", "ids": [c.id]}]})
     told = found(rows)

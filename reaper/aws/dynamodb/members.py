@@ -99,7 +99,8 @@ def _of_member(
     if "SS" in collection:
         text = request.value({"S": member.position})
         yield f"contains({request.path(*shape.collection)}, {text})"
-    elif shape.is_keyed_by_id:
+        return  # nothing stands beside the text of a set
+    if shape.is_keyed_by_id:
         yield f"attribute_exists({request.path(*shape.collection, member.position)})"
     else:
         yield request.holds(resolved(id_path, member.position), stored)

@@ -21,11 +21,14 @@ _HOST_TO_ALLOW = re.compile(r"REAPER_ALLOWED_ENDPOINT_HOSTS=([^/]+\.[a-z]{2,})$"
 
 
 def endpoint_attribute(
-    items: Sequence[Item], rows: Sequence[int], own: Endpoint | None, region: str
+    items: Sequence[Item], rows: Sequence[int], ids: str, own: Endpoint | None, region: str
 ) -> tuple[str, list[Proposal]]:
-    """The setting, empty where rows name none, or all the same as is configured."""
+    """The setting, empty where rows name none, or all the same as is configured.
+
+    ``ids`` is where those are: members may name their endpoints beside them.
+    """
     resolver = EndpointResolver(own, region)
-    for setting in _candidates(items, rows):
+    for setting in _candidates(items, rows, members_of(ids)):
         paths = [attribute_path(name) for name in setting.split(",")]
         named, foreign = _named(items, rows, paths, resolver)
         if not named and not foreign:
@@ -47,13 +50,17 @@ def endpoint_attribute(
     return "", []
 
 
-def _candidates(items: Sequence[Item], rows: Sequence[int]) -> list[str]:
+def _candidates(items: Sequence[Item], rows: Sequence[int], collection: str) -> list[str]:
     """A map or two attributes with domain and stage, else one that holds a host."""
-    names = Counter(name for n in rows for name, _ in leaves(items[n]) if not members_of(name))
+    names = Counter(
+        name for n in rows for name, _ in leaves(items[n]) if members_of(name) in ("", collection)
+    )
     found = [
         name.removesuffix(".domainName")
         for name in names
-        if name.endswith(".domainName") and f"{name.removesuffix('.domainName')}.stage" in names
+        if name.endswith(".domainName")
+        and f"{name.removesuffix('.domainName')}.stage" in names
+        and name.removesuffix(".domainName") != collection  # all of a member is not its endpoint
     ]
     for name in sorted(names):
         parent, _, last = name.rpartition(".")

@@ -66,6 +66,11 @@ def is_name_of_kind(name: str) -> bool:
     return _KIND_NAME.match(name) is not None
 
 
+def is_end(name: str) -> bool:
+    """Whether an attribute of this name says when a connection ended."""
+    return _ENDED.match(name) is not None
+
+
 def lasting_attributes(items: Iterable[Item], besides: Collection[str]) -> list[str]:
     """Attributes that are not those of a connection, such as ``email`` or ``score``."""
     names = {name for item in items for name in item} - set(besides)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from reaper.core.rows.items import AttributeValue, Item
+from reaper.core.rows.items import EACH_KEY, AttributeValue, Item
 from reaper.core.rows.times import is_plausible, read_time
 
 MAX_DEPTH = 4
 MARK = re.compile(r"\[\]|\{\}")
 
-_UNSPEAKABLE = re.compile(r"[.,\n]")
+_UNSPEAKABLE = re.compile(r"[.,\n\[\]{}]|^\s|\s$")
 """In the name of an attribute: no setting could name it, since a dot leads into a map."""
 
 MAX_MEMBERS = 100
@@ -89,7 +89,11 @@ def _entry_leaves(
 
 
 def _speakable(held: Item) -> Iterator[tuple[str, AttributeValue]]:
-    return ((name, value) for name, value in held.items() if not _UNSPEAKABLE.search(name))
+    return (
+        (name, value)
+        for name, value in held.items()
+        if name == EACH_KEY or not _UNSPEAKABLE.search(name)
+    )
 
 
 def members_of(name: str) -> str:

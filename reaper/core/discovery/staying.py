@@ -6,10 +6,20 @@ import json
 import re
 from collections.abc import Collection, Sequence
 
-from reaper.core.discovery.kinds import is_name_of_kind, kind_in, lasting_attributes
+from reaper.core.discovery.kinds import is_end, is_name_of_kind, kind_in, lasting_attributes
 from reaper.core.discovery.places import IdPlace
-from reaper.core.discovery.proposal import Proposal
-from reaper.core.rows.items import AttributeValue, Item, attribute, attribute_path, said_by, text_of
+from reaper.core.discovery.proposal import Proposal, remark
+from reaper.core.rows.items import (
+    AttributeValue,
+    Item,
+    attribute,
+    attribute_path,
+    is_empty,
+    said_by,
+    spelled,
+    text_of,
+)
+from reaper.core.rows.members import collection_in
 from reaper.core.rows.shape import IndexFacts
 
 _ENDS_BY_ITSELF = re.compile(r"ttl|expir", re.I)
@@ -56,6 +66,24 @@ def eviction(
     if flags := _flags(own, id_less):
         why = "what rows without an id say instead"
         found.append(Proposal("EVICT_SET", json.dumps(flags), why))
+    return found
+
+
+def of_members(items: Sequence[Item], place: IdPlace) -> list[Proposal]:
+    """What goes with a member that may be meant to stay. Each item has one member."""
+    path = attribute_path(place.setting)
+    entry = path[: len(collection_in(path)) + 1]
+    own = [held["M"] for n in place.ids if "M" in (held := attribute(items[n], entry) or {})]
+    found = []
+    ends = sorted({name for one in own for name in one if is_end(name)})
+    if lasting := lasting_attributes(own, {*path, *ends}):
+        names = ", ".join(lasting[:3])
+        found.append(remark(f"with a member goes what it holds ({names}): may that go?"))
+    for name in ends:
+        if any(is_empty(one.get(name)) for one in own):
+            why = f"members with {name} may be history; no living client bears it out"
+            value = f"!{spelled((*entry, name))}"
+            found.append(Proposal("ROW_FILTER", value, why, is_sure=False))
     return found
 
 

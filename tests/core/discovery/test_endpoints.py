@@ -16,7 +16,7 @@ OWN = parse_endpoint(f"https://{OURS}/prod", None)
 
 def found(rows, own=OWN):
     items = [item(row) for row in rows]
-    setting, proposals = endpoint_attribute(items, range(len(items)), own, "eu-west-1")
+    setting, proposals = endpoint_attribute(items, range(len(items)), "id", own, "eu-west-1")
     return setting, {one.variable: one.value for one in proposals if one.variable}
 
 
