@@ -14,7 +14,7 @@ MARK = re.compile(r"\[\]|\{\}")
 _UNSPEAKABLE = re.compile(r"[.,\n\[\]{}]|^\s|\s$")
 """In the name of an attribute: no setting could name it, since a dot leads into a map."""
 
-MAX_MEMBERS = 100
+MAX_MEMBERS = 25
 """Of a collection, so many are looked at."""
 
 

@@ -5,10 +5,17 @@ from __future__ import annotations
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import NamedTuple
 
-from reaper.core.discovery.leaves import MARK, entry_leaves, keyed_maps, leaves, members_of
+from reaper.core.discovery.leaves import (
+    MARK,
+    MAX_MEMBERS,
+    entry_leaves,
+    keyed_maps,
+    leaves,
+    members_of,
+)
 from reaper.core.rows.ids import is_of_one_case
 from reaper.core.rows.items import (
     EACH_KEY,
@@ -41,6 +48,9 @@ _MARKS = re.compile(r"[#|:/,;@ ~]")
 """Between the parts of a composite key."""
 
 _CONNECTION_WORD = re.compile(r"conn|socket|ws|session", re.IGNORECASE)
+
+MAX_APART = 3500
+"""So many members, of all rows together, are looked at by themselves."""
 
 MAX_FIRST_PARTS = 5
 """More different ones are values, and no names of kinds."""
@@ -116,8 +126,9 @@ def apart(items: Sequence[Item], place: IdPlace) -> tuple[list[Item], IdPlace]:
     path = attribute_path(place.setting)
     found: list[Item] = []
     ids: dict[int, list[str]] = {}
+    of_each = min(MAX_MEMBERS, max(1, MAX_APART // len(place.ids)))
     for n, wanted in place.ids.items():
-        for member in each_member(items[n], path, items[n]):
+        for member in islice(each_member(items[n], path, items[n]), of_each):
             text = text_of(stored_id(member.item, path)) or ""
             own = [one for one in wanted if one in text]
             if own:
