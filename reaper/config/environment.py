@@ -183,15 +183,16 @@ def _member_contradictions(values: Mapping[str, Any]) -> Iterator[tuple[str, str
         "endpoint_attribute": values["endpoint_attribute"],
         "row_filter": [condition.path for condition in values["row_filter"] or ()],
     }
-    for name, paths in told.items():
-        for path in paths or ():
-            is_inside = collection_in(path) or (collection and _leads_into(path, collection))
-            if path and is_inside and not (beside and _leads_into(path, beside)):
-                yield (
-                    f"{PREFIX}{name.upper()}",
-                    f"speaks of members that REAPER_CONNECTION_ID_ATTRIBUTE does not: it is"
-                    f" {spelled(path)}, and the ids are in {spelled(id_path)}",
-                )
+    for name, path in (
+        (name, path) for name, paths in told.items() for path in paths or () if path
+    ):
+        is_inside = collection_in(path) or (collection and _leads_into(path, collection))
+        if is_inside and not (beside and _leads_into(path, beside)):
+            yield (
+                f"{PREFIX}{name.upper()}",
+                f"speaks of members that REAPER_CONNECTION_ID_ATTRIBUTE does not: it is"
+                f" {spelled(path)}, and the ids are in {spelled(id_path)}",
+            )
     if not collection:
         return
     many = f"as {spelled(id_path)} means many connections in a row"

@@ -123,6 +123,8 @@ MANY = {"CONNECTION_ID_ATTRIBUTE": "a[].id"}
         ({"PONG_TIMEOUT_SECONDS": "10", "HEARTBEAT_MODE": "off"}, "PONG_TIMEOUT_SECONDS expects"),
         ({"EVICT_REMOVE": "token"}, "EVICT_REMOVE is for rows that stay"),
         ({"CONNECTION_ID_ATTRIBUTE": "a[].b[]"}, "must name one collection at most"),
+        ({"CONNECTED_AT_ATTRIBUTE": "a..b"}, "CONNECTED_AT_ATTRIBUTE must be an attribute name"),
+        ({"ENDPOINT_ATTRIBUTE": "a..b"}, "ENDPOINT_ATTRIBUTE must be an attribute name"),
         ({"CONNECTED_AT_ATTRIBUTE": "a[].at"}, "CONNECTED_AT_ATTRIBUTE speaks of members that"),
         (
             {"CONNECTION_ID_ATTRIBUTE": "a[].id", "ROW_FILTER": "!b[].left"},
