@@ -36,13 +36,14 @@ def hints(
     items: Sequence[Item], reader: RowReader, settings: Settings, now: float
 ) -> Iterator[Finding]:
     """What else rows show, where the setting that would use it is left at its default."""
-    ids: dict[int, list[str]] = {}
-    for n, item in enumerate(items):
-        rows = reader.read(item, now) or ()
-        if own := [row.connection_id for row in rows if row.connection_id]:
-            ids[n] = own
+    read = [reader.read(item, now) or [] for item in items]
+    ids = {
+        n: own
+        for n, found in enumerate(read)
+        if (own := [row.connection_id for row in found if row.connection_id])
+    }
     pattern = settings.connection_id_pattern.pattern if settings.connection_id_pattern else ""
-    rows = reader.read_page(items, now)
+    rows = [row for found in read for row in found]
     is_of_members = all(row.is_member for row in rows)
     name = spelled(rows[0].shape.connection_id if rows else settings.connection_id_attribute)
     place = IdPlace(name, pattern, ids, [], is_certain=True, is_of_members=is_of_members)
@@ -54,12 +55,12 @@ def hints(
         "LAST_SEEN_ATTRIBUTE": settings.last_seen_attribute == ("lastSeenAt",),
     }
     try:
-        found = _besides_the_id(items, reader, place, now)
+        proposals = _besides_the_id(items, reader, place, now)
     except SeveralKinds as why:
         if not settings.row_filter:
             yield Finding(True, str(why), is_hint=True)
         return
-    for one in found:
+    for one in proposals:
         is_news = one.value not in ("connectedAt", "lastSeenAt")
         if is_news and unused.get(one.variable):
             yield Finding(True, f"{_assignment(one)} may fit: {one.why}", is_hint=True)

@@ -20,10 +20,10 @@ from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row_filter import parse_row_filter
 from reaper.core.rows.shape import RowShape
 from reaper.sweep.eviction.members import remove_members
-from tests.integration.test_table import a_table
 from tests.support import faulty_gateway as faults
 from tests.support.builders import ENDPOINT
 from tests.support.faulty_gateway import FaultyGateway
+from tests.support.open_table import a_table
 
 
 def old() -> dict[str, str]:

@@ -9,10 +9,6 @@ import pytest
 from botocore.exceptions import ConnectionClosedError, EndpointConnectionError, ReadTimeoutError
 
 from reaper.aws.dynamodb.connections import ConnectionsTable
-from reaper.aws.dynamodb.table import MAX_ANSWER_BYTES
-from reaper.aws.transport.http import HttpClient
-from reaper.aws.transport.signing import Signer
-from reaper.aws.transport.trust import trust
 from reaper.core.errors import TableError
 from reaper.core.model import Change
 from reaper.core.rows.endpoint_resolver import EndpointResolver
@@ -22,6 +18,7 @@ from reaper.core.rows.row import MissedPongs
 from reaper.core.rows.shape import RowShape
 from tests.support.builders import ENDPOINT, NOW
 from tests.support.cloud import Cloud
+from tests.support.open_table import a_table
 
 SHAPE = RowShape(
     key_names=("room", "seat"),
@@ -38,15 +35,6 @@ ROW = {
     "connectedAt": {"S": "2026-11-24T07:44:26Z"},
     "requestContext": {"M": {"domainName": {"S": ENDPOINT.host}, "stage": {"S": "prod"}}},
 }
-
-
-def a_table(cloud: Cloud, name: str, index: str | None = None) -> ConnectionsTable:
-    def new_client() -> HttpClient:
-        signer = Signer(cloud.session.get_credentials(), "dynamodb")
-        return HttpClient(signer, 5, trust(cloud.session), MAX_ANSWER_BYTES)
-
-    session = cloud.session
-    return ConnectionsTable(name, index, session.region_name, session._session, new_client)
 
 
 @pytest.fixture

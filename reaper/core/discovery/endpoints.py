@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from reaper.core.discovery.leaves import leaves, members_of
+from reaper.core.discovery.leaves import collection_of, leaves
 from reaper.core.discovery.proposal import Proposal, remark
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.endpoint_resolver import EndpointResolver
@@ -28,7 +28,7 @@ def endpoint_attribute(
     ``ids`` is where those are: members may name their endpoints beside them.
     """
     resolver = EndpointResolver(own, region)
-    for setting in _candidates(items, rows, members_of(ids)):
+    for setting in _candidates(items, rows, collection_of(ids)):
         paths = [attribute_path(name) for name in setting.split(",")]
         named, foreign = _named(items, rows, paths, resolver)
         if not named and not foreign:
@@ -53,7 +53,10 @@ def endpoint_attribute(
 def _candidates(items: Sequence[Item], rows: Sequence[int], collection: str) -> list[str]:
     """A map or two attributes with domain and stage, else one that holds a host."""
     names = Counter(
-        name for n in rows for name, _ in leaves(items[n]) if members_of(name) in ("", collection)
+        name
+        for n in rows
+        for name, _ in leaves(items[n])
+        if collection_of(name) in ("", collection)
     )
     found = [
         name.removesuffix(".domainName")

@@ -96,7 +96,7 @@ def _speakable(held: Item) -> Iterator[tuple[str, AttributeValue]]:
     )
 
 
-def members_of(name: str) -> str:
+def collection_of(name: str) -> str:
     """The collection, with its mark, whose members an attribute is told of; else nothing."""
     mark = MARK.search(name)
     return name[: mark.end()] if mark else ""

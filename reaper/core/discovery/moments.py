@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import NamedTuple
 
-from reaper.core.discovery.leaves import leaves, members_of
+from reaper.core.discovery.leaves import collection_of, leaves
 from reaper.core.discovery.proposal import Proposal, remark
 from reaper.core.evidence.calibration import (
     AGREEING_ROWS,
@@ -43,7 +43,9 @@ def columns(items: Sequence[Item], rows: Sequence[int], ids: str) -> list[Column
     for n in rows:
         for name, value in leaves(items[n]):
             held[name] += 1
-            is_of_ids = members_of(name) == members_of(ids) and (name != ids or name.endswith("{}"))
+            is_of_ids = collection_of(name) == collection_of(ids) and (
+                name != ids or name.endswith("{}")
+            )
             if is_of_ids and (time := read_time(value)) is not None:
                 read[name][n] = time
     return [

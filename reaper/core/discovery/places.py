@@ -11,10 +11,10 @@ from typing import NamedTuple
 from reaper.core.discovery.leaves import (
     MARK,
     MAX_MEMBERS,
+    collection_of,
     entry_leaves,
     keyed_maps,
     leaves,
-    members_of,
 )
 from reaper.core.rows.ids import is_of_one_case
 from reaper.core.rows.items import (
@@ -25,8 +25,7 @@ from reaper.core.rows.items import (
     attribute_path,
     text_of,
 )
-from reaper.core.rows.members import collection_in, put, stored_id
-from reaper.core.rows.members import members_of as each_member
+from reaper.core.rows.members import collection_in, members_of, put, stored_id
 
 _ID = r"[A-Za-z0-9_-]{11,16}="
 """As API Gateway issues them: 16 signs in every public transcript, of which ``=`` is the last. More
@@ -115,7 +114,7 @@ def _join_entries(texts: defaultdict[str, list[tuple[int, str]]], items: Sequenc
     for setting, held in by_entry.items():
         are_names = setting.endswith(".") and all(map(_NAME.search, keys[setting]))
         if len(keys[setting]) > 1 and not are_names:
-            inside = members_of(setting).removesuffix("{}") + "."
+            inside = collection_of(setting).removesuffix("{}") + "."
             for name in [name for name in texts if name.startswith(inside)]:
                 del texts[name]
             texts[setting] = held
@@ -128,7 +127,7 @@ def apart(items: Sequence[Item], place: IdPlace) -> tuple[list[Item], IdPlace]:
     ids: dict[int, list[str]] = {}
     of_each = min(MAX_MEMBERS, max(1, MAX_APART // len(place.ids)))
     for n, wanted in place.ids.items():
-        for member in islice(each_member(items[n], path, items[n]), of_each):
+        for member in islice(members_of(items[n], path, items[n]), of_each):
             text = text_of(stored_id(member.item, path)) or ""
             own = [one for one in wanted if one in text]
             if own:
@@ -173,7 +172,7 @@ def _places(setting: str, held: Sequence[tuple[int, str]]) -> list[IdPlace]:
     if inside:
         composite = [text for _, text in inside if not _WHOLE_ID.fullmatch(text)]
         patterns = [_ID] if whole else []
-        patterns += _patterns(composite, is_of_members=bool(members_of(setting)))
+        patterns += _patterns(composite, is_of_members=bool(collection_of(setting)))
         return [_matched(setting, pattern, held) for pattern in patterns]
     if not whole and _NAME.search(_last_name(setting)):
         likely = [(n, text) for n, text in held if _STAND_IN_ID.fullmatch(text)]
@@ -191,7 +190,7 @@ def _made(
     found = [text for texts in ids.values() for text in texts]
     is_changed = sum(map(is_of_one_case, found)) * 2 > len(found)
     is_certain = not is_changed and all(_WHOLE_ID.fullmatch(text) for text in found)
-    is_of_members = bool(members_of(setting))
+    is_of_members = bool(collection_of(setting))
     return IdPlace(
         setting, pattern, dict(ids), others, is_certain, is_of_members, _unserved(setting)
     )
@@ -242,9 +241,8 @@ def _patterns(texts: Sequence[str], *, is_of_members: bool) -> list[str]:
         for text in form:
             first = _MARKS.split(text)[0]
             by_first["" if _WHOLE_ID.fullmatch(first) else first].append(text)
-        are_kinds = len(by_first) <= MAX_FIRST_PARTS and not any(map(_has_digit, by_first))
-        are_kinds = are_kinds and not is_of_members
-        groups = by_first.values() if are_kinds else [form]
+        are_few = len(by_first) <= MAX_FIRST_PARTS and not any(map(_has_digit, by_first))
+        groups = by_first.values() if are_few and not is_of_members else [form]
         patterns += [_pattern(group) for group in groups]
     return patterns
 
