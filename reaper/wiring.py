@@ -20,12 +20,13 @@ from reaper.aws.lambda_hook import LambdaHook
 from reaper.aws.session import API_CONFIG, Access, access, http_client, region_of
 from reaper.config.rules import budget_rps, quota_rps, region_in_use
 from reaper.config.settings import Settings
+from reaper.core.iam import table_id
 from reaper.daemon.daemon import Daemon
 from reaper.schedule.interval import IntervalSchedule
 from reaper.schedule.ports import Schedule
 from reaper.sweep.beside import LaneThreads
 from reaper.sweep.ports import Outside
-from reaper.telemetry.alerts import Alerts
+from reaper.telemetry.alerts import Alerts, Watched
 from reaper.telemetry.audit import AuditLog
 from reaper.telemetry.health import Health
 from reaper.telemetry.history import History
@@ -52,8 +53,9 @@ def make_table(settings: Settings, known: Access) -> ConnectionsTable:
 
 
 def make_table_named(name: str, index: str | None, known: Access) -> ConnectionsTable:
+    """By its name or its ARN. Raises ValueError for an ARN that is no table's."""
     return ConnectionsTable(
-        name,
+        table_id(name),
         index,
         known.region,
         known.session._session,
@@ -88,7 +90,7 @@ def _make_hooks(settings: Settings, known: Access) -> list[Hook]:
     if name := settings.on_evict_lambda:
         hooks.append(LambdaHook(known, name))
     if name := settings.on_evict_event_bus:
-        hooks.append(EventBusHook(session, region, name, settings.table_name))
+        hooks.append(EventBusHook(session, region, name, settings.table))
     return hooks
 
 
@@ -110,27 +112,29 @@ def make_worker(settings: Settings, clients: Clients, audit: AuditLog) -> Worker
 
 def make_daemon(settings: Settings, clients: Clients, audit: AuditLog) -> Daemon:
     """The worker with its schedule, and everybody who is told of its sweeps."""
-    alerts, history = make_alerts(settings), History()
+    alerts, history = make_alerts(settings, clients.access.region), History()
     health = Health(settings.sweep_interval_seconds)
-    sinks = make_sinks(settings, clients.access)
-    publisher = make_publisher(settings, alerts, history, sinks)
+    sinks = make_sinks(settings, clients.access, health)
+    publisher = make_publisher(settings, alerts, history, health, sinks)
+    schedule = _make_schedule(settings, clients.access, publisher, health)
+    status = _make_status(settings, clients.access.region, history, health, schedule)
     return Daemon(
         make_worker(settings, clients, audit),
         publisher,
         alerts,
         health,
-        _make_schedule(settings, clients.access, publisher, alerts, health),
-        _serve(settings, clients.access.region, sinks.prometheus, history, health),
+        schedule,
+        _serve(settings, status, health, sinks.prometheus),
     )
 
 
 def _make_schedule(
-    settings: Settings, known: Access, publisher: Publisher, alerts: Alerts, health: Health
+    settings: Settings, known: Access, publisher: Publisher, health: Health
 ) -> Schedule:
     """By the interval, or shared with others through REAPER_QUEUE_URL; only then it is imported."""
     interval_seconds = settings.sweep_interval_seconds
     if settings.queue_url is None:
-        return IntervalSchedule(interval_seconds, alerts)
+        return IntervalSchedule(interval_seconds)
     from reaper.aws.sqs import WorkQueue
     from reaper.schedule.shared import SharedSchedule
 
@@ -139,11 +143,10 @@ def _make_schedule(
     log.info("sweeps shared through a queue", queue=settings.queue_url, segments=segments)
     return SharedSchedule(
         queue=queue,
-        table=settings.table_name,
+        table=settings.table,
         total_segments=segments,
         interval_seconds=interval_seconds,
         publisher=publisher,
-        alerts=alerts,
         health=health,
     )
 
@@ -159,12 +162,12 @@ class Sinks(NamedTuple):
     """The one of them that is asked for its metrics, instead of sending them."""
 
 
-def make_sinks(settings: Settings, known: Access) -> Sinks:
+def make_sinks(settings: Settings, known: Access, health: Health) -> Sinks:
     """Those that REAPER_METRICS names; only they are imported."""
     sinks: list[Sink] = []
     prometheus = None
     quota = quota_rps(settings, known.region)
-    about = settings.metrics_namespace, settings.table_name, quota
+    about = settings.metrics_namespace, settings.table, quota
     if "emf" in settings.metrics:
         from reaper.telemetry.sinks.emf import EmfSink
 
@@ -175,36 +178,31 @@ def make_sinks(settings: Settings, known: Access) -> Sinks:
         client = known.session.client("cloudwatch", region_name=known.region, config=API_CONFIG)
         sinks.append(CloudWatchSink(client, *about))
     if "prometheus" in settings.metrics:
-        from reaper.telemetry.sinks.prometheus import PrometheusSink
+        from reaper.telemetry.sinks.prometheus import Build, PrometheusSink
 
-        prometheus = PrometheusSink(quota)
+        build = Build(__version__, known.region, settings.table)
+        prometheus = PrometheusSink(quota, build, health)
         sinks.append(prometheus)
     return Sinks(sinks, prometheus)
 
 
-def make_alerts(settings: Settings) -> Alerts:
-    return Alerts(
-        settings.table_name, settings.alert_cooldown_seconds, settings.sweep_interval_seconds
-    )
+def make_alerts(settings: Settings, region: str) -> Alerts:
+    watched = Watched(region, settings.table, settings.api_endpoint, settings.dry_run)
+    return Alerts(watched, settings.alert_cooldown_seconds, settings.sweep_interval_seconds)
 
 
-def make_publisher(settings: Settings, alerts: Alerts, history: History, sinks: Sinks) -> Publisher:
-    return Publisher(sinks.all, alerts, history, settings.max_heartbeat_ratio)
+def make_publisher(
+    settings: Settings, alerts: Alerts, history: History, health: Health, sinks: Sinks
+) -> Publisher:
+    return Publisher(sinks.all, alerts, history, health, settings.max_heartbeat_ratio)
 
 
-def _serve(
-    settings: Settings,
-    region: str,
-    prometheus: Exposition | None,
-    history: History,
-    health: Health,
-) -> HttpServer | None:
-    """The daemon's pages at REAPER_HTTP_BIND; None where it is empty, or cannot be bound."""
-    if settings.http_bind is None:
-        return None
+def _make_status(
+    settings: Settings, region: str, history: History, health: Health, schedule: Schedule
+) -> Status:
     setup = Setup(
         version=__version__,
-        table=settings.table_name,
+        table=settings.table,
         endpoint=settings.api_endpoint,
         region=region,
         dry_run=settings.dry_run,
@@ -213,8 +211,17 @@ def _serve(
         budget_rps=budget_rps(settings, region),
         quota_rps=quota_rps(settings, region),
         ratio_limit=settings.max_heartbeat_ratio or None,
+        audit_log=settings.audit_log,
     )
-    status = Status(setup, history, health, time.time)
+    return Status(setup, history, health, time.time, lambda: schedule.next_sweep_at)
+
+
+def _serve(
+    settings: Settings, status: Status, health: Health, prometheus: Exposition | None
+) -> HttpServer | None:
+    """The daemon's pages at REAPER_HTTP_BIND; None where it is empty, or cannot be bound."""
+    if settings.http_bind is None:
+        return None
     try:
         return HttpServer(settings.http_bind, site(status, health, prometheus))
     except (OSError, ValueError) as error:

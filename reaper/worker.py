@@ -36,10 +36,12 @@ class Worker:
         self._settings = settings
         self._outside = outside
         self._resolver = endpoint_resolver(settings, region)
-        self._budget_rps = budget_rps(settings, region)
+        self.budget_rps = budget_rps(settings, region)
+        """Requests a second to the management API, at most."""
+        self.interval_seconds = settings.sweep_interval_seconds
         self._pace = SweepPace(
             ratio_limit(settings),
-            self._budget_rps,
+            self.budget_rps,
             settings.sweep_interval_seconds,
             settings.spread_window_seconds,
             time.monotonic(),
@@ -111,7 +113,7 @@ class Worker:
             settings,
             heartbeat_interval_seconds=self._pace.heartbeat_interval_seconds,
             next_turn_at=window_ends_at + settings.sweep_interval_seconds,
-            budget_rps=self._budget_rps,
+            budget_rps=self.budget_rps,
             first_rate_rps=self._pace.first_rate(spread_seconds),
             spread_seconds=spread_seconds,
             question_seconds=self._question_seconds(portion) if spread else inf,

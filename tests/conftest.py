@@ -31,12 +31,13 @@ collect_ignore = [
     *([] if CHROMIUM else ["integration/test_status_page.py"]),
     *([] if shutil.which("systemd-analyze") else ["deploy/test_systemd.py"]),
     *([] if shutil.which("logrotate") else ["deploy/test_logrotate.py"]),
+    *([] if shutil.which("promtool") else ["deploy/test_prometheus_rules.py"]),
 ]
 
 
 def pytest_report_header() -> list[str]:
     return [
-        f"not tested, for lack of a browser, systemd or logrotate: {path}"
+        f"not tested, for lack of a browser, systemd, logrotate or promtool: {path}"
         for path in collect_ignore
     ]
 

@@ -14,10 +14,11 @@ from reaper.core.evidence.breaker import HoldReason
 from reaper.core.plan.plan import ONE_WORKER_RPS, plan
 from reaper.core.plan.population import Population, Timetable
 from reaper.core.platform import MAX_NEW_CONNECTIONS_PER_SECOND
-from reaper.core.report.alerts import Kind
+from reaper.core.report.troubles import Kind
 from reaper.core.triage import HeartbeatMode, TriageRules
+from reaper.telemetry.health import Health
 from reaper.telemetry.sinks.metrics import UNITS
-from reaper.telemetry.sinks.prometheus import PrometheusSink
+from reaper.telemetry.sinks.prometheus import Build, PrometheusSink
 from tests.support.reports import a_report, a_sweep
 
 ROOT = Path(__file__).parents[1]
@@ -105,7 +106,9 @@ def test_the_runbook_knows_every_alert_and_every_reason_to_hold():
 
 
 def test_every_metric_is_listed_by_both_names():
-    sink = PrometheusSink(10_000)
+    health = Health(300)
+    health.nothing_to_do()
+    sink = PrometheusSink(10_000, Build("1", "eu-west-1", "t"), health)
     sink.publish(a_sweep(a_report(messages=1, heartbeat_message_ratio=1.0)))
     rows = re.findall(r"^\| ?`?(\w*)`? \| `(reaper_\w+)", DOCS["metrics.md"], re.MULTILINE)
     assert {name for name, _ in rows if name} == UNITS.keys()

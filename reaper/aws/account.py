@@ -9,6 +9,7 @@ import boto3
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
+from reaper.aws.service_errors import fault_of
 from reaper.core.errors import TableError
 from reaper.core.rows.endpoint import Endpoint, parse_endpoint
 
@@ -23,9 +24,9 @@ def table_names(session: boto3.Session, region: str) -> list[str]:
     try:
         return list(client.list_tables(Limit=MAX_TABLES)["TableNames"])
     except (BotoCoreError, ClientError) as error:
-        raise TableError(
-            f"tables cannot be listed: {error}. Name one: reaper discover TABLE"
-        ) from None
+        permission = "dynamodb:ListTables"
+        cure = "name one: reaper discover TABLE"
+        raise fault_of(error, permission, permission, TableError, cure) from None
 
 
 def websocket_endpoints(session: boto3.Session, region: str) -> list[Endpoint]:

@@ -11,9 +11,9 @@ import boto3
 import structlog
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.service_errors import error_response, is_denied
+from reaper.aws.service_errors import error_response, fault_of
 from reaper.aws.session import API_CONFIG
-from reaper.core.errors import AccessDenied, MessagesUnknown
+from reaper.core.errors import Fault, MessagesUnknown
 from reaper.core.evidence.births import Window
 from reaper.core.report.ratio import PerMinute
 from reaper.core.rows.endpoint import Endpoint
@@ -27,12 +27,8 @@ SETTLING_SECONDS = 120
 """The newest datapoints still grow; those older than this do no more."""
 
 
-class MessagesDenied(MessagesUnknown, AccessDenied):
-    """CloudWatch may not be asked, because a permission is missing."""
-
-
-class MetricsUnsent(Exception):
-    """CloudWatch does not answer. The message says why."""
+class MetricsUnsent(Fault):
+    """CloudWatch does not take metrics."""
 
 
 class CloudWatchMessages:
@@ -87,8 +83,8 @@ class CloudWatchMessages:
             )
             results = [one for page in pages for one in page.get("MetricDataResults", ())]
         except (BotoCoreError, ClientError) as error:
-            kind = MessagesDenied if is_denied(error) else MessagesUnknown
-            raise kind(f"CloudWatch GetMetricData failed: {error}") from None
+            permission = "cloudwatch:GetMetricData"
+            raise fault_of(error, permission, permission, MessagesUnknown) from None
         told = {one["Id"] for one in results if one.get("StatusCode") == "Complete"}
         if len(told) < len(queries):
             raise MessagesUnknown("CloudWatch GetMetricData did not tell all")
@@ -98,8 +94,8 @@ class CloudWatchMessages:
 def _query(query_id: str, endpoint: Endpoint, metric: str) -> Any:
     if endpoint.api_id is None or endpoint.stage is None:
         raise MessagesUnknown(
-            f"{endpoint.host} does not tell its API id, by which CloudWatch counts messages:"
-            " set REAPER_MESSAGE_SOURCE=attribute or none"
+            f"{endpoint.host} does not tell its API id, by which CloudWatch counts messages",
+            "set REAPER_MESSAGE_SOURCE=attribute or none",
         )
     return {
         "Id": query_id,
@@ -121,16 +117,13 @@ def _query(query_id: str, endpoint: Endpoint, metric: str) -> Any:
 def try_put_metrics(session: boto3.Session, region: str, namespace: str) -> None:
     """Put no metric at all: it is refused for want of a permission before it is found empty.
 
-    Raises AccessDenied or MetricsUnsent.
+    Raises MetricsUnsent.
     """
     client = session.client("cloudwatch", region_name=region, config=API_CONFIG)
     try:
         client.put_metric_data(Namespace=namespace, MetricData=[])
-    except ClientError as error:
-        if is_denied(error):
-            raise AccessDenied("cloudwatch:PutMetricData is not granted") from None
+    except (BotoCoreError, ClientError) as error:
         code = str(error_response(error).get("Code"))
         if "Parameter" not in code and "Validation" not in code:
-            raise MetricsUnsent(f"CloudWatch PutMetricData failed: {error}") from None
-    except BotoCoreError as error:
-        raise MetricsUnsent(f"CloudWatch PutMetricData failed: {error}") from None
+            permission = "cloudwatch:PutMetricData"
+            raise fault_of(error, permission, permission, MetricsUnsent) from None

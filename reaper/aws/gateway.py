@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -12,9 +13,11 @@ from urllib.parse import quote
 
 import msgspec
 
-from reaper.aws.json_bodies import UnreadableBody, read_json, read_object
+from reaper.aws.json_bodies import UnreadableBody, read_json, read_object, read_refusal
+from reaper.aws.service_errors import clock_skew
 from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.model import ALIVE, CHECK, HEARTBEAT, Answer, Outcome, Probe
+from reaper.core.refusals import Refusal, explain_refusal, tidied
 from reaper.core.rows.times import epoch_seconds, plausible
 from reaper.core.status_codes import outcome_of
 
@@ -23,6 +26,10 @@ MAX_CHECK_BYTES = 65_536
 
 CLOCKS_DIFFER_SECONDS = 3600.0
 """A time of the gateway's makes sense even where this host's clock is slow by so much."""
+
+PERMISSION = "execute-api:ManageConnections"
+
+_TITLE = re.compile(rb"<(title|h1)[^>]*>(.{1,200}?)</", re.IGNORECASE | re.DOTALL)
 
 _QUOTED = {ord(character): quote(character, safe="") for character in map(chr, range(128))}
 
@@ -66,7 +73,13 @@ class Gateway:
     def _answer(self, response: Response) -> Answer:
         probe: Probe = response.tag
         if response.status is None:
-            return Answer(probe, Outcome.UNKNOWN, response.error, was_stale=response.was_stale)
+            return Answer(
+                probe,
+                Outcome.UNKNOWN,
+                response.error,
+                was_stale=response.was_stale,
+                refusal=explain_refusal("", response.error, PERMISSION),
+            )
         if response.status == 200 and probe.ask is CHECK:
             told = _read_check(response.body, self._wall_clock())
             if told is not None:
@@ -79,7 +92,13 @@ class Gateway:
             is_own_200=_has_request_id(response) or not probe.endpoint.is_execute_api,
         )
         detail = _describe(response, outcome)
-        return Answer(probe, outcome, detail, connection=response.connection)
+        refusal = self._refusal(response) if outcome is Outcome.DENIED else None
+        return Answer(probe, outcome, detail, connection=response.connection, refusal=refusal)
+
+    def _refusal(self, response: Response) -> Refusal | None:
+        _, message = read_refusal(response.body)
+        skew_seconds = clock_skew(response.header(b"date"), self._wall_clock())
+        return explain_refusal(response.error_type, message, PERMISSION, skew_seconds)
 
 
 def connection_path(base: str, connection_id: str) -> str:
@@ -90,10 +109,23 @@ def connection_path(base: str, connection_id: str) -> str:
 
 
 def _describe(response: Response, outcome: Outcome) -> str:
-    """Status and error type. The type is AWS's word; the rest of a body is nobody's business."""
+    """Status and error type, and of a refusal AWS's own sentence. The rest is nobody's business."""
     if outcome is Outcome.UNKNOWN and response.status in (200, 410):
         return f"{response.status}, but not API Gateway's own: is there a proxy in between?"
-    return f"{response.status} {response.error_type}".strip()
+    if outcome is Outcome.UNKNOWN and _is_html(response) and not _is_amazons(response):
+        return (
+            f"{response.status} with a page in HTML{_title(response.body)}, which is not API"
+            " Gateway's: a firewall (WAF), a CDN or a proxy in between refuses or fails"
+        )
+    words = f"{response.status} {response.error_type}".strip()
+    if outcome is Outcome.DENIED and (message := read_refusal(response.body)[1]):
+        return f"{words}: {tidied(message)}"
+    return words
+
+
+def _title(page: bytes) -> str:
+    found = _TITLE.search(page)
+    return f' ("{tidied(found[2].decode(errors="replace"))}")' if found else ""
 
 
 def _has_request_id(response: Response) -> bool:

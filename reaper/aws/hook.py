@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from reaper.aws.service_errors import error_response
-from reaper.core.errors import HookAccessDenied, HookError
+from reaper.aws.service_errors import error_response, fault_of
+from reaper.core.errors import Fault, HookError
 from reaper.core.model import Zombie
 
 
@@ -28,25 +28,16 @@ class Hook(Protocol):
     def close(self) -> None: ...
 
 
-def explain(error: Exception, hook: Hook, variable: str, permission: str = "") -> HookError:
-    answer = error_response(error)
-    if not answer:
-        return HookError(f"{permission or hook.permission} on {hook.name} failed: {error}")
-    return explain_code(answer["Code"], answer.get("Message", ""), hook, variable, permission)
-
-
-def explain_code(
-    code: str, message: str, hook: Hook, variable: str, permission: str = ""
-) -> HookError:
+def explain(error: Exception, hook: Hook, variable: str, permission: str = "") -> Fault:
+    """What one of botocore's exceptions means for a hook that a variable names."""
     permission = permission or hook.permission
-    what = f"{permission} on {hook.name}"
-    match code:
-        case "AccessDeniedException" | "AccessDenied":
-            return HookAccessDenied(f"{what} is not granted to these credentials", permission)
-        case "ResourceNotFoundException":
-            return HookError(f"there is no {hook.arn}: correct {variable}")
-        case _:
-            return HookError(f"{what} failed: {code}: {message}")
+    if error_response(error).get("Code") == "ResourceNotFoundException":
+        return no_such_hook(hook, variable)
+    return fault_of(error, f"{permission} on {hook.name}", permission, HookError)
+
+
+def no_such_hook(hook: Hook, variable: str) -> Fault:
+    return HookError(f"there is no {hook.arn}", f"correct {variable}")
 
 
 def region_of_arn(name: str) -> str | None:

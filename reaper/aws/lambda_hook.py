@@ -13,8 +13,9 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.hook import explain, explain_code, region_of_arn
+from reaper.aws.hook import explain, no_such_hook, region_of_arn
 from reaper.aws.json_bodies import read_object, read_refusal
+from reaper.aws.service_errors import clock_skew, refused_or_failed
 from reaper.aws.session import API_CONFIG, Access, endpoint_of, http_client
 from reaper.aws.transport.http import Response
 from reaper.core.errors import HookError
@@ -120,16 +121,28 @@ class LambdaHook:
 
     def _fault(self, response: Response) -> Exception | None:
         """What was the matter with a call, if anything was."""
-        if response.status is None:
-            return HookError(f"{self.permission} on {self.name} failed: {response.error}")
         if response.status != 200:
-            code = response.error_type or str(response.status)
-            _, message = read_refusal(response.body)
-            return explain_code(code, message, self, _VARIABLE)
+            return self._explain(response)
         if response.header(b"x-amz-function-error"):
-            return HookError(f"{self.name} failed: its own log says why")
+            return HookError(f"{self.name} failed", "read its own log, which says why")
         # What a function written for API Gateway returns; another may return what it likes.
         status = str(read_object(response.body).get("statusCode"))
         if _STATUS.fullmatch(status) and int(status) >= 400:
             return HookError(f"{self.name} answered {status}")
         return None
+
+    def _explain(self, response: Response) -> Exception:
+        code, message = "", response.error
+        if response.status is not None:
+            code = response.error_type or str(response.status)
+            _, message = read_refusal(response.body)
+        if code == "ResourceNotFoundException":
+            return no_such_hook(self, _VARIABLE)
+        return refused_or_failed(
+            code,
+            message,
+            f"{self.permission} on {self.name}",
+            self.permission,
+            HookError,
+            skew_seconds=clock_skew(response.header(b"date"), self._wall_clock()),
+        )

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import time
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from reaper.core.errors import Fault
+from reaper.core.refusals import explain_refusal
+
+Kind = TypeVar("Kind", bound=Fault)
 
 
 def error_response(error: BaseException) -> dict[str, Any]:
@@ -14,6 +22,50 @@ def error_response(error: BaseException) -> dict[str, Any]:
     return dict(response.get("Error", {}))
 
 
-def is_denied(error: BaseException) -> bool:
-    """Whether a permission is missing, for which CloudWatch and SQS have two names each."""
-    return error_response(error).get("Code") in ("AccessDenied", "AccessDeniedException")
+def fault_of(
+    error: BaseException, what: str, permission: str, kind: type[Kind], cure: str = ""
+) -> Kind:
+    """What one of botocore's exceptions means; ``cure`` is for what AWS does not explain."""
+    answer = error_response(error)
+    code = str(answer.get("Code", ""))
+    message = str(answer.get("Message", "")) if code else str(error)
+    return refused_or_failed(code, message, what, permission, kind, cure, skew_of(error))
+
+
+def refused_or_failed(
+    code: str,
+    message: str,
+    what: str,
+    permission: str,
+    kind: type[Kind],
+    cure: str = "",
+    skew_seconds: float | None = None,
+) -> Kind:
+    """A fault in AWS's own words; ``code`` is empty where no answer came.
+
+    ``what`` was tried, such as ``dynamodb:Scan on table connections``.
+    """
+    if refusal := explain_refusal(code, message, permission, skew_seconds):
+        return kind(
+            f"{what} {refusal.why}",
+            refusal.cure,
+            refused=refusal.refused,
+            permission=permission,
+        )
+    words = ": ".join(filter(None, (code, message)))
+    return kind(f"{what} failed: {words}", cure)
+
+
+def clock_skew(date: str, now: float) -> float | None:
+    """By how many seconds ``now`` is ahead of an answer's Date header; None where it is none."""
+    try:
+        return now - parsedate_to_datetime(date).timestamp()
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def skew_of(error: BaseException) -> float | None:
+    """The same, of one of botocore's exceptions."""
+    response = getattr(error, "response", None) or {}
+    headers: Mapping[str, str] = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return clock_skew(headers.get("date", ""), time.time())

@@ -14,9 +14,9 @@ from botocore import xform_name
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.service_errors import error_response, is_denied
+from reaper.aws.service_errors import error_response, fault_of
 from reaper.aws.session import API_CONFIG
-from reaper.core.errors import AccessDenied
+from reaper.core.errors import Fault
 from reaper.core.segments import Segment
 
 BATCH = 10
@@ -26,16 +26,12 @@ MAX_WAIT_SECONDS = 2
 """One request for a message takes so long at most, and a signal waits for its end."""
 
 
-class QueueError(Exception):
-    """The queue could not be used. The message names the cure."""
+class QueueError(Fault):
+    """The queue could not be used."""
 
 
 class QueueRefusal(QueueError):
     """The queue may be used, but not for what was asked."""
-
-
-class QueueAccessDenied(QueueError, AccessDenied):
-    """The queue could not be used, because a permission is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,21 +166,15 @@ class WorkQueue:
 
     def _call(self, operation: str, **arguments: Any) -> Any:
         method = getattr(self._client, xform_name(operation))
-        what = f"{_permission(operation)} on {arguments['QueueUrl']}"
+        permission, url = _permission(operation), arguments["QueueUrl"]
         try:
             return method(**arguments)
-        except BotoCoreError as error:
-            raise QueueError(f"{what} failed: {error}") from None
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             code = error_response(error).get("Code", "")
-            if is_denied(error):
-                raise QueueAccessDenied(f"{what} is not granted to these credentials") from None
             if "NonExistentQueue" in code or "QueueDoesNotExist" in code:
-                raise QueueError(
-                    f"there is no queue {arguments['QueueUrl']}: correct REAPER_QUEUE_URL"
-                ) from None
+                raise QueueError(f"there is no queue {url}", "correct REAPER_QUEUE_URL") from None
             kind = QueueRefusal if code.rpartition(".")[2] in _REFUSALS else QueueError
-            raise kind(f"{what} failed: {error}") from None
+            raise fault_of(error, f"{permission} on {url}", permission, kind) from None
 
 
 _REFUSALS = (

@@ -21,7 +21,7 @@ from reaper.aws.dynamodb.table import READ_BATCH
 from reaper.commands.exit_codes import DONE, FAILED, fail
 from reaper.commands.prepare import prepare
 from reaper.core.audit import EVICT, AuditLine, parse_line
-from reaper.core.errors import TableAccessDenied, TableError
+from reaper.core.errors import TableError
 from reaper.core.model import Change
 from reaper.core.rows.items import EACH_KEY, Item, attribute, identity
 from reaper.core.rows.members import Returning, collection_in, joined, members_of, stored_id
@@ -189,7 +189,7 @@ def _put_back_all(
 
 
 def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
-    """Raises TableAccessDenied, which holds for all the others too."""
+    """Raises TableError where it was refused, which holds for all the others too."""
     try:
         if line.action is not EvictAction.CLEAR:
             change = table.put_back(line.item)
@@ -197,8 +197,6 @@ def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
             paths = (line.cleared, *line.changed)
             held = [(path, attribute(line.item, path)) for path in paths]
             change = table.put_back_attributes(line.key, held)
-    except TableAccessDenied:
-        raise
     except TableError as error:
         return _failed(error)
     return Fate.RESTORED if change is Change.DONE else Fate.NEWER
@@ -227,8 +225,6 @@ def _put_back_members(
             returning.append(Returning(lines[some[0]].key, path, members, held))
     fates: dict[int, Fate] = {}
     for some, change in zip(together, table.put_back_members(returning), strict=True):
-        if isinstance(change, TableAccessDenied):
-            raise change
         fate = Fate.RESTORED if change is Change.DONE else Fate.NEWER
         if isinstance(change, TableError):
             fate = _failed(change)
@@ -237,17 +233,20 @@ def _put_back_members(
 
 
 def _failed(error: TableError) -> Fate:
+    """Raises the error itself where it was refused."""
+    if error.refused is not None:
+        raise error
     log.error("row not put back", why=str(error))
     return Fate.FAILED
 
 
 def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[_Found]:
-    """What stands in the way of each, if anything does. Raises TableAccessDenied."""
+    """What stands in the way of each, if anything does. Raises TableError where it was refused."""
     try:
         items = table.read([line.key for line in lines])
-    except TableAccessDenied:
-        raise
     except TableError as error:
+        if error.refused is not None:
+            raise
         log.error("rows not readable", why=str(error))
         return [_Found(Fate.FAILED, None)] * len(lines)
     by_key = {identity(table.key_of(item)): item for item in items}

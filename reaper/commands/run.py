@@ -43,7 +43,7 @@ def execute(_: argparse.Namespace) -> int:
         log.info(
             "reaper starts",
             version=__version__,
-            table=settings.table_name,
+            table=settings.table,
             endpoint=settings.api_endpoint,
             interval_seconds=settings.sweep_interval_seconds,
             budget_rps=budget_rps(settings, clients.access.region),

@@ -21,10 +21,12 @@ from reaper.commands.prepare import open_audit_log, prepare
 from reaper.config.settings import Settings
 from reaper.core.errors import TableError
 from reaper.core.report.report import Report, SweepResult
+from reaper.core.report.swept import Outcome, Swept
 from reaper.daemon.gc_tuning import tune_gc
 from reaper.daemon.shutdown import FLUSH_SECONDS, STOP_SECONDS, abandon_sweep, end_in_time
 from reaper.daemon.signals import is_stop, wait_for_signal
 from reaper.telemetry.alerts import configure_sentry
+from reaper.telemetry.health import Health
 from reaper.telemetry.history import History
 from reaper.telemetry.progress import ProgressBar
 from reaper.wiring import (
@@ -77,18 +79,20 @@ def execute(arguments: argparse.Namespace) -> int:
         configure_sentry()
         _say_what_is_special(settings, trust_endpoint=arguments.trust_endpoint)
         is_for_a_person = sys.stdout.isatty() and not arguments.json
-        sinks = Sinks([], None) if is_for_a_person else make_sinks(settings, clients.access)
-        publisher = make_publisher(settings, make_alerts(settings), History(), sinks)
+        access, health = clients.access, Health(settings.sweep_interval_seconds)
+        sinks = Sinks([], None) if is_for_a_person else make_sinks(settings, access, health)
+        alerts = make_alerts(settings, access.region)
+        publisher = make_publisher(settings, alerts, History(), health, sinks)
         worker = make_worker(settings, clients, audit)
         tune_gc()
         try:
-            result = _sweep_until_signal(worker, trust_endpoint=arguments.trust_endpoint)
-            publisher.publish(result)
-        except TableError as error:
-            publisher.publish_fault(error)
-            return fail(str(error))
+            swept = _sweep_until_signal(worker, trust_endpoint=arguments.trust_endpoint)
+            publisher.publish(swept)
         finally:
             publisher.close(FLUSH_SECONDS)
+    result = swept.result
+    if result is None:
+        return fail(str(swept.fault))
     if arguments.json:
         print(json.dumps(result.report.to_dict()))
     elif is_for_a_person:
@@ -116,16 +120,16 @@ def _exit_code(result: SweepResult) -> int:
     if result.report.hold_reason is not None:
         return HELD
     if result.not_understood is not None:
-        return fail(result.not_understood)
+        return fail(str(result.not_understood))
     return FAILED if result.fault is not None else DONE
 
 
-def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:
+def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> Swept:
     """Sweep on a thread of its own, so that the main thread can wait for signals.
 
-    Raises what the sweep raises.
+    Raises what the sweep raises, unless it is the table's fault.
     """
-    stopping = threading.Event()
+    stopping, began_at = threading.Event(), time.monotonic()
     with ProgressBar() as bar, ThreadPoolExecutor(1, thread_name_prefix="sweep") as pool:
         sweeping = pool.submit(
             worker.sweep,
@@ -141,7 +145,14 @@ def _sweep_until_signal(worker: Worker, *, trust_endpoint: bool) -> SweepResult:
                 stopped_at = time.monotonic()
             if stopping.is_set() and time.monotonic() - stopped_at > STOP_SECONDS:
                 abandon_sweep()
-    return sweeping.result()
+    try:
+        result = sweeping.result()
+    except TableError as error:
+        return Swept(Outcome.FAILED, time.monotonic() - began_at, None, error)
+    is_stopped = stopping.is_set() and not result.report.complete
+    outcome = Outcome.DONE if result.report.complete else Outcome.CUT_SHORT
+    outcome = Outcome.STOPPED if is_stopped else outcome
+    return Swept(outcome, time.monotonic() - began_at, result, result.fault)
 
 
 def _show_report(report: Report) -> None:

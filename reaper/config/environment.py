@@ -14,6 +14,7 @@ from environs import Env, EnvValidationError, ValidationError
 from reaper.config.aws_variables import aws_faults
 from reaper.config.parsers import Variable
 from reaper.config.settings import PREFIX, Settings, variables
+from reaper.core.iam import table_id
 from reaper.core.platform import IDLE_TIMEOUT_SECONDS
 from reaper.core.rows.clearing import Clearing, overlapping
 from reaper.core.rows.endpoint import parse_endpoint
@@ -46,15 +47,25 @@ def load_settings(
         for one, (name, variable) in zip(fields(Settings), variables().items(), strict=True)
     }
     faults: dict[str, list[str]] = {}
+    of_table = _region_of_table(values)
     try:
         env.seal()
     except EnvValidationError as error:
         faults.update(cast("dict[str, list[str]]", error.error_messages))
-    for name, why in _contradictions(values, region):
+    if region and of_table and of_table != region:
+        name = f"{PREFIX}TABLE_NAME"
+        faults.setdefault(name, []).append(f"is in Region {of_table}, and AWS_REGION is {region}")
+    for name, why in _contradictions(values, region or of_table):
         faults.setdefault(name, []).append(why)
     if faults:
         raise SettingsError(faults)
     return Settings(**values)
+
+
+def _region_of_table(values: Mapping[str, Any]) -> str | None:
+    """That of its ARN, if it was given by it and can be read."""
+    name = values["table_name"]
+    return table_id(name).region if name else None
 
 
 def _read(given: str, variable: Variable) -> Any:

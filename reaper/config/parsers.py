@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from reaper.core.iam import table_id
 from reaper.core.platform import MAX_CONNECTION_LIFE_SECONDS
 from reaper.core.rows.items import AttributePath, attribute_path
 
@@ -59,6 +60,12 @@ def variable(
 
 
 def text(value: str) -> str:
+    return value
+
+
+def table(value: str) -> str:
+    """A table's name or ARN."""
+    table_id(value)
     return value
 
 

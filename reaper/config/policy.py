@@ -55,7 +55,7 @@ def _allow(sid: str, actions: list[str], *resources: str) -> Statement:
 
 
 def _of_table(settings: Settings, region: str) -> Iterator[Statement]:
-    table = arn_of("dynamodb", region, f"table/{settings.table_name}")
+    table = arn_of("dynamodb", region, f"table/{settings.table}")
     yield _allow("Rows", ["dynamodb:DescribeTable", *row_actions(settings)], table)
     scanned = f"{table}/index/{settings.table_index}" if settings.table_index else table
     yield _allow("Scan", ["dynamodb:Scan"], scanned)

@@ -8,6 +8,7 @@ from math import inf
 from reaper.config.settings import Settings
 from reaper.core.errors import TableUnfit
 from reaper.core.evidence.breaker import BreakerLimits
+from reaper.core.iam import table_id
 from reaper.core.pacing.rate import SPREAD_FRACTION
 from reaper.core.platform import default_quota_rps
 from reaper.core.pongs import PongRules
@@ -39,7 +40,8 @@ def configured_endpoint(settings: Settings, region: str | None) -> Endpoint | No
 
 
 def region_in_use(settings: Settings, region: str | None) -> str:
-    """The one that AWS's own configuration names, else that of REAPER_API_ENDPOINT."""
+    """The one that AWS's own configuration names, else that of the table's ARN or the endpoint."""
+    region = region or table_id(settings.table_name).region
     endpoint = configured_endpoint(settings, region)
     return region or (endpoint.region if endpoint else "")
 
@@ -77,7 +79,7 @@ def row_shape(settings: Settings, table: TableFacts) -> RowShape:
     if shape.missing:
         names = ", ".join(map(spelled, shape.missing))
         raise TableUnfit(
-            f"the index of REAPER_TABLE_INDEX does not hold {names}: add it to the projection"
+            f"the index of REAPER_TABLE_INDEX does not hold {names}", "add it to the projection"
         )
     if settings.queue_url and settings.expects_pongs:
         _refuse_pongs_out_of_sight(shape, table)
@@ -92,8 +94,8 @@ def _refuse_cleared_keys(settings: Settings, table: TableFacts) -> None:
             is_id = path == settings.connection_id_attribute
             raise TableUnfit(
                 f"REAPER_EVICT_ACTION=clear cannot remove {path[0]}, which is a key of table"
-                f" {table.name}: "
-                + ("use delete" if is_id else "correct REAPER_EVICT_REMOVE or REAPER_EVICT_SET")
+                f" {table.name}",
+                "use delete" if is_id else "correct REAPER_EVICT_REMOVE or REAPER_EVICT_SET",
             )
 
 
@@ -107,8 +109,8 @@ def _refuse_pongs_out_of_sight(shape: RowShape, table: TableFacts) -> None:
             f"REAPER_PONG_TIMEOUT_SECONDS with REAPER_QUEUE_URL needs {table.name} to have the"
             f" connection id as its partition key, which is {table.partition_key}: rows of one"
             " connection may be in segments of different workers, and one of them would call a"
-            " client deaf that another hears. Use one worker (no REAPER_QUEUE_URL), or expect no"
-            " pongs"
+            " client deaf that another hears",
+            "use one worker (no REAPER_QUEUE_URL), or expect no pongs",
         )
 
 

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from reaper.config import parsers as read
 from reaper.config.parsers import Variable, variable
+from reaper.core.iam import table_id
 from reaper.core.pacing.rate import SPREAD_FRACTION
 from reaper.core.rows.clearing import Assigned, Clearing, parse_assigned
 from reaper.core.rows.items import AttributePath, attribute_path
@@ -28,7 +29,7 @@ PREFIX = "REAPER_"
 @dataclass(frozen=True, slots=True)
 class Settings:
     table_name: str = variable(
-        "the DynamoDB table that holds the connections", read.text, required=True
+        "the DynamoDB table that holds the connections, or its ARN", read.table, required=True
     )
     table_index: str | None = variable(
         "scan this index instead, such as a sparse index of connections", read.text
@@ -256,6 +257,11 @@ class Settings:
     log_level: str = variable(
         "least severity that is logged", read.one_of("debug", "info", "warning", "error"), "info"
     )
+
+    @property
+    def table(self) -> str:
+        """Its name, also where it was given by its ARN."""
+        return table_id(self.table_name).name
 
     @property
     def expects_pongs(self) -> bool:

@@ -1,14 +1,40 @@
-"""What AWS's services can refuse, each with words that name the cure."""
+"""What the outside world can refuse or fail to do: each fault says why, and what to do about it."""
 
 from __future__ import annotations
 
-
-class AccessDenied(Exception):
-    """The credentials lack a permission; the message names it."""
+from enum import Enum
 
 
-class TableError(Exception):
-    """The table could not be used. The message names the cure."""
+class Refused(Enum):
+    """In which way AWS said no."""
+
+    NOT_GRANTED = "not granted"
+    """Nothing allows it: a statement in the role's policy does."""
+    FORBIDDEN = "forbidden"
+    """Something else forbids it, which no statement in the role's policy can lift."""
+    CREDENTIALS = "credentials"
+    """Whoever signed is not known, or is no more."""
+
+
+class Fault(Exception):
+    """Something went wrong. As text it is one sentence: why, and after a colon the cure."""
+
+    def __init__(
+        self, why: str, cure: str = "", *, refused: Refused | None = None, permission: str = ""
+    ) -> None:
+        """``why`` holds AWS's own words, where it said any; ``cure`` is what to do, as an order.
+
+        ``permission`` is the IAM action that was refused, where one was.
+        """
+        super().__init__(f"{why}: {cure}" if cure else why)
+        self.why = why
+        self.cure = cure
+        self.refused = refused
+        self.permission = permission
+
+
+class TableError(Fault):
+    """The table could not be used."""
 
 
 class PartitionTooLarge(TableError):
@@ -19,21 +45,17 @@ class TableUnfit(TableError):
     """The table answers, but is not what the settings say."""
 
 
-class TableAccessDenied(TableError, AccessDenied):
-    """The table could not be used, because a permission is missing."""
+class GatewayError(Fault):
+    """The gateway refused what it was asked."""
 
 
-class HookError(Exception):
-    """An on-evict hook failed. The message names the cure."""
+class HookError(Fault):
+    """An on-evict hook failed."""
 
 
-class HookAccessDenied(HookError, AccessDenied):
-    """An on-evict hook may not be called, because a permission is missing."""
-
-    def __init__(self, message: str, permission: str) -> None:
-        super().__init__(message)
-        self.permission = permission
+class AuditError(Fault):
+    """The audit log could not be written to."""
 
 
-class MessagesUnknown(Exception):
-    """CloudWatch did not tell. The message names the reason."""
+class MessagesUnknown(Fault):
+    """CloudWatch did not tell."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from typing import Any, Final, NamedTuple
 
+from reaper.core.refusals import Refusal
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.row import Row
 
@@ -84,7 +85,7 @@ class Answer(NamedTuple):
     probe: Probe
     outcome: Outcome
     detail: str
-    """For a person: ``403 AccessDeniedException``, ``timed out after 5 s``."""
+    """For a person, such as ``403 AccessDeniedException: User … is not authorized to …``."""
     last_active_at: float | None = None
     """From a check that was answered 200."""
     connected_at: float | None = None
@@ -95,6 +96,8 @@ class Answer(NamedTuple):
     """The number of the connection that carried it; 0 where there was none."""
     was_stale: bool = False
     """Whether it was sent over a kept-alive connection that turned out to be closed."""
+    refusal: Refusal | None = None
+    """Why AWS refused it, where it explained that."""
 
 
 class Reason(StrEnum):

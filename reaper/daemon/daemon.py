@@ -7,13 +7,14 @@ import time
 
 import structlog
 
-from reaper.core.errors import TableError
 from reaper.core.portion import Portion
-from reaper.core.report.report import SweepResult
+from reaper.core.report.overrun import overrun
+from reaper.core.report.report import Progress, SweepResult
+from reaper.core.report.swept import Outcome, Swept
 from reaper.daemon import systemd
 from reaper.daemon.shutdown import FLUSH_SECONDS, STOP_SECONDS, abandon_sweep, end_in_time
 from reaper.daemon.signals import is_stop, wait_for_signal
-from reaper.schedule.ports import Ended, Outcome, Schedule
+from reaper.schedule.ports import Ended, Schedule
 from reaper.telemetry.alerts import Alerts
 from reaper.telemetry.health import Health
 from reaper.telemetry.publish import Publisher
@@ -32,25 +33,28 @@ class Daemon:
         self,
         worker: Worker,
         publisher: Publisher,
-        alerts: Alerts,
+        checkins: Alerts,
         health: Health,
         schedule: Schedule,
         server: HttpServer | None,
     ) -> None:
         self._worker = worker
         self._publisher = publisher
-        self._alerts = alerts
+        self._checkins = checkins
         self._health = health
         self._schedule = schedule
         self._server = server
         self._stopping = threading.Event()
+        self._began_at = time.monotonic()
+        self._progress = Progress()
+        """Of the running sweep, or the last one."""
 
     def run(self) -> None:
         """Returns after a signal, when the running sweep has drained.
 
         Where that takes too long the process exits.
         """
-        self._schedule.start(self._sweep)
+        self._schedule.start(self._sweep, self._overran)
         systemd.notify("READY=1")
         received = self._wait_for_signal()
         end_in_time()
@@ -69,6 +73,7 @@ class Daemon:
         while not is_stop(received := wait_for_signal(tick)):
             if received is not None:
                 log.info("SIGHUP", so="files that were moved are opened anew before the next line")
+            self._publisher.tell_of_state()
             if self._health.is_stuck:
                 log.error("sweep stuck", so="systemd's watchdog is not notified any more")
             else:
@@ -78,43 +83,67 @@ class Daemon:
 
     def _sweep(self, portion: Portion | None) -> Ended:
         """One sweep. Whatever happens, the schedule goes on."""
+        self._began_at, self._progress = time.monotonic(), Progress()
         self._health.sweep_moves()
-        checkin, started, outcome = None, time.monotonic(), Outcome.FAILED
+        checkin = self._checkins.sweep_started() if portion is None else None
+        swept = self._try_to_sweep(portion)
         try:
-            if portion is None:
-                checkin = self._alerts.sweep_started()
+            self._publisher.publish(swept)
+            self._publisher.tell_of_state()
+        except Exception as error:
+            log.exception("sweep not told of", why=repr(error))
+        self._check_in(checkin, portion, swept)
+        return Ended(swept.outcome, swept.seconds)
+
+    def _try_to_sweep(self, portion: Portion | None) -> Swept:
+        """Whatever goes wrong is what came of it."""
+        result, fault = None, None
+        try:
             result = self._worker.sweep(
                 portion,
                 spread=True,
                 is_stopping=self._stopping.is_set,
-                on_progress=self._health.sweep_moves,
+                on_progress=self._note_progress,
             )
-            outcome = self._outcome(portion, result)
-            self._publisher.publish(result)
-        except TableError as error:
-            log.error("sweep failed", why=str(error))
-            self._publisher.publish_fault(error)
-        except Exception as error:
-            log.exception("sweep failed", why=repr(error))
-            self._publisher.publish_fault(error)
-        finally:
-            took_seconds = time.monotonic() - started
-            self._health.sweep_over(finished=outcome.is_end)
-            self._check_in(checkin, portion, took_seconds, ok=outcome.is_end)
-        return Ended(outcome, took_seconds)
+            fault = result.fault
+        except Exception as error:  # noqa: BLE001 - it is logged with its traceback when told of
+            fault = error
+        seconds = time.monotonic() - self._began_at
+        return Swept(self._outcome(portion, result), seconds, result, fault)
 
-    def _outcome(self, portion: Portion | None, result: SweepResult) -> Outcome:
+    def _outcome(self, portion: Portion | None, result: SweepResult | None) -> Outcome:
+        if result is None:
+            return Outcome.FAILED
         if self._stopping.is_set():
             return Outcome.STOPPED
         if portion is not None and portion.is_lost:
             return Outcome.LOST
         return Outcome.DONE if result.report.complete else Outcome.CUT_SHORT
 
-    def _check_in(
-        self, checkin: str | None, portion: Portion | None, took_seconds: float, *, ok: bool
-    ) -> None:
-        """Where workers share sweeps, one of them checks in for all: who had segment 0."""
+    def _note_progress(self, progress: Progress) -> None:
+        self._progress = progress
+        self._health.sweep_moves(progress)
+
+    def _overran(self, paused: str | None) -> None:
+        """A sweep takes longer than its interval. Say why, by how far it has come."""
+        trouble = overrun(
+            self._progress,
+            time.monotonic() - self._began_at,
+            self._worker.interval_seconds,
+            self._worker.budget_rps,
+            self._schedule.cure_at_budget,
+            paused,
+        )
+        log.warning("sweep overrun", why=trouble.why, cure=trouble.cure)
+        self._publisher.publish_trouble(trouble)
+
+    def _check_in(self, checkin: str | None, portion: Portion | None, swept: Swept) -> None:
+        """Where workers share sweeps, one of them checks in for all: who had segment 0.
+
+        A stop is no failure: whoever stops the service knows of it.
+        """
+        is_ok = not swept.is_failure and swept.outcome is not Outcome.LOST
         if portion is None:
-            self._alerts.sweep_ended(checkin, took_seconds, ok=ok)
+            self._checkins.sweep_ended(checkin, swept.seconds, ok=is_ok)
         elif 0 in portion.segments:
-            self._alerts.check_in(took_seconds, ok=ok)
+            self._checkins.check_in(swept.seconds, ok=is_ok)

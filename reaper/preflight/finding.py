@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from reaper.core.errors import AccessDenied, TableError
+from reaper.core.errors import Fault, Refused
 from reaper.core.iam import statement
 
 
@@ -20,17 +20,21 @@ class Finding(NamedTuple):
         return "!" if self.is_hint else "✓" if self.ok else "✗"
 
 
-def not_granted(action: str, resource: str) -> Finding:
-    grant = statement(action, resource)
-    return Finding(False, f"{action} is not granted. Add to the role's policy: {grant}")
+def finding_of(fault: Fault, resource: str, action: str | None = None) -> Finding:
+    """A fault in AWS's words, with the statement that would have granted it on a resource.
+
+    ``action`` is what was tried, where that is more than what the fault names.
+    """
+    if fault.refused is not Refused.NOT_GRANTED:
+        return Finding(False, str(fault))
+    grant = statement(action or fault.permission, resource)
+    return Finding(False, f"{fault.why}. Add to the role's policy: {grant}")
 
 
 def attempt(action: str, resource: str, try_it: Callable[[], object]) -> Finding:
-    """What comes of something that the table may refuse."""
+    """What comes of something that may be refused."""
     try:
         try_it()
-    except AccessDenied:
-        return not_granted(action, resource)
-    except TableError as error:
-        return Finding(False, str(error))
+    except Fault as fault:
+        return finding_of(fault, resource, action)
     return Finding(True, f"{action} is granted")

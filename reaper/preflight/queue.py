@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from reaper.aws.sqs import QueueError, QueueFacts, WorkQueue
-from reaper.core.errors import AccessDenied
 from reaper.core.iam import arn_of
-from reaper.preflight.finding import Finding, not_granted
+from reaper.preflight.finding import Finding, finding_of
 
 SAFE_VISIBILITY_SECONDS = 15.0
 """A lease is kept three times within it, and has to outlive a slow answer of SQS."""
@@ -18,18 +17,12 @@ def check_queue(queue: WorkQueue) -> Iterator[Finding]:
     resource = _arn(queue)
     try:
         facts = queue.facts()
-    except AccessDenied:
-        yield not_granted("sqs:GetQueueAttributes", resource)
-        return
     except QueueError as error:
-        yield Finding(False, str(error))
+        yield finding_of(error, resource)
         return
     yield Finding(True, "sqs:GetQueueAttributes is granted")
     for permission, fault in queue.try_out():
-        if isinstance(fault, AccessDenied):
-            yield not_granted(permission, resource)
-        else:
-            yield Finding(fault is None, str(fault) if fault else f"{permission} is granted")
+        yield finding_of(fault, resource) if fault else Finding(True, f"{permission} is granted")
     yield _finding_of_visibility(facts)
     yield _finding_of_dead_letters(queue, facts)
 
@@ -58,11 +51,9 @@ def _finding_of_dead_letters(queue: WorkQueue, facts: QueueFacts) -> Finding:
         )
     try:
         count = queue.count_dead_letters(facts.dead_letter_queue)
-    except AccessDenied:
-        name = facts.dead_letter_queue.rsplit("/", 1)[1]
-        return not_granted("sqs:GetQueueAttributes", f"{_arn(queue).rsplit(':', 1)[0]}:{name}")
     except QueueError as error:
-        return Finding(False, str(error))
+        name = facts.dead_letter_queue.rsplit("/", 1)[1]
+        return finding_of(error, f"{_arn(queue).rsplit(':', 1)[0]}:{name}")
     if count:
         return Finding(False, f"{count} segments were given up: see {facts.dead_letter_queue}")
     return Finding(True, f"no segment was given up: {facts.dead_letter_queue} is empty")

@@ -10,6 +10,7 @@ import structlog
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reaper.aws.sqs import QueueError, QueueFacts, WorkQueue
+from reaper.core.errors import Fault
 from reaper.core.segments import may_be_enqueued, segments_of_sweep, sweep_at
 from reaper.schedule.ports import RETRY_SECONDS
 
@@ -17,7 +18,7 @@ log = structlog.get_logger()
 
 EPOCH = datetime.fromtimestamp(0, UTC)
 
-Tell = Callable[[Exception, str], None]
+Tell = Callable[[Fault, str], None]
 """Tells of a fault, and of what could not be done for it."""
 
 
@@ -109,11 +110,12 @@ class Enqueuer:
         except QueueError as error:
             self._tell(error, "dead letters not counted")
             return
-        why = (
-            f"{found} segments were given up and are in {url}: whoever took them died or failed;"
-            " log lines 'sweep failed' say why. Purge it when that is mended"
+        fault = QueueError(
+            f"{found} segments were given up and are in {url}, since whoever took them died or"
+            " failed",
+            "see why by the log lines 'sweep failed', and purge that queue when it is mended",
         )
         if before is not None and found > before:
-            self._tell(QueueError(why), "segments given up")
+            self._tell(fault, "segments given up")
         elif before is None and found:
-            log.warning("segments given up some time ago", why=why)
+            log.warning("segments given up some time ago", why=fault.why, cure=fault.cure)

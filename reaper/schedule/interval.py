@@ -13,8 +13,7 @@ from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from reaper.schedule.clock_watch import Clocks, ClockWatch, Lapse
-from reaper.schedule.ports import RETRY_SECONDS, Ended, Sweeping, tell_of_overrun
-from reaper.telemetry.alerts import Alerts
+from reaper.schedule.ports import RETRY_SECONDS, Ended, Overran, Sweeping
 
 log = structlog.get_logger()
 
@@ -31,9 +30,10 @@ class IntervalSchedule:
     APScheduler waits by the wall clock; where that is set, the next sweep is moved along with it.
     """
 
-    def __init__(self, interval_seconds: float, alerts: Alerts) -> None:
+    cure_at_budget = "raise REAPER_QUOTA_SHARE"
+
+    def __init__(self, interval_seconds: float) -> None:
         self._interval_seconds = interval_seconds
-        self._alerts = alerts
         self._is_stopping = False
         self._lapse: Lapse | None = None
         """What kept the running sweep, if it was not the sweep itself."""
@@ -44,7 +44,8 @@ class IntervalSchedule:
             executors={"default": ThreadPoolExecutor(1)}, timezone=UTC
         )
 
-    def start(self, sweep: Sweeping) -> None:
+    def start(self, sweep: Sweeping, on_overrun: Overran) -> None:
+        self._overran = on_overrun
         self._job = self._scheduler.add_job(
             self._sweep,
             "interval",
@@ -58,6 +59,14 @@ class IntervalSchedule:
         self._scheduler.add_listener(self._on_overrun, EVENT_JOB_MAX_INSTANCES)
         self._scheduler.start()
         threading.Thread(target=self._watch_clocks, name="clocks", daemon=True).start()
+
+    @property
+    def next_sweep_at(self) -> float | None:
+        """Epoch seconds."""
+        for job in self._scheduler.get_jobs():
+            if job.next_run_time is not None:
+                return float(job.next_run_time.timestamp())
+        return None
 
     def stop(self, timeout_seconds: float) -> bool:
         self._is_stopping = True
@@ -113,7 +122,4 @@ class IntervalSchedule:
                 self._job.modify(next_run_time=datetime.now(UTC))
 
     def _on_overrun(self, _: JobSubmissionEvent) -> None:
-        if self._lapse is not None:
-            log.info("sweep skipped", why=f"{self._lapse.value} during the one before")
-            return
-        tell_of_overrun(self._alerts, self._interval_seconds, "REAPER_QUOTA_SHARE")
+        self._overran(self._lapse.value if self._lapse is not None else None)

@@ -4,39 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Protocol
 
-import structlog
-
 from reaper.core.portion import Portion
-from reaper.core.report.alerts import Kind
-from reaper.telemetry.alerts import Alerts
-
-log = structlog.get_logger()
+from reaper.core.report.swept import Outcome
 
 RETRY_SECONDS = 15.0
 """After a sweep that failed, the next one waits no longer than this."""
-
-
-class Outcome(Enum):
-    """How a sweep ended."""
-
-    DONE = "done"
-    """Every row got its turn, whatever came of it."""
-    CUT_SHORT = "cut short"
-    """No answer told anything."""
-    FAILED = "failed"
-    """It broke off."""
-    STOPPED = "stopped"
-    """A signal came."""
-    LOST = "lost"
-    """Its portion may be another worker's by now."""
-
-    @property
-    def is_end(self) -> bool:
-        """Whether it reached its end."""
-        return self in (Outcome.DONE, Outcome.CUT_SHORT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +23,22 @@ Sweeping = Callable[[Portion | None], Ended]
 """Sweeps a portion, or the whole table. Raises nothing."""
 
 
+Overran = Callable[[str | None], None]
+"""Told of a sweep that takes longer than its interval, and what stopped it, if anything did."""
+
+
 class Schedule(Protocol):
     """Calls for sweeps, one at a time."""
 
-    def start(self, sweep: Sweeping) -> None:
+    cure_at_budget: str
+    """What gives a sweep more requests a second, as an order."""
+
+    def start(self, sweep: Sweeping, on_overrun: Overran) -> None:
         """Call for them from now on, on a thread of its own."""
+
+    @property
+    def next_sweep_at(self) -> float | None:
+        """Epoch seconds; None while that depends on others."""
 
     def stop(self, timeout_seconds: float) -> bool:
         """Call for no more. Whether the running one ended within that time."""
-
-
-def tell_of_overrun(alerts: Alerts, interval_seconds: float, cure: str) -> None:
-    why = (
-        f"a sweep takes longer than REAPER_SWEEP_INTERVAL_SECONDS={interval_seconds:g}:"
-        f" raise it, or {cure}"
-    )
-    log.warning("sweep overrun", why=why)
-    alerts.alert(Kind.SWEEP_OVERRUN, why)

@@ -15,11 +15,13 @@ from dataclasses import replace
 import structlog
 
 from reaper.aws.sqs import MAX_WAIT_SECONDS, Message, QueueError, QueueFacts, WorkQueue
+from reaper.core.errors import Fault
+from reaper.core.report.swept import Outcome
+from reaper.core.report.troubles import Kind, Trouble
 from reaper.core.segments import NoSegment, Segment
 from reaper.schedule.enqueue import Enqueuer
 from reaper.schedule.lease import Lease, LeasedSegment, sleepless_clock
-from reaper.schedule.ports import RETRY_SECONDS, Ended, Outcome, Sweeping, tell_of_overrun
-from reaper.telemetry.alerts import Alerts
+from reaper.schedule.ports import RETRY_SECONDS, Ended, Overran, Sweeping
 from reaper.telemetry.health import Health
 from reaper.telemetry.publish import Publisher
 
@@ -34,6 +36,8 @@ MIN_VISIBILITY_SECONDS = 2.0
 class SharedSchedule:
     """Sweeps segments whenever there are some to be taken."""
 
+    cure_at_budget = "start more workers, or raise REAPER_QUOTA_SHARE"
+
     def __init__(
         self,
         *,
@@ -42,7 +46,6 @@ class SharedSchedule:
         total_segments: int,
         interval_seconds: float,
         publisher: Publisher,
-        alerts: Alerts,
         health: Health,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -50,7 +53,6 @@ class SharedSchedule:
         self._table = table
         self._interval_seconds = interval_seconds
         self._publisher = publisher
-        self._alerts = alerts
         self._health = health
         self._wall_clock = wall_clock
         self._facts: QueueFacts | None = None
@@ -68,10 +70,16 @@ class SharedSchedule:
         )
         self._thread = threading.Thread(target=self._work, name="shared-schedule", daemon=True)
 
-    def start(self, sweep: Sweeping) -> None:
+    def start(self, sweep: Sweeping, on_overrun: Overran) -> None:
         self._sweep = sweep
+        self._overran = on_overrun
         self._enqueuer.start()
         self._thread.start()
+
+    @property
+    def next_sweep_at(self) -> float | None:
+        """Whenever a segment comes, which nobody knows."""
+        return None
 
     def stop(self, timeout_seconds: float) -> bool:
         give_up_at = time.monotonic() + timeout_seconds
@@ -131,7 +139,7 @@ class SharedSchedule:
         if ended.outcome in (Outcome.FAILED, Outcome.CUT_SHORT):
             self._stopping.wait(min(RETRY_SECONDS, self._interval_seconds))
         if ended.took_seconds > self._interval_seconds:
-            self._tell_of_overrun()
+            self._overran(None)
 
     def _take(self, wait_seconds: int) -> LeasedSegment | None:
         """A segment that is to be swept now; None if none comes within that time."""
@@ -173,7 +181,10 @@ class SharedSchedule:
 
     def _refuse(self, message: Message, why: NoSegment) -> None:
         """Not delete it: it may be somebody's. The sooner it is given up, the less it holds up."""
-        fault = QueueError(f"a message on {self._queue.url} cannot be swept: {why}")
+        fault = QueueError(
+            f"a message on {self._queue.url} cannot be swept: {why}",
+            "find out who put it there; it goes to the dead-letter queue",
+        )
         self._tell(fault, "message left to the dead-letter queue")
         if self._queue_facts().dead_letter_queue is not None:
             self._queue.set_visibility([message], 0)
@@ -184,7 +195,15 @@ class SharedSchedule:
         log.warning("segment passed over", why="its sweep is over", segment=segment.index)
         has_waited = message.receive_count == 1
         if has_waited and now < segment.ends_at + self._interval_seconds:
-            self._tell_of_overrun()
+            self._publisher.publish_trouble(
+                Trouble(
+                    Kind.SWEEP_OVERRUN,
+                    f"segment {segment.index} was not swept in its interval of"
+                    f" {self._interval_seconds:g} s, since no worker took it",
+                    "see by the workers' logs whether some have died or are slow; if all are busy,"
+                    f" {self.cure_at_budget}",
+                )
+            )
 
     def _queue_facts(self) -> QueueFacts:
         if self._facts is None:
@@ -200,9 +219,6 @@ class SharedSchedule:
                 )
         return self._facts
 
-    def _tell(self, fault: Exception, what: str) -> None:
-        log.error(what, why=str(fault))
+    def _tell(self, fault: Fault, what: str) -> None:
+        log.error(what, why=fault.why, cure=fault.cure)
         self._publisher.publish_fault(fault)
-
-    def _tell_of_overrun(self) -> None:
-        tell_of_overrun(self._alerts, self._interval_seconds, "start more workers")

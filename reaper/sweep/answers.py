@@ -7,10 +7,11 @@ from collections.abc import Iterable
 
 import structlog
 
-from reaper.core.errors import AccessDenied
+from reaper.core.errors import GatewayError, Refused
 from reaper.core.evidence.calibration import TOLERANCE_SECONDS
 from reaper.core.evidence.endpoint_state import EndpointState
 from reaper.core.model import ALIVE, DUE, HEARTBEAT, Answer, Outcome, Probe, Purpose
+from reaper.core.refusals import Refusal
 from reaper.core.rows.reader import RowReader
 from reaper.core.rows.row import Row
 from reaper.sweep.context import SweepContext
@@ -50,6 +51,8 @@ class Answers:
         self._witness_calls = witness_calls
         self._pongs = pongs
         self._inconclusive: Counter[str] = Counter()
+        self._refusal: Refusal | None = None
+        """Of heartbeats, where AWS explained it."""
 
     def learn(self, answer: Answer) -> None:
         state = self._state(answer.probe)
@@ -76,14 +79,23 @@ class Answers:
             self._suspects.leave_unasked(probe)
 
     @property
-    def fault(self) -> AccessDenied | None:
+    def fault(self) -> GatewayError | None:
         """What kept heartbeats from being sent, if most of them were refused."""
         refused = self._tally.heartbeats_refused
         if refused <= self._tally.heartbeats:
             return None
-        return AccessDenied(
-            f"the gateway refused {refused} heartbeats: grant execute-api:ManageConnections for"
-            " POST on @connections/*, or set REAPER_HEARTBEAT_MODE=off"
+        why = f"the gateway refused {refused} heartbeats"
+        if self._refusal is not None:
+            return GatewayError(
+                f"{why}: POST @connections {self._refusal.why}",
+                self._refusal.cure,
+                refused=self._refusal.refused,
+            )
+        return GatewayError(
+            why,
+            "grant execute-api:ManageConnections for POST on @connections/*, or set"
+            " REAPER_HEARTBEAT_MODE=off",
+            refused=Refused.NOT_GRANTED,
         )
 
     def log_inconclusive(self) -> None:
@@ -165,9 +177,11 @@ class Answers:
             self._inconclusive[f"heartbeat: {answer.detail}"] += 1
             if answer.outcome is Outcome.DENIED:
                 self._tally.count_refused_heartbeat()
+                self._refusal = answer.refusal
 
     def _learn_nothing(self, answer: Answer, rows: int) -> None:
-        self._state(answer.probe).answered_otherwise(answer.outcome, rows)
+        state = self._state(answer.probe)
+        state.answered_otherwise(answer, rows)
         self._inconclusive[answer.detail] += 1
         if answer.outcome is Outcome.REJECTED:
             log.warning(

@@ -10,7 +10,7 @@ from operator import attrgetter
 import structlog
 
 from reaper.core.evidence.breaker import Findings, HoldReason, hold_of, hold_of_deaf
-from reaper.core.evidence.holds import explain, explain_deaf, what_ends_it
+from reaper.core.evidence.holds import Explanation, explain, explain_deaf, what_ends_it
 from reaper.core.model import Zombie
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.row import Row
@@ -43,8 +43,7 @@ class Breaker:
         self._trusted: set[Endpoint] = set()
         self._evicted_at = context.clock()
         self.hold_reason: HoldReason | None = None
-        self.why_held: str | None = None
-        """In one sentence, with the cure."""
+        self.why_held: Explanation | None = None
 
     def evict_convicted(self, *, is_idle: bool) -> None:
         """Those that were convicted since the last time, once there are enough of them.
@@ -116,7 +115,8 @@ class Breaker:
             "evictions are held",
             hold_reason=reason.value,
             rows=rows,
-            why=self.why_held,
+            why=self.why_held.why,
+            cure=self.why_held.cure,
             what_ends_it=what_ends_it(rules.triage.max_connection_age_seconds),
             **self._numbers(endpoint),
         )
@@ -142,7 +142,8 @@ class Breaker:
                 "deaf evictions are held",
                 hold_reason=reason.value,
                 rows=len(deaf),
-                why=self.why_held,
+                why=self.why_held.why,
+                cure=self.why_held.cure,
                 **self._numbers(endpoint),
             )
 
@@ -161,7 +162,7 @@ class Breaker:
                 "evicting on your word",
                 without_trust="these rows would be held",
                 hold_reason=reason.value,
-                why=explain(reason, findings, untrusting),
+                why=str(explain(reason, findings, untrusting)),
                 **self._numbers(endpoint),
             )
 

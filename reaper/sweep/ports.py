@@ -90,7 +90,7 @@ class Gateway(Protocol):
 
 
 class Audit(Protocol):
-    """Where evictions are written down. Raises OSError when it cannot be written to."""
+    """Where evictions are written down. Raises AuditError when it cannot be written to."""
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None: ...
 

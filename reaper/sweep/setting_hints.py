@@ -6,6 +6,7 @@ from datetime import tzinfo
 
 import structlog
 
+from reaper.core.errors import TableUnfit
 from reaper.core.evidence.breaker import HoldReason
 from reaper.core.evidence.calibration import Offset, cure_of
 from reaper.core.report.tally import Tally, not_understood
@@ -50,7 +51,7 @@ class Hints:
             cure=cure_of(offset, self._offset_seconds, self._time_zone, now),
         )
 
-    def tell_of_ids(self, tally: Tally) -> str | None:
+    def tell_of_ids(self, tally: Tally) -> TableUnfit | None:
         """Which rows were not understood. Returns why none was, if so it is."""
         self._was_somebody_there |= tally.scanned > 0
         if self._holds_many and self._was_somebody_there and not tally.scanned:
@@ -62,7 +63,7 @@ class Hints:
             holds_many=self._holds_many,
         )
         if why is not None:
-            log.warning("no row understood", why=why)
+            log.warning("no row understood", why=why.why, cure=why.cure)
         elif tally.malformed and not self._may_lack_ids:
             log.warning(
                 "rows without a usable id",

@@ -109,12 +109,17 @@ class Sweep:
 
     @property
     def progress(self) -> Progress:
+        next_look_seconds = self._suspects.next_look_at - self._clock()
         return Progress(
-            self._context.tally.scanned,
-            round(self._table.row_estimate * self._context.share()),
-            self._prober.open,
-            sum(counts.gone for counts in self._counts),
-            self._suspects.open_rows,
+            scanned=self._context.tally.scanned,
+            row_estimate=round(self._table.row_estimate * self._context.share()),
+            waiting=self._prober.open,
+            gone=sum(counts.gone for counts in self._counts),
+            suspects=self._suspects.open_rows,
+            next_look_seconds=None if next_look_seconds == inf else max(0.0, next_look_seconds),
+            is_evicting=self._evictor.is_busy,
+            calls=self._prober.calls,
+            mean_latency_seconds=self._prober.latencies.mean_seconds,
         )
 
     def report(self, *, seconds: float, messages: int | None) -> Report:

@@ -7,18 +7,19 @@ import time
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from hashlib import sha256
+from typing import Any, NamedTuple
 
 import sentry_sdk
 import structlog
 from sentry_sdk.crons import MonitorStatus, capture_checkin
-from sentry_sdk.integrations.logging import LoggingIntegration
 from sentry_sdk.types import Breadcrumb, MonitorConfig
 
 from reaper import __version__
 from reaper.core.masking import masked
-from reaper.core.report.alerts import Kind
+from reaper.core.report.condition import Condition, State
 from reaper.core.report.report import Report
+from reaper.core.report.troubles import Kind, Trouble
 
 log = structlog.get_logger()
 
@@ -26,6 +27,9 @@ CHECKIN_PAUSE_SECONDS = 30.0
 """Sentry drops all but six check-ins a minute, and a sweep makes two."""
 
 REMEMBERED_SWEEPS = 10
+MAX_SLUG, SLUG_DIGEST = 50, 8
+"""Characters of a monitor's slug, and of the digest at its end."""
+
 CRUMB_CATEGORY = "sweep"
 
 
@@ -33,12 +37,13 @@ def configure_sentry() -> None:
     """Start the SDK from SENTRY_DSN and its siblings. No DSN means silence, a wrong one a warning.
 
     Nothing is collected that we do not send ourselves: no log records, no local variables, since
-    they hold connection ids and payloads.
+    they hold connection ids and payloads. SENTRY_ENVIRONMENT and SENTRY_RELEASE are honoured.
     """
     try:
         sentry_sdk.init(
             release=f"apigw-reaper@{__version__}",
-            integrations=[LoggingIntegration(level=None, event_level=None)],
+            default_integrations=False,  # they would put headers on our requests to AWS
+            auto_enabling_integrations=False,
             include_local_variables=False,
             send_default_pii=False,
             max_request_body_size="never",
@@ -54,17 +59,38 @@ def _only_ours(crumb: Breadcrumb, _: Any) -> Breadcrumb | None:
     return crumb if crumb.get("category") == CRUMB_CATEGORY else None
 
 
+class Watched(NamedTuple):
+    """What alerts are about: together with their kind it tells them from all others."""
+
+    region: str
+    table: str
+    endpoint: str | None = None
+    """None where rows carry theirs."""
+    dry_run: bool = False
+
+    @property
+    def slug(self) -> str:
+        """That of the cron monitor, which no other Region or table can have.
+
+        Sentry allows 50 characters of few kinds, so a digest stands for what they cannot say.
+        """
+        name = f"{self.region}/{self.table}"
+        digest = sha256(name.encode()).hexdigest()[:SLUG_DIGEST]
+        readable = "".join(c if c.isascii() and c.isalnum() else "-" for c in name.lower())
+        return f"reaper-{readable[: MAX_SLUG - SLUG_DIGEST - 8]}-{digest}"
+
+
 class Alerts:
     """Raises alerts, each kind at most once per cool-down."""
 
     def __init__(
         self,
-        table: str,
+        watched: Watched,
         cooldown_seconds: float,
         interval_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._table = table
+        self._watched = watched
         self._cooldown_seconds = cooldown_seconds
         self._interval_seconds = interval_seconds
         self._clock = clock
@@ -72,22 +98,43 @@ class Alerts:
         self._last_checkin = -math.inf
         self._last_sweeps: deque[Breadcrumb] = deque(maxlen=REMEMBERED_SWEEPS)
 
-    def alert(self, kind: Kind, message: str, report: Report | None = None) -> None:
+    def alert(self, trouble: Trouble, state: State, report: Report | None = None) -> None:
         """Raise one alert with the report's numbers, unless its kind is cooling down."""
-        now = self._clock()
+        kind, now = trouble.kind, self._clock()
         if now - self._last_raised.get(kind, -math.inf) < self._cooldown_seconds:
             return
         self._last_raised[kind] = now
-        log.warning("alert", kind=kind.value, why=message)
+        log.warning(
+            "alert", kind=kind.value, why=trouble.why, cure=trouble.cure, runbook=kind.runbook
+        )
+        message = f"{kind.value}: {trouble} (see {kind.runbook})"
+        self._send(kind.value, message, trouble.level.value, state, report)
+
+    def recovered(self, before: Condition, lasted_seconds: float) -> None:
+        """Tell that all is well again."""
+        message = (
+            f"recovered: reaper is ok again, after {_duration(lasted_seconds)} of"
+            f" {before.state.value} ({before.why})"
+        )
+        self._send("recovered", message, "info", State.OK, None)
+
+    def _send(
+        self, kind: str, message: str, level: str, state: State, report: Report | None
+    ) -> str | None:
+        watched = self._watched
         with sentry_sdk.new_scope() as scope:
-            scope.fingerprint = ["reaper", kind.value]
-            scope.set_tag("reaper.alert", kind.value)
-            scope.set_tag("reaper.table", self._table)
+            scope.fingerprint = ["reaper", kind, watched.region, watched.table]
+            scope.set_tag("kind", kind)
+            scope.set_tag("state", state.value)
+            scope.set_tag("region", watched.region)
+            scope.set_tag("table", watched.table)
+            scope.set_tag("endpoint", watched.endpoint or "on the rows")
+            scope.set_tag("dry_run", str(watched.dry_run).lower())
             if report is not None:
                 scope.set_context("sweep", report.to_dict())
             for crumb in self._last_sweeps:
                 scope.add_breadcrumb(crumb)
-            scope.capture_message(masked(f"{kind.value}: {message}"), level="error")
+            return scope.capture_message(masked(message), level=level)  # type: ignore[arg-type]
 
     def remember(self, report: Report, at: float) -> None:
         """A sweep that alerts to come are to tell of; ``at`` is in epoch seconds."""
@@ -107,7 +154,7 @@ class Alerts:
         if not self._may_check_in():
             return None
         return capture_checkin(
-            monitor_slug=self._slug,
+            monitor_slug=self._watched.slug,
             status=MonitorStatus.IN_PROGRESS,
             monitor_config=self._monitor_config,
         )
@@ -130,7 +177,7 @@ class Alerts:
 
     def _close(self, checkin: str | None, seconds: float, *, ok: bool) -> None:
         capture_checkin(
-            monitor_slug=self._slug,
+            monitor_slug=self._watched.slug,
             check_in_id=checkin,
             status=MonitorStatus.OK if ok else MonitorStatus.ERROR,
             duration=seconds,
@@ -139,11 +186,6 @@ class Alerts:
 
     def flush(self, timeout_seconds: float) -> None:
         sentry_sdk.flush(timeout_seconds)
-
-    @property
-    def _slug(self) -> str:
-        safe = "".join(c if c.isalnum() else "-" for c in self._table.lower())
-        return f"reaper-{safe}"[:50]
 
     @property
     def _monitor_config(self) -> MonitorConfig:
@@ -156,3 +198,7 @@ class Alerts:
             "failure_issue_threshold": 1,
             "recovery_threshold": 1,
         }
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

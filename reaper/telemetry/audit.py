@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -10,6 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from reaper.core.errors import AuditError
+
+_OTHER_CURE = "name a file that can be written to in REAPER_AUDIT_LOG"
+_CURES = {
+    errno.ENOSPC: "make room on its disk",
+    errno.EDQUOT: "make room within the quota of its disk",
+    errno.EPIPE: "restart the reaper: whoever read its output has ended",
+    errno.EROFS: "mount its file system for writing",
+    errno.EACCES: "let the reaper's user write to it",
+}
 
 
 class AuditLog:
@@ -56,11 +68,25 @@ class AuditLog:
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
         """Write one line per entry. When this returns they outlive the process.
 
-        In a file they outlive the machine too. Raises OSError when not all could be written;
+        In a file they outlive the machine too. Raises AuditError when not all could be written;
         the last line may then be torn, and the next one starts on a line of its own.
         """
         if not entries:
             return
+        try:
+            self._write(entries)
+        except OSError as error:
+            raise self._explained(error) from None
+
+    def _explained(self, error: OSError) -> AuditError:
+        where = "stdout" if self._path is None else str(self._path)
+        return AuditError(
+            f"the audit log {where} cannot be written to: {error.strerror}, and no row goes without"
+            " its line",
+            _CURES.get(error.errno or 0, _OTHER_CURE),
+        )
+
+    def _write(self, entries: Sequence[dict[str, Any]]) -> None:
         self.reopen_if_moved()
         # Binary attributes become base64, as in DynamoDB's own JSON.
         lines = [msgspec.json.encode(entry) for entry in entries]

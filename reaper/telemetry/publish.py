@@ -1,4 +1,4 @@
-"""What came of a sweep goes to the log, the metric sinks, the history and the alerts."""
+"""What came of a sweep goes to the log, the metric sinks, the history, the state and the alerts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from math import inf
 
 import structlog
 
-from reaper.core.errors import AccessDenied, TableError, TableUnfit
-from reaper.core.report.alerts import Kind, alerts
-from reaper.core.report.report import Report, SweepResult
+from reaper.core.errors import Fault
+from reaper.core.report.condition import State
+from reaper.core.report.report import summary
+from reaper.core.report.swept import Outcome, Swept
+from reaper.core.report.troubles import Trouble, trouble_of_fault, troubles_of
 from reaper.telemetry.alerts import Alerts
-from reaper.telemetry.history import Fault, History, PastSweep
+from reaper.telemetry.health import Health
+from reaper.telemetry.history import History, PastSweep
 from reaper.telemetry.sinks import Sink
 
 log = structlog.get_logger()
@@ -26,6 +29,7 @@ class Publisher:
         sinks: Sequence[Sink],
         alerts: Alerts,
         history: History,
+        health: Health,
         ratio_limit: float,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -33,28 +37,53 @@ class Publisher:
         self._sinks = sinks
         self._alerts = alerts
         self._history = history
+        self._health = health
         self._ratio_limit = ratio_limit or inf
         self._wall_clock = wall_clock
+        self._told = health.condition
 
-    def publish(self, result: SweepResult) -> None:
-        """Tell of a sweep that reached its end, and of what failed in it."""
-        report, details, now = result.report, result.details, self._wall_clock()
-        self._history.add(PastSweep(now, report, details))
+    def publish(self, swept: Swept) -> None:
+        """Tell of a sweep that is over, however it ended."""
+        now = self._wall_clock()
+        _log(swept)
+        self._history.add(PastSweep(now, swept))
+        troubles = troubles_of(swept, self._history.ratio_of_last_hour(now), self._ratio_limit)
+        self._health.sweep_over(troubles, succeeded=_success(swept))
         for sink in self._sinks:
-            sink.publish(result)
-        log.info("sweep finished", **report.to_dict())
-        ratio = self._history.ratio_of_last_hour(now)
-        for kind, why in alerts(report, details, ratio, self._ratio_limit):
-            self._alerts.alert(kind, why, report)
-        self._alerts.remember(report, now)
-        if result.fault is not None:
-            self.publish_fault(result.fault, report)
+            sink.publish(swept)
+        for trouble in troubles:
+            self._alerts.alert(trouble, self._health.condition.state, swept.report)
+        if swept.report is not None:
+            self._alerts.remember(swept.report, now)
 
-    def publish_fault(self, fault: Exception, report: Report | None = None) -> None:
-        """Tell of a sweep that broke off, or of what failed in it; then there is a report."""
-        why = _in_words(fault)
-        self._history.note_fault(Fault(self._wall_clock(), why))
-        self._alerts.alert(_kind_of(fault, report), why, report)
+    def publish_fault(self, fault: Exception) -> None:
+        """Tell of what went wrong between sweeps."""
+        self.publish_trouble(trouble_of_fault(fault, has_broken_off=False))
+
+    def publish_trouble(self, trouble: Trouble) -> None:
+        """Tell of what is wrong between sweeps, or while one is running."""
+        self._health.troubled(trouble)
+        self._alerts.alert(trouble, self._health.condition.state)
+
+    def tell_of_state(self) -> None:
+        """Say once how the daemon is when that has changed. To be called often."""
+        condition, before = self._health.condition, self._told
+        if condition.state is before.state:
+            return
+        self._told = condition
+        if condition.state is State.OK and before.state is not State.STARTING:
+            lasted_seconds = round(condition.since - before.since)
+            log.info("recovered", state="ok", was=before.state.value, after_seconds=lasted_seconds)
+            self._alerts.recovered(before, lasted_seconds)
+            return
+        tell = log.info if condition.state is State.OK else log.warning
+        tell(
+            "state changed",
+            state=condition.state.value,
+            was=before.state.value,
+            why=condition.why,
+            next=condition.next,
+        )
 
     def close(self, timeout_seconds: float) -> None:
         """Send what waits to be sent, sinks and alerts within this time together."""
@@ -64,15 +93,18 @@ class Publisher:
         self._alerts.flush(max(0.0, give_up_at - time.monotonic()))
 
 
-def _kind_of(fault: Exception, report: Report | None) -> Kind:
-    if isinstance(fault, AccessDenied):
-        return Kind.ACCESS_DENIED
-    if isinstance(fault, TableError) and report is None and not isinstance(fault, TableUnfit):
-        return Kind.TABLE_UNREACHABLE
-    return Kind.SWEEP_FAILED
+def _success(swept: Swept) -> bool | None:
+    """None of a sweep that was stopped, or is another worker's by now."""
+    if swept.is_failure:
+        return False
+    return True if swept.outcome is Outcome.DONE else None
 
 
-def _in_words(fault: Exception) -> str:
-    """Our own faults are worded for people; another's text may hold anything, and is in the log."""
-    is_worded = type(fault).__module__.startswith("reaper.") or isinstance(fault, OSError)
-    return str(fault) if is_worded else f"{type(fault).__name__}, which the log tells more of"
+def _log(swept: Swept) -> None:
+    if swept.result is not None:
+        report, reasons = swept.result.report, swept.result.details.evicted_by_reason
+        log.info("sweep finished", summary=summary(report, reasons), **report.to_dict())
+    elif isinstance(swept.fault, Fault):
+        log.error("sweep failed", why=swept.fault.why, cure=swept.fault.cure or None)
+    else:
+        log.error("sweep failed", why=repr(swept.fault), exc_info=swept.fault)

@@ -13,7 +13,7 @@ import pytest
 from reaper.aws import lambda_hook
 from reaper.aws.lambda_hook import LambdaHook
 from reaper.aws.session import access
-from reaper.core.errors import HookAccessDenied
+from reaper.core.errors import Refused
 from reaper.core.events import HOOK_BATCH
 from reaper.core.model import Reason, Zombie
 from reaper.core.pacing import throttled
@@ -68,7 +68,7 @@ refused = faults.answers(429, {"Reason": "ReservedFunctionConcurrentInvocationLi
         (faults.answers(200, {"statusCode": 500}), "on-disconnect answered 500"),
         (faults.answers(200, {"statusCode": "²"}), None),
         (faults.answers(200, {"statusCode": "9" * 5000}), None),
-        (failing, "on-disconnect failed: its own log says why"),
+        (failing, "on-disconnect failed: read its own log"),
         (faults.answers(403, {"Message": "no"}, "AccessDeniedException"), "is not granted"),
         (faults.answers(404, {}, "ResourceNotFoundException"), "correct REAPER_ON_EVICT_LAMBDA"),
         (faults.answers(500, {"Message": "oops"}, "ServiceException"), "ServiceException: oops"),
@@ -85,7 +85,7 @@ def test_what_an_answer_means(call, behaviour, told):
 
 def test_a_missing_permission_is_told_as_one(call):
     (result,), _ = call(faults.answers(403, {"Message": "no"}, "AccessDeniedException"))
-    assert isinstance(result, HookAccessDenied)
+    assert result.refused is Refused.NOT_GRANTED
 
 
 def test_a_function_that_hangs_is_given_up(call, monkeypatch):

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from cfnlint.decode import cfn_yaml
 
+from reaper.telemetry.health import Health
 from reaper.telemetry.sinks.metrics import UNITS
-from reaper.telemetry.sinks.prometheus import PrometheusSink
+from reaper.telemetry.sinks.prometheus import Build, PrometheusSink
 from tests.support.reports import a_report, a_sweep
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -17,7 +18,9 @@ GRAFANA = (DEPLOY / "grafana" / "reaper.json").read_text()
 
 
 def test_the_grafana_dashboard_asks_for_what_prometheus_is_given():
-    sink = PrometheusSink(10_000)
+    health = Health(300)
+    health.nothing_to_do()
+    sink = PrometheusSink(10_000, Build("1", "eu-west-1", "t"), health)
     sink.publish(a_sweep(a_report(messages=1, heartbeat_message_ratio=1.0)))
     given = set(re.findall(r"^(reaper_\w+)", sink.exposition().decode(), re.MULTILINE))
     panels = json.loads(GRAFANA)["panels"]

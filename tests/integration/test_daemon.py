@@ -300,7 +300,7 @@ def test_sigterm_ends_it_even_where_nobody_reads_its_log(cloud, lone_api):
     with os.fdopen(unread, "rb"), os.fdopen(written, "wb") as pipe, open(os.devnull, "wb") as null:
         process = Process(["run"], environment, null, pipe)
         try:
-            eventually(lambda: _bytes_in(unread) >= 4096 - 500, seconds=40)
+            eventually(lambda: _bytes_in(unread) >= 4096 - 1000, seconds=40)
             time.sleep(2)
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0

@@ -65,7 +65,7 @@ def test_an_application_that_notes_no_pongs_loses_nobody(cloud, chat):
     assert (done.code, done.report["hold_reason"]) == (3, "too-many-gone")
     assert (done.report["evicted"], len(cloud.rows(table))) == (0, 2)
     (told,) = [entry for entry in done.log if entry["event"] == "deaf evictions are held"]
-    assert "REAPER_LAST_SEEN_ATTRIBUTE" in told["why"]
+    assert "REAPER_LAST_SEEN_ATTRIBUTE" in told["cure"]
 
 
 def test_a_permission_to_close_that_is_missing_keeps_the_row(cloud, chat, tmp_path):

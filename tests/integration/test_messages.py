@@ -226,6 +226,8 @@ def test_metrics_are_put_to_cloudwatch(cloud, chat, tmp_path):
         "QuotaUtilization": pytest.approx(done.report["probe_rps"] / 100),
         "BreakerOpen": 0,
         "HeartbeatDollars": pytest.approx(2e-6),
+        "SweepsFailed": 0,
+        "EvictionsFailed": 0,
     }
 
 

@@ -187,8 +187,8 @@ def test_a_worker_with_nothing_to_do_is_healthy_and_one_that_cannot_plan_is_not(
         eventually(lambda: len(team.events("sweep not enqueued")) >= 2)
         eventually(lambda: len(team.events("alert")) >= 2)
 
-    (why,) = {entry["why"] for entry in team.events("sweep not enqueued")}
-    assert why == f"there is no queue {queue.url}: correct REAPER_QUEUE_URL"
+    (told,) = {(entry["why"], entry["cure"]) for entry in team.events("sweep not enqueued")}
+    assert told == (f"there is no queue {queue.url}", "correct REAPER_QUEUE_URL")
     assert {entry["kind"] for entry in team.events("alert")} <= {"sweep-failed", "sweep-overrun"}
 
 

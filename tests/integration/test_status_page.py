@@ -16,6 +16,13 @@ from tests.support.logs import log_of, sweeps
 from tests.support.rows import zombie
 from tests.support.waiting import eventually
 
+CLIPPED = """[...document.querySelectorAll('body *')]
+    .filter(e => !(e instanceof SVGElement) && e.clientWidth > 0)
+    .filter(e => e.scrollWidth > e.clientWidth + 1)
+    .map(e => e.tagName + e.id)"""
+TILES_IN_FIRST_ROW = """(tiles => tiles.filter(tile =>
+    tile.offsetTop === tiles[0].offsetTop).length)([...document.querySelectorAll('.tile')])"""
+
 
 @pytest.fixture(scope="module")
 def tab():
@@ -38,7 +45,7 @@ def shown(cloud, tab, tmp_path):
             tab.requested.clear()
             tab.complaints.clear()
             tab.open(f"http://{bind}/")
-            eventually(lambda: "last sweep" in tab.text("#state"))
+            eventually(lambda: "last sweep" in tab.text("#doing"))
             return log, f"http://{bind}/"
 
         yield show
@@ -54,7 +61,7 @@ def test_the_page_shows_the_sweeps_numbers_and_asks_nobody_else(cloud, tab, show
         log, url = shown(table, server.url, **settings)
         eventually(lambda: tab.text("#sweeps tr:nth-child(2)") != "None")
         shown_rows = tab.evaluate(
-            "[...document.querySelectorAll('#sweeps tr')]"
+            "[...document.querySelectorAll('#sweeps tr:not(.note)')]"
             ".map(row => [...row.cells].map(cell => cell.innerText))"
         )
     reports = sweeps(log)
@@ -62,13 +69,13 @@ def test_the_page_shows_the_sweeps_numbers_and_asks_nobody_else(cloud, tab, show
         [
             str(one[name])
             for name in (
-                *("scanned", "alive", "confirmed", "evicted", "held", "unknown"),
-                *("checks", "heartbeats", "messages"),
+                *("scanned", "alive", "newborn", "fresh", "expired", "confirmed", "evicted"),
+                *("held", "unknown", "denied", "throttled", "checks", "heartbeats", "messages"),
             )
         ]
         for one in reports
     ]
-    assert [row[1:10] for row in reversed(shown_rows)] == logged[: len(shown_rows)]
+    assert [row[1:15] for row in reversed(shown_rows)] == logged[: len(shown_rows)]
     assert tab.text("#table") == table
     assert (tab.text("#live"), tab.text("#breaker")) == ("8", "closed")
     assert "limit 0.500" in tab.text("#ratio-note")
@@ -85,7 +92,9 @@ def test_why_evictions_are_held_is_on_the_page(cloud, tab, shown):
         shown(table, server.url)
         eventually(lambda: (tab.text("#breaker"), tab.text("#zombies")) == ("open", "5"))
         assert tab.text("#breaker-note") == "unproven-endpoint"
-        assert "REAPER_API_ENDPOINT" in tab.text("#notices")
+        assert tab.text("#state-name") == "degraded"
+        assert "5 evictions are held (unproven-endpoint): 5 rows answered 410" in tab.text("#why")
+        assert "REAPER_API_ENDPOINT" in tab.text("#next")
 
 
 def test_what_went_wrong_is_on_the_page_as_text(cloud, tab, shown):
@@ -93,7 +102,12 @@ def test_what_went_wrong_is_on_the_page_as_text(cloud, tab, shown):
     with FaultyGateway() as server:
         shown(table, server.url)
         cloud.dynamodb.delete_table(TableName=table)
-        eventually(lambda: table in tab.text("#notices"))
+        eventually(lambda: tab.text("#state-name") == "failing")
+        assert f"there is no table {table}" in tab.text("#why")
+        assert "REAPER_TABLE_NAME" in tab.text("#next")
+        assert "no sweep since then has any" in tab.text("#notices")
+        assert tab.evaluate("document.getElementById('numbers').className") == "stale"
+        assert f"failed: there is no table {table}" in tab.text("#sweeps tr.note.failed")
 
 
 def test_a_worker_who_shares_sweeps_shows_which_segments_it_did(cloud, tab, shown, tmp_path):
@@ -121,6 +135,8 @@ def test_it_fits_a_phone_by_day_and_by_night(cloud, tab, shown, dark):
         tab.open(url, width=360, dark=dark)
         eventually(lambda: tab.text("#live") == "1")
         assert tab.evaluate("document.documentElement.scrollWidth") <= 360
+        assert tab.evaluate(CLIPPED) == []
+        assert tab.evaluate(TILES_IN_FIRST_ROW) == 2
         paper = tab.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (sum(map(int, paper[4:-1].split(","))) < 200) is dark
 
@@ -133,5 +149,5 @@ def test_a_page_whose_daemon_is_gone_says_so(cloud, tab, tmp_path):
         with daemon(environment, log):
             eventually(lambda: sweeps(log))
             tab.open(f"http://{bind}/")
-            eventually(lambda: "last sweep" in tab.text("#state"))
+            eventually(lambda: "last sweep" in tab.text("#doing"))
         eventually(lambda: "does not answer" in tab.text("#state"))

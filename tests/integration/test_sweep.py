@@ -86,7 +86,7 @@ def test_the_wrong_api_evicts_nothing_and_says_why(cloud, chat, lone_api):
     assert (done.report["held"], done.report["evicted"]) == (3, 0)
     assert cloud.rows(chat.table) == before
     (hold,) = [entry for entry in done.log if entry["event"] == "evictions are held"]
-    assert "REAPER_API_ENDPOINT" in hold["why"]
+    assert "REAPER_API_ENDPOINT" in hold["cure"]
 
 
 def test_trust_endpoint_evicts_all_the_same_and_says_so_first(cloud, lone_api):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
 
+from reaper.core.report.swept import Outcome
 from reaper.schedule.clock_watch import Lapse
 from reaper.schedule.interval import BREATH_SECONDS, IntervalSchedule
-from reaper.schedule.ports import RETRY_SECONDS, Ended, Outcome
+from reaper.schedule.ports import RETRY_SECONDS, Ended
 from tests.support.waiting import eventually
 
 
@@ -35,7 +35,7 @@ class Job:
 def test_a_sweep_that_failed_or_was_too_long_costs_no_whole_interval(
     interval, took, outcome, again_in
 ):
-    schedule = IntervalSchedule(interval, SimpleNamespace())
+    schedule = IntervalSchedule(interval)
     schedule._job = Job()
     now = datetime.now(UTC)
     schedule._sweep(lambda portion: Ended(outcome, took))
@@ -49,7 +49,7 @@ def test_a_sweep_that_failed_or_was_too_long_costs_no_whole_interval(
 
 
 def test_told_to_stop_it_does_not_sweep_again():
-    schedule = IntervalSchedule(300, SimpleNamespace())
+    schedule = IntervalSchedule(300)
     schedule._job = Job()
 
     def sweep(portion) -> Ended:
@@ -83,8 +83,8 @@ def wall_clock(monkeypatch):
 @pytest.mark.parametrize("seconds", [-7200, 7200])
 def test_a_wall_clock_that_is_set_changes_no_interval(wall_clock, seconds):
     """APScheduler itself would sweep again in two hours, or now and not in the next two."""
-    schedule, swept_at = IntervalSchedule(0.5, SimpleNamespace()), []
-    schedule.start(lambda _: swept_at.append(time.monotonic()) or Ended(Outcome.DONE, 0.0))
+    schedule, swept_at = IntervalSchedule(0.5), []
+    schedule.start(lambda _: swept_at.append(time.monotonic()) or Ended(Outcome.DONE, 0.0), print)
     try:
         eventually(lambda: len(swept_at) >= 2)
         wall_clock.offset = timedelta(seconds=seconds)
@@ -97,8 +97,8 @@ def test_a_wall_clock_that_is_set_changes_no_interval(wall_clock, seconds):
 
 
 def test_after_a_suspended_machine_has_woken_up_the_next_sweep_begins_at_once():
-    schedule, swept_at = IntervalSchedule(300, SimpleNamespace()), []
-    schedule.start(lambda _: swept_at.append(time.monotonic()) or Ended(Outcome.DONE, 0.0))
+    schedule, swept_at = IntervalSchedule(300), []
+    schedule.start(lambda _: swept_at.append(time.monotonic()) or Ended(Outcome.DONE, 0.0), print)
     try:
         eventually(lambda: len(swept_at) == 1)
         schedule.on_lapse(Lapse.SUSPENDED, 3600)
@@ -107,11 +107,14 @@ def test_after_a_suspended_machine_has_woken_up_the_next_sweep_begins_at_once():
         schedule.stop(5)
 
 
-@pytest.mark.parametrize(("lapse", "alerts"), [(None, 1), (Lapse.STOPPED, 0)])
-def test_a_stopped_process_is_no_overrun(lapse, alerts):
-    told = []
-    schedule = IntervalSchedule(300, SimpleNamespace(alert=lambda *said: told.append(said)))
+@pytest.mark.parametrize(
+    ("lapse", "told"), [(None, None), (Lapse.STOPPED, "the process was stopped")]
+)
+def test_an_overrun_is_told_with_what_stopped_the_process(lapse, told):
+    heard = []
+    schedule = IntervalSchedule(300)
     schedule._job = Job()
+    schedule._overran = heard.append
 
     def sweep(_) -> Ended:
         if lapse is not None:
@@ -120,4 +123,4 @@ def test_a_stopped_process_is_no_overrun(lapse, alerts):
         return Ended(Outcome.DONE, 1)
 
     schedule._sweep(sweep)
-    assert len(told) == alerts
+    assert heard == [told]

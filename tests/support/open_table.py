@@ -7,6 +7,7 @@ from reaper.aws.dynamodb.table import MAX_ANSWER_BYTES
 from reaper.aws.transport.http import HttpClient
 from reaper.aws.transport.signing import Signer
 from reaper.aws.transport.trust import trust
+from reaper.core.iam import TableId
 from tests.support.cloud import Cloud
 
 
@@ -16,4 +17,4 @@ def a_table(cloud: Cloud, name: str, index: str | None = None) -> ConnectionsTab
         return HttpClient(signer, 5, trust(cloud.session), MAX_ANSWER_BYTES)
 
     session = cloud.session
-    return ConnectionsTable(name, index, session.region_name, session._session, new_client)
+    return ConnectionsTable(TableId(name), index, session.region_name, session._session, new_client)

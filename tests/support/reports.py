@@ -1,12 +1,14 @@
-"""Sweeps as sinks and alerts get them: only what matters is said."""
+"""Sweeps as everybody is told of them: only what matters is said."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from reaper.core.errors import TableUnfit
 from reaper.core.pacing.latency import Latencies
 from reaper.core.report.report import Details, Report, SweepResult, make_report
+from reaper.core.report.swept import Outcome, Swept
 from reaper.core.report.tally import Tally
 
 EMPTY = make_report(
@@ -35,8 +37,11 @@ def a_sweep(
     evicted_by_reason: dict[Any, int] | None = None,
     segments: tuple[int, ...] = (0, 1, 2, 3),
     total_segments: int = 4,
+    outcome: Outcome = Outcome.DONE,
+    fault: Exception | None = None,
+    not_understood: TableUnfit | None = None,
     **more: Any,
-) -> SweepResult:
+) -> Swept:
     reasons = evicted_by_reason or {}
     details = Details(
         reasons,
@@ -47,4 +52,10 @@ def a_sweep(
         total_segments=total_segments,
         **more,
     )
-    return SweepResult(report, details, None)
+    result = SweepResult(report, details, fault, not_understood)
+    return Swept(outcome, report.seconds, result, fault)
+
+
+def a_failure(fault: Exception) -> Swept:
+    """A sweep that broke off."""
+    return Swept(Outcome.FAILED, 0.1, None, fault)

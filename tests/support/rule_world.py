@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from reaper.core.evidence.breaker import BreakerLimits, Harvest
 from reaper.core.evidence.endpoint_state import EndpointState
 from reaper.core.evidence.evidence_rule import EvidenceRules, Next, Suspect, next_step
-from reaper.core.model import Outcome
+from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.row import Row
-from tests.support.builders import a_row
+from tests.support.builders import ENDPOINT, a_row
+
+NO_ANSWER = Answer(Probe(ENDPOINT, "any", Ask.CHECK, Purpose.DUE), Outcome.UNKNOWN, "500")
 
 LIMITS = BreakerLimits(0.5, 20, 0.2)
 RULES = EvidenceRules(60, 7500)
@@ -112,7 +114,7 @@ class RuleWorld:
                 suspect.add_410(now, now, standing, self.rules, self.born_at(name))
             self.decide(name)
         else:
-            state.answered_otherwise(Outcome.UNKNOWN, 1)
+            state.answered_otherwise(NO_ANSWER, 1)
             state.withdraw(int(not is_due))
             if suspect is not None:
                 suspect.begin_again(state.standing(LIMITS))

@@ -15,7 +15,7 @@ from enum import Enum
 from math import inf
 from typing import Any
 
-from reaper.core.errors import TableAccessDenied, TableError
+from reaper.core.errors import AuditError, Refused, TableError
 from reaper.core.evidence.memory import Memory
 from reaper.core.model import Ask, Change, Outcome, Probe, Zombie
 from reaper.core.pacing.rate import QUESTION_FRACTION, SPREAD_FRACTION, spread_rate
@@ -366,11 +366,11 @@ class Life(LivingWorld):
         """Before something is changed in the table, which takes a moment."""
         self.pass_to(self.moment + 0.01)
         if self.troubles.revoked:
-            raise TableAccessDenied("dynamodb:DeleteItem is not granted")
+            raise TableError("dynamodb:DeleteItem is not granted", refused=Refused.NOT_GRANTED)
         self._perhaps(self.troubles.table, TableError("the table is throttled"))
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
-        self._perhaps(self.troubles.disk_is_full, OSError(28, "No space left on device"))
+        self._perhaps(self.troubles.disk_is_full, AuditError("No space left on device"))
         super().write(entries)
 
     def hook(self, zombies: Sequence[Zombie]) -> list[Exception | None]:

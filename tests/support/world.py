@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from reaper.aws.dynamodb.wire import Page
-from reaper.core.errors import TableError
+from reaper.core.errors import AuditError, TableError
 from reaper.core.evidence.breaker import BreakerLimits
 from reaper.core.evidence.memory import Memory
 from reaper.core.model import Answer, Ask, Change, Outcome, Probe, Zombie
@@ -261,7 +261,7 @@ class World:
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
         if self.audit_is_full and entries:
-            raise OSError(28, "No space left on device")
+            raise AuditError("No space left on device")
         self.audit += entries
 
     def hook(self, zombies: Sequence[Zombie]) -> list[Exception | None]:

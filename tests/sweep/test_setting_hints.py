@@ -25,7 +25,7 @@ def hints(*, holds_many: bool) -> Hints:
 def test_a_table_in_which_nobody_ever_was_is_not_understood():
     why = hints(holds_many=True).tell_of_ids(swept(passed_over=5))
     assert why is not None
-    assert why.startswith("none of 5 rows holds ids in rooms[]: correct")
+    assert str(why).startswith("none of 5 rows holds ids in rooms[]: correct")
 
 
 def test_rooms_that_everybody_has_left_are_only_empty():

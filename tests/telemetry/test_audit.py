@@ -8,6 +8,7 @@ import os
 
 import pytest
 
+from reaper.core.errors import AuditError
 from reaper.telemetry.audit import AuditLog, audit_log_fault
 
 
@@ -59,7 +60,7 @@ def test_what_could_not_be_written_does_not_turn_up_later(tmp_path, monkeypatch)
 
     with monkeypatch.context() as full:
         full.setattr(os, "write", nearly_full)
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(AuditError, match=r"No space left on device.*make room on its disk"):
             log.write([{"lost": True}])
     log.write([{"kept": True}])
 
@@ -74,7 +75,7 @@ def test_the_file_is_for_its_owner_only(tmp_path):
 
 def test_a_full_disk_is_an_error():
     log = AuditLog("/dev/full")
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(AuditError, match=r"No space left on device.*make room on its disk"):
         log.write([{"n": 1}])
 
 
@@ -105,6 +106,6 @@ def test_nor_one_that_is_put_there_later(tmp_path):
     log = AuditLog(str(path))
     path.unlink()
     path.symlink_to(target)
-    with pytest.raises(OSError, match="symbolic links"):
+    with pytest.raises(AuditError, match="symbolic links"):
         log.write([{"n": 1}])
     assert not target.exists()

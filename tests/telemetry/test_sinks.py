@@ -11,10 +11,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from reaper.core.evidence.breaker import HoldReason
 from reaper.core.model import Reason
 from reaper.core.pacing.latency import Latencies
+from reaper.telemetry.health import Health
 from reaper.telemetry.sinks.emf import EmfSink
 from reaper.telemetry.sinks.metrics import UNITS, metrics
-from reaper.telemetry.sinks.prometheus import PrometheusSink
+from reaper.telemetry.sinks.prometheus import Build, PrometheusSink
 from tests.support.reports import a_report, a_sweep
+
+BUILD = Build("1.2.3", "eu-west-1", "t")
 
 REPORT = a_report(
     scanned=100,
@@ -77,6 +80,10 @@ def test_emf_is_one_line_for_each_sweep(capsys):
     assert line["HoldReason"] == "too-many-unknown"
 
 
+def a_prometheus(health: Health | None = None) -> PrometheusSink:
+    return PrometheusSink(10_000, BUILD, health or Health(300))
+
+
 def families(sink: PrometheusSink) -> dict[str, float]:
     """Every sample by its name and labels, as a Prometheus would read it."""
     return {
@@ -89,7 +96,7 @@ def families(sink: PrometheusSink) -> dict[str, float]:
 
 
 def test_prometheus_adds_up_counters_and_shows_the_last_sweeps_gauges():
-    sink = PrometheusSink(quota_rps=10_000)
+    sink = a_prometheus()
     latencies = Latencies()
     latencies.observe(0.003)
     latencies.observe(0.2)
@@ -127,13 +134,13 @@ def test_prometheus_adds_up_counters_and_shows_the_last_sweeps_gauges():
 
 
 def test_before_the_first_sweep_prometheus_reads_zeros():
-    shown = families(PrometheusSink(10_000))
+    shown = families(a_prometheus())
     assert shown["reaper_heartbeats_total"] == 0
     assert "reaper_live_connections" not in shown
 
 
 def test_a_dry_run_counts_no_evictions():
-    sink = PrometheusSink(10_000)
+    sink = a_prometheus()
     sink.publish(a_sweep(a_report(dry_run=True), evicted_by_reason={Reason.GONE: 7}))
     assert families(sink)["reaper_evictions_total reason=gone"] == 0
 
@@ -145,7 +152,7 @@ def test_a_portion_that_another_worker_has_to_finish_is_not_counted_twice():
     known = metrics(broken_off, 10_000)
     assert known["SweepShare"] == 0
     assert {"LiveConnections", "ZombiesHeld", "QuotaUtilization"}.isdisjoint(known)
-    sink = PrometheusSink(quota_rps=10_000)
+    sink = a_prometheus()
     sink.publish(whole)
     sink.publish(broken_off)
     assert families(sink)["reaper_live_connections"] == 800

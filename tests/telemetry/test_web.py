@@ -15,16 +15,19 @@ from dataclasses import replace
 import pytest
 import structlog
 
+from reaper.core.errors import TableError
 from reaper.core.evidence.breaker import HoldReason
+from reaper.core.evidence.holds import Explanation
+from reaper.core.model import Reason
 from reaper.telemetry.health import Health
-from reaper.telemetry.history import MAX_SWEEPS, Fault, History, PastSweep
+from reaper.telemetry.history import MAX_SWEEPS, History, PastSweep
 from reaper.telemetry.logs import configure_logs
-from reaper.telemetry.sinks.prometheus import PrometheusSink
+from reaper.telemetry.sinks.prometheus import Build, PrometheusSink
 from reaper.telemetry.web import server as web
 from reaper.telemetry.web.server import HttpServer, Page
 from reaper.telemetry.web.site import Remembered, site
 from reaper.telemetry.web.status import Setup, Status
-from tests.support.reports import a_report, a_sweep
+from tests.support.reports import a_failure, a_report, a_sweep
 from tests.support.waiting import eventually
 
 NOW = 1_795_500_000.0
@@ -39,6 +42,7 @@ SETUP = Setup(
     budget_rps=1000,
     quota_rps=10_000,
     ratio_limit=0.5,
+    audit_log="/var/log/reaper/audit.jsonl",
 )
 
 
@@ -50,29 +54,31 @@ class Clock:
 
 
 def past(ended_at: float, **fields) -> PastSweep:
-    result = a_sweep(a_report(**fields))
-    return PastSweep(ended_at, result.report, result.details)
+    return PastSweep(ended_at, a_sweep(a_report(**fields)))
+
+
+def a_status(history: History, health: Health | None = None) -> Status:
+    return Status(SETUP, history, health or Health(300), lambda: NOW, lambda: NOW + 200)
 
 
 def status_of(history: History, health: Health | None = None) -> dict:
-    return Status(SETUP, history, health or Health(300), lambda: NOW).to_dict()
+    return a_status(history, health).to_dict()
 
 
 @pytest.fixture
 def daemon():
     """Pages of a daemon that has not swept yet: the clock, and how to fetch one."""
     clock, history = Clock(), History()
-    health = Health(300, clock)
-    sink = PrometheusSink(10_000)
-    server = HttpServer(
-        ("127.0.0.1", 0), site(Status(SETUP, history, health, lambda: NOW), health, sink)
-    )
+    health = Health(300, clock, lambda: NOW)
+    sink = PrometheusSink(10_000, Build("1", "eu-west-1", "t"), health)
+    server = HttpServer(("127.0.0.1", 0), site(a_status(history, health), health, sink))
     yield clock, history, server
     server.close()
 
 
-def fetch(server: HttpServer, path: str, method: str = "GET"):
-    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", method=method)
+def fetch(server: HttpServer, path: str, method: str = "GET", **more):
+    url = f"http://127.0.0.1:{server.port}{path}"
+    request = urllib.request.Request(url, method=method, **more)
     try:
         return urllib.request.urlopen(request, timeout=5)
     except urllib.error.HTTPError as answer:
@@ -85,7 +91,10 @@ def test_health_is_503_when_no_sweep_has_ended_for_three_intervals(daemon):
     clock.now = 901
     answer = fetch(server, "/healthz")
     assert answer.status == 503
-    assert json.load(answer) == {"healthy": False, "seconds_since_last_sweep": 901.0}
+    told = json.load(answer)
+    assert told.keys() == {"state", "since", "why", "next"}
+    assert (told["state"], told["since"]) == ("failing", "2026-11-24T06:00:00+00:00")
+    assert "no sweep has succeeded for 15 min" in told["why"]
 
 
 def test_every_path_answers_with_its_kind(daemon):
@@ -103,6 +112,26 @@ def test_every_path_answers_with_its_kind(daemon):
     assert fetch(server, "/", "HEAD").read() == b""
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1:9464", 200),
+        ("localhost", 200),
+        ("LOCALHOST:9464", 200),
+        ("[::1]:9464", 200),
+        (socket.gethostname(), 200),
+        ("evil.example", 403),
+        ("127.0.0.1.evil.example:9464", 403),
+        ("[", 403),
+    ],
+)
+def test_a_name_that_somebody_else_leads_here_is_refused(daemon, host, status):
+    _, _, server = daemon
+    answer = fetch(server, "/status.json", headers={"Host": host})
+    assert answer.status == status
+    assert (b"REAPER_HTTP_BIND" in answer.read()) is (status == 403)
+
+
 def test_the_page_loads_nothing_and_its_browser_sees_to_it(daemon):
     _, _, server = daemon
     answer = fetch(server, "/")
@@ -115,9 +144,7 @@ def test_the_page_loads_nothing_and_its_browser_sees_to_it(daemon):
 
 def test_metrics_that_are_not_switched_on_say_how(daemon):
     health = Health(300)
-    server = HttpServer(
-        ("127.0.0.1", 0), site(Status(SETUP, History(), health, Clock()), health, None)
-    )
+    server = HttpServer(("127.0.0.1", 0), site(a_status(History(), health), health, None))
     answer = fetch(server, "/metrics")
     assert answer.status == 404
     assert b"REAPER_METRICS" in answer.read()
@@ -132,15 +159,15 @@ def test_the_status_answers_an_operators_questions():
         heartbeats=20, messages=100, alive=50, fresh=5, confirmed=4, held=4, probe_rps=500.0
     )
     held = replace(held, hold_reason=HoldReason.TOO_MANY_GONE)
-    result = a_sweep(held, why_held="the endpoint may be wrong")
-    history.add(PastSweep(NOW - 10, result.report, result.details))
+    why_held = Explanation("the endpoint may be wrong", "compare it")
+    history.add(PastSweep(NOW - 10, a_sweep(held, why_held=why_held)))
     status = status_of(history)
 
     assert status["ratio_of_last_hour"] == 60 / 200
     assert status["heartbeat_dollars_per_month"] == pytest.approx(30 * 8640 * 1e-6)
     last = status["last"]
     assert (last["live"], last["zombies"], last["quota_utilization"]) == (55, 4, 0.05)
-    assert (last["breaker_open"], last["why_held"]) == (True, "the endpoint may be wrong")
+    assert (last["breaker_open"], last["why_held"]) == (True, str(why_held))
     assert len(status["sweeps"]) == 3
 
 
@@ -162,12 +189,41 @@ def test_no_client_can_fill_the_log(capsys):
         logging.getLogger().handlers = handlers
 
 
-def test_a_fault_is_shown_until_something_goes_well():
+def test_a_sweep_that_broke_off_has_its_row_and_makes_the_numbers_stale():
     history = History()
-    history.note_fault(Fault(NOW, "no such table"))
-    assert status_of(history)["fault"] == {"at": NOW, "why": "no such table"}
-    history.add(past(NOW))
-    assert status_of(history)["fault"] is None
+    history.add(past(NOW - 10, alive=5))
+    assert status_of(history)["last"]["is_stale"] is False
+    history.add(PastSweep(NOW, a_failure(TableError("no such table"))))
+    status = status_of(history)
+    assert (status["last"]["live"], status["last"]["is_stale"]) == (5, True)
+    assert status["sweeps"][-1] == {
+        "ended_at": "2026-11-24T06:00:00.000+00:00",
+        "result": "failed",
+        "failed_because": "no such table",
+        "seconds": 0.1,
+    }
+
+
+def test_numbers_of_long_ago_are_stale():
+    history = History()
+    history.add(past(NOW - 601, alive=5))
+    assert status_of(history)["last"]["is_stale"] is True
+
+
+def test_the_last_evictions_are_told_by_reason_and_without_ids():
+    history = History()
+    for n in range(20):
+        reasons = {Reason.GONE: n, Reason.EXPIRED: 0}
+        report = a_report(evicted=n, alive=1)
+        history.add(PastSweep(NOW + n, a_sweep(report, evicted_by_reason=reasons)))
+    evictions = status_of(history)["evictions"]
+    assert [one["rows"] for one in evictions] == list(range(19, 9, -1))
+    assert evictions[0] == {
+        "at": "2026-11-24T06:00:19.000+00:00",
+        "rows": 19,
+        "by_reason": {"gone": 19},
+        "dry_run": False,
+    }
 
 
 def test_the_history_is_bounded():
@@ -197,7 +253,7 @@ def test_clients_that_never_finish_asking_hold_up_nobody(daemon):
 
 def test_clients_that_take_all_connections_lose_them_soon():
     health = Health(300)
-    pages = site(Status(SETUP, History(), health, Clock()), health, None)
+    pages = site(a_status(History(), health), health, None)
     server = HttpServer(("127.0.0.1", 0), pages, longest_connection_seconds=1)
     with clients(server, 2 * web.MAX_CONNECTIONS, b"GET / HTTP/1.1\r\nX: ") as sockets:
         started = time.monotonic()
@@ -251,7 +307,7 @@ def test_it_answers_on_either_family(host):
     if host == "::1" and not _has_ipv6():
         return
     health = Health(300)
-    server = HttpServer((host, 0), site(Status(SETUP, History(), health, Clock()), health, None))
+    server = HttpServer((host, 0), site(a_status(History(), health), health, None))
     shown = f"[{host}]" if ":" in host else host
     with urllib.request.urlopen(f"http://{shown}:{server.port}/healthz") as answer:
         assert answer.status == 200
@@ -260,9 +316,7 @@ def test_it_answers_on_either_family(host):
 
 def test_it_closes_also_where_its_thread_is_awake_and_closes_the_pipe_first():
     health = Health(300)
-    server = HttpServer(
-        ("127.0.0.1", 0), site(Status(SETUP, History(), health, Clock()), health, None)
-    )
+    server = HttpServer(("127.0.0.1", 0), site(a_status(History(), health), health, None))
     trigger = server._server.trigger
     write = trigger._physical_pull
 
@@ -291,7 +345,7 @@ def test_what_heartbeats_cost_is_told_of_the_whole_table_also_by_who_shares_its_
     for parts in ([(range(4), 400)] * 2, [(range(1), 100), (range(1, 2), 100), (range(2), 200)]):
         history = History()
         for segments, heartbeats in parts:
-            result = a_sweep(a_report(heartbeats=heartbeats), segments=tuple(segments))
-            history.add(PastSweep(NOW - 60, result.report, result.details))
+            swept = a_sweep(a_report(heartbeats=heartbeats), segments=tuple(segments))
+            history.add(PastSweep(NOW - 60, swept))
         costs.append(status_of(history)["heartbeat_dollars_per_month"])
     assert costs[0] == pytest.approx(costs[1])

@@ -13,6 +13,7 @@ import msgspec
 
 from reaper.aws.dynamodb.conditions import ConditionFailed
 from reaper.aws.json_bodies import read_refusal
+from reaper.aws.service_errors import clock_skew
 from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.errors import TableError
 from reaper.core.rows.endpoint import Endpoint
@@ -35,8 +36,8 @@ _MAY_PASS = (
 )
 """What DynamoDB says of a request that had better be sent again."""
 
-Explain = Callable[[str, str, str], TableError]
-"""From operation, error code and message to an error with the cure."""
+Explain = Callable[[str, str, str, float | None], TableError]
+"""From operation, error code, message and how far our clock is ahead to an error with the cure."""
 
 Result = bytes | TableError | ConditionFailed
 """The body of an answer, or what was the matter."""
@@ -86,16 +87,18 @@ class DynamoApi:
     def _outcome(self, response: Response) -> Outcome:
         operation, tag = response.tag
         if response.status is None:
-            return Outcome(tag, self._explain(operation, "", response.error), may_pass=True)
+            return Outcome(tag, self._explain(operation, "", response.error, None), may_pass=True)
         if response.status == 200:
             if response.body[:1] == b"{":
                 return Outcome(tag, response.body, may_pass=False)
             why = "its answer is not DynamoDB's own: is there a proxy in between?"
-            return Outcome(tag, self._explain(operation, "", why), may_pass=False)
+            return Outcome(tag, self._explain(operation, "", why, None), may_pass=False)
         code, message = read_refusal(response.body)
         if code == "ConditionalCheckFailedException":
             return Outcome(tag, ConditionFailed(), may_pass=False)
-        error = self._explain(operation, code or f"HTTP status {response.status}", message)
+        skew_seconds = clock_skew(response.header(b"date"), time.time())
+        code = code or f"HTTP status {response.status}"
+        error = self._explain(operation, code, message, skew_seconds)
         return Outcome(tag, error, may_pass=code in _MAY_PASS or response.status >= 500)
 
 

@@ -21,10 +21,11 @@ from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, Calls, DynamoApi, pause_seco
 from reaper.aws.dynamodb.conditions import ConditionFailed
 from reaper.aws.dynamodb.endless import Endless, PageTrail
 from reaper.aws.dynamodb.wire import read_batch, read_page
-from reaper.aws.service_errors import error_response
+from reaper.aws.service_errors import error_response, refused_or_failed, skew_of
 from reaper.aws.session import endpoint_of
 from reaper.aws.transport.http import HttpClient
-from reaper.core.errors import PartitionTooLarge, TableAccessDenied, TableError, TableUnfit
+from reaper.core.errors import PartitionTooLarge, TableError, TableUnfit
+from reaper.core.iam import TableId
 from reaper.core.rows.items import Item, identity
 from reaper.core.rows.shape import IndexFacts, TableFacts
 
@@ -42,6 +43,29 @@ MAX_PARTITION_PAGES = 16
 
 READ_BATCH = 100
 """The most keys that one BatchGetItem takes."""
+
+_THROTTLED = (
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+    "ThrottlingException",
+)
+
+_WAIT = "wait: sweeps begin by themselves when it is there"
+_NOT_READY = {
+    "ARCHIVED": (
+        "is archived: its KMS key could not be used for seven days",
+        "restore it from the backup that DynamoDB made of it",
+    ),
+    "CREATING": ("is being created", _WAIT),
+    "DELETING": ("is being deleted", "stop the reaper, or correct REAPER_TABLE_NAME"),
+    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
+        "cannot be read: the KMS key that encrypts it cannot be used",
+        "enable the key, or cancel its deletion, within seven days: then DynamoDB archives the"
+        " table",
+    ),
+    "RESTORING": ("is being restored from a backup", _WAIT),
+}
+"""What DescribeTable says of a table that no sweep can read, with the cure."""
 
 _PERMISSIONS = {"TransactWriteItems": "ConditionCheckItem and dynamodb:DeleteItem"}
 """Where an operation's permission does not have its name."""
@@ -64,7 +88,7 @@ class DynamoTable:
 
     def __init__(
         self,
-        name: str,
+        table: TableId,
         index: str | None,
         region: str | None,
         session: botocore.session.Session,
@@ -74,7 +98,8 @@ class DynamoTable:
 
         They are for what botocore would be too slow for.
         """
-        self.name = name
+        self.name = table.name
+        self._arn_wanted = table.arn
         self.index = index
         self.region = region
         self._connection = _SessionsConnection(
@@ -96,16 +121,17 @@ class DynamoTable:
             client.close()
 
     def describe(self) -> TableFacts:
-        """Ask what it is like. Raises TableError if there is no such table or index."""
+        """Ask what it is like. Raises TableError if it cannot be used, or has no such index."""
         with self.explained("DescribeTable"):
             self._description = self._connection.describe_table(self.name)
+        self._check_state()
         schema = sorted(self._description["KeySchema"], key=lambda key: key["KeyType"])
         self.key_names = tuple(key["AttributeName"] for key in schema)
         if self.index is not None and self.index not in self.index_names:
             known = ", ".join(self.index_names) or "none"
             raise TableUnfit(
-                f"table {self.name} has no index {self.index}: correct REAPER_TABLE_INDEX"
-                f" (there are: {known})"
+                f"table {self.name} has no index {self.index}",
+                f"correct REAPER_TABLE_INDEX (there are: {known})",
             )
         return self.facts
 
@@ -232,8 +258,9 @@ class DynamoTable:
             trail.note(page.next_key, has_items=page.has_items)
             if trail.pages == MAX_PARTITION_PAGES:
                 raise PartitionTooLarge(
-                    f"a partition of table {self.name} is larger than {MAX_PARTITION_PAGES} MB: no"
-                    " connection has so many rows; is REAPER_EVICT_SCOPE=row what fits this table?"
+                    f"a partition of table {self.name} is larger than {MAX_PARTITION_PAGES} MB, and"
+                    " no connection has so many rows",
+                    "set REAPER_EVICT_SCOPE=row if that is what fits this table",
                 )
             request["ExclusiveStartKey"] = page.next_key
 
@@ -281,28 +308,59 @@ class DynamoTable:
             code == "TransactionCanceledException" and _is_condition_failed(error)
         ):
             return ConditionFailed()
-        return self._error(operation, code, answer.get("Message", "") if code else str(error))
+        message = answer.get("Message", "") if code else str(error)
+        return self._error(operation, code, message, skew_of(error))
 
-    def _error(self, operation: str, code: str, message: str) -> TableError:
+    def _error(
+        self, operation: str, code: str, message: str, skew_seconds: float | None = None
+    ) -> TableError:
         """What DynamoDB answered, with the cure; ``code`` is empty where no answer came."""
-        match code:
-            case "AccessDeniedException":
-                permission = _PERMISSIONS.get(operation, operation)
-                return TableAccessDenied(
-                    f"dynamodb:{permission} on table {self.name} is not granted to these"
-                    " credentials: add it to the role's policy"
-                )
-            case "ResourceNotFoundException":
-                return self._no_such_table()
-            case _:
-                why = ": ".join(part for part in (code, message) if part)
-                return TableError(f"{operation} on table {self.name} failed: {why}")
+        if code == "ResourceNotFoundException":
+            return self._no_such_table()
+        permission = f"dynamodb:{_PERMISSIONS.get(operation, operation)}"
+        return refused_or_failed(
+            code,
+            message,
+            f"{permission} on table {self.name}",
+            permission,
+            TableError,
+            _cure_of(code),
+            skew_seconds,
+        )
 
     def _no_such_table(self) -> TableError:
         return TableError(
-            f"there is no table {self.name} in Region {self.region}: correct REAPER_TABLE_NAME,"
-            " or AWS_REGION if the table is in another Region"
+            f"there is no table {self.name} in Region {self.region}",
+            "correct REAPER_TABLE_NAME, or AWS_REGION if the table is in another Region; one that"
+            " is being re-created is found again by itself",
         )
+
+    def _check_state(self) -> None:
+        """Raises TableError where it cannot serve for the time being, or is another."""
+        described = self._description
+        arn = described.get("TableArn")
+        if self._arn_wanted is not None and arn != self._arn_wanted:
+            raise TableUnfit(
+                f"these credentials reach the table {arn}, and REAPER_TABLE_NAME is"
+                f" {self._arn_wanted}",
+                "use credentials of the table's own account",
+            )
+        status = described.get("TableStatus", "")
+        if status == "CREATING" and described.get("RestoreSummary", {}).get("RestoreInProgress"):
+            status = "RESTORING"
+        if status in _NOT_READY:
+            what, cure = _NOT_READY[status]
+            raise TableError(f"table {self.name} {what} (its status is {status})", cure)
+
+
+def _cure_of(code: str) -> str:
+    if code in _THROTTLED:
+        return (
+            "wait, it is tried again by itself; if it lasts, DescribeTable is called too often by"
+            " something in this account, or the table's capacity is too small (REAPER_SCAN_MAX_RCU"
+            " limits what the scan takes)"
+        )
+    return ""
 
 
 def _is_condition_failed(error: Exception) -> bool:

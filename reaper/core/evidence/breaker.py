@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reaper.core.model import Outcome
+from reaper.core.refusals import Refusal
 
 UNRESPONSIVE_AFTER_ANSWERS = 20
 """So many answers without a single 200 or 410 among them, and a sweep is cut short."""
@@ -151,6 +152,10 @@ class Findings(NamedTuple):
     panel: Harvest | None = None
     """What those said who had been alive a short while before, if they were asked."""
     is_shared_table: bool = False
+    refusal: Refusal | None = None
+    """Why AWS refused, where it explained that."""
+    inconclusive: str = ""
+    """What most answers were that were neither 200 nor 410, for a person."""
 
     @property
     def harvests(self) -> tuple[Harvest, Harvest]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import inf
 
@@ -17,7 +18,8 @@ from reaper.core.evidence.breaker import (
 from reaper.core.evidence.draw import MAX_DRAW, Draw
 from reaper.core.evidence.evidence_rule import Standing
 from reaper.core.evidence.witnesses import Witnesses
-from reaper.core.model import Outcome
+from reaper.core.model import Answer
+from reaper.core.refusals import Refusal
 from reaper.core.rows.ids import is_of_one_case
 from reaper.core.rows.row import Row
 
@@ -41,6 +43,8 @@ class EndpointState:
         self._panel: Harvest | None = None
         self._panel_at = -inf
         self._is_shared_table = False
+        self._refusal: Refusal | None = None
+        self._inconclusive: Counter[str] = Counter()
 
     # The sweeps
 
@@ -63,6 +67,8 @@ class EndpointState:
         self._draw.begin_sweep()
         self._witnesses.begin_sweep()
         self._panel, self._panel_at = None, -inf
+        self._refusal = None
+        self._inconclusive.clear()
 
     def end_sweep(self, *, is_of_table: bool) -> None:
         """A sweep is over in which every row had its turn; a harvest is that of a whole table."""
@@ -112,9 +118,11 @@ class EndpointState:
         """Rows that would go if the word of this endpoint were better."""
         self.counts.confirmed += rows
 
-    def answered_otherwise(self, outcome: Outcome, rows: int) -> None:
+    def answered_otherwise(self, answer: Answer, rows: int) -> None:
         """Neither 200 nor 410: the rows stay unknown."""
-        self.counts.count_inconclusive(outcome, rows)
+        self._refusal = answer.refusal or self._refusal
+        self._inconclusive[answer.detail] += 1
+        self.counts.count_inconclusive(answer.outcome, rows)
 
     def leave_unasked(self, rows: int) -> None:
         """It is unresponsive, so these are not asked any more."""
@@ -195,7 +203,15 @@ class EndpointState:
 
     @property
     def findings(self) -> Findings:
-        return Findings(self.counts, self._last_harvest, self._panel, self._is_shared_table)
+        most = self._inconclusive.most_common(1)
+        return Findings(
+            self.counts,
+            self._last_harvest,
+            self._panel,
+            self._is_shared_table,
+            self._refusal,
+            most[0][0] if most else "",
+        )
 
     def standing(self, limits: BreakerLimits) -> Standing:
         findings = self.findings

@@ -2,57 +2,63 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from reaper.core.evidence.breaker import BreakerLimits, Findings, HoldReason, hold_of
+from reaper.core.refusals import Refusal
+
+PERMISSION = "execute-api:ManageConnections"
 
 
-def explain(reason: HoldReason, findings: Findings, limits: BreakerLimits) -> str:
-    """The numbers that led to a hold, and its cure, in one sentence."""
-    counts = findings.counts
+class Explanation(NamedTuple):
+    """Why evictions are held: its numbers, and what to do."""
+
+    why: str
+    cure: str
+    refusal: Refusal | None = None
+    """Where AWS refused to be asked, and said why."""
+
+    def __str__(self) -> str:
+        return f"{self.why}: {self.cure}"
+
+
+def explain(reason: HoldReason, findings: Findings, limits: BreakerLimits) -> Explanation:
+    """The numbers that led to a hold, and its cure."""
     match reason:
         case HoldReason.UNPROVEN_ENDPOINT:
             return _explain_unproven(findings)
         case HoldReason.TOO_MANY_GONE:
             return _explain_too_many_gone(findings, limits)
         case HoldReason.TOO_MANY_UNKNOWN:
-            return (
-                f"{counts.unknown} of {_decided(findings)} answers were neither 200 nor 410"
-                f" ({counts.throttled} throttled, {counts.denied} denied, {counts.rejected} ids"
-                " rejected), which is REAPER_MAX_UNKNOWN_FRACTION="
-                f"{limits.max_unknown_fraction:g} or more: the log line 'inconclusive answers' says"
-                " what they were"
-            )
+            return _explain_too_many_unknown(findings, limits)
         case HoldReason.DENIED:
-            return (
-                f"{counts.denied} of {_decided(findings)} answers were 403: the stage in"
-                " REAPER_API_ENDPOINT is wrong, or execute-api:ManageConnections is not granted"
-                " for GET and POST on @connections/*"
-            )
+            return _explain_denied(findings)
         case HoldReason.AGE_CONTRADICTED:
-            return (
+            return Explanation(
                 "the rows that are held are older than any socket by REAPER_CONNECTED_AT_ATTRIBUTE,"
-                " which would let them go, but so are living ones by the gateway's account:"
-                " name the attribute that holds the time of connection, or mend how it is read"
+                " which would let them go, but so are living ones by the gateway's account",
+                "name the attribute that holds the time of connection, or mend how it is read"
                 " with REAPER_TIME_ZONE or REAPER_CONNECTED_AT_OFFSET_SECONDS ('reaper check' says"
-                " by how much it is off)"
+                " by how much it is off)",
             )
         case HoldReason.SHARED_TABLE:
-            return (
+            return Explanation(
                 "more rows were born in this table than clients connected to this API by"
-                " CloudWatch's ConnectCount, so another API writes into it too: give rows their"
-                " endpoint (REAPER_ENDPOINT_ATTRIBUTE) or each API its own table"
+                " CloudWatch's ConnectCount, so another API writes into it too",
+                "give rows their endpoint (REAPER_ENDPOINT_ATTRIBUTE) or each API its own table",
             )
 
 
-def explain_deaf(findings: Findings, limits: BreakerLimits) -> str:
+def explain_deaf(findings: Findings, limits: BreakerLimits) -> Explanation:
     """Why clients that answer no heartbeat are left alone: the endpoint's own hold comes first."""
     if reason := hold_of(findings, limits):
         return explain(reason, findings, limits)
     counts = findings.counts
-    return (
+    return Explanation(
         f"{counts.deaf} clients answered none of their last heartbeats and {counts.pongs}"
-        " answered: while that is so the fault is likelier on the application's side. It must note"
-        " a pong in REAPER_LAST_SEEN_ATTRIBUTE; or switch pongs off with"
-        " REAPER_PONG_TIMEOUT_SECONDS=0"
+        " answered, and while that is so the fault is likelier on the application's side",
+        "let the application note pongs in REAPER_LAST_SEEN_ATTRIBUTE, or switch pongs off with"
+        " REAPER_PONG_TIMEOUT_SECONDS=0",
     )
 
 
@@ -72,21 +78,53 @@ def _decided(findings: Findings) -> int:
     return counts.alive + counts.harvest.dead + counts.unknown
 
 
-def _explain_unproven(findings: Findings) -> str:
-    counts = findings.counts
-    if counts.has_ids_of_one_case:
-        return (
-            f"{counts.ids_of_one_case} of {counts.ids} ids have letters of one case only, and API"
-            " Gateway's have both: something has changed them, so they answer 410 whoever lives."
-            " Name the attribute with the true id in REAPER_CONNECTION_ID_ATTRIBUTE"
-        )
-    return (
-        f"{counts.gone} rows answered 410 and nobody answered 200 meanwhile, so the endpoint may be"
-        " another API's, or out of its mind for a while: compare REAPER_API_ENDPOINT with your API"
+def _explain_denied(findings: Findings) -> Explanation:
+    counts, refusal = findings.counts, findings.refusal
+    refused = f"{counts.denied} of {_decided(findings)} answers were 403"
+    if refusal is not None:
+        return Explanation(f"{refused}: {PERMISSION} {refusal.why}", refusal.cure, refusal)
+    return Explanation(
+        f"{refused}, which AWS does not explain",
+        "correct the stage and path in REAPER_API_ENDPOINT; if they are right, grant"
+        f" {PERMISSION} for GET and POST on @connections/* (`reaper policy`)",
     )
 
 
-def _explain_too_many_gone(findings: Findings, limits: BreakerLimits) -> str:
+def _explain_too_many_unknown(findings: Findings, limits: BreakerLimits) -> Explanation:
+    counts, refusal = findings.counts, findings.refusal
+    if refusal is not None:
+        why = f"{counts.unknown} of {_decided(findings)} rows could not be asked"
+        return Explanation(f"{why}: {PERMISSION} {refusal.why}", refusal.cure, refusal)
+    return Explanation(
+        f"{counts.unknown} of {_decided(findings)} answers were neither 200 nor 410"
+        f" ({counts.throttled} throttled, {counts.denied} denied, {counts.rejected} ids"
+        " rejected), which is REAPER_MAX_UNKNOWN_FRACTION="
+        f"{limits.max_unknown_fraction:g} or more{_most_frequent(findings)}",
+        "mend what they say; if it is the gateway's own trouble, wait: the next sweep asks again",
+    )
+
+
+def _most_frequent(findings: Findings) -> str:
+    return f"; most were: {findings.inconclusive}" if findings.inconclusive else ""
+
+
+def _explain_unproven(findings: Findings) -> Explanation:
+    counts = findings.counts
+    if counts.has_ids_of_one_case:
+        return Explanation(
+            f"{counts.ids_of_one_case} of {counts.ids} ids have letters of one case only, and API"
+            " Gateway's have both, so something has changed them, and they answer 410 whoever"
+            " lives",
+            "name the attribute with the true id in REAPER_CONNECTION_ID_ATTRIBUTE",
+        )
+    return Explanation(
+        f"{counts.gone} rows answered 410 and nobody answered 200 meanwhile, so the endpoint may be"
+        " another API's, or wrong for a while, or nobody is connected",
+        "compare REAPER_API_ENDPOINT with your API; if it is right, wait until somebody connects",
+    )
+
+
+def _explain_too_many_gone(findings: Findings, limits: BreakerLimits) -> Explanation:
     dead, answered = max(findings.harvests, key=lambda one: one.dead / max(1, one.answered))
     panel = findings.panel
     asked_again = (
@@ -94,9 +132,10 @@ def _explain_too_many_gone(findings: Findings, limits: BreakerLimits) -> str:
         if panel and panel.dead
         else ""
     )
-    return (
-        f"{dead} of {answered} answering rows look like zombies{asked_again};"
-        f" REAPER_MAX_GONE_FRACTION={limits.max_gone_fraction:g} of them or more are held: right"
-        " after an outage, or at the first run, they may be real; else another API's rows may share"
-        " this table, or the gateway may be wrong for a while"
+    return Explanation(
+        f"{dead} of {answered} answering rows look like zombies{asked_again}, and"
+        f" REAPER_MAX_GONE_FRACTION={limits.max_gone_fraction:g} of them or more are held",
+        "right after an outage, or at the first run, they may be real: wait; else see whether"
+        " another API's rows share this table (REAPER_ENDPOINT_ATTRIBUTE), or whether the gateway"
+        " is wrong for a while",
     )

@@ -19,6 +19,11 @@ class Latencies:
         self.counts[bisect_left(BOUNDS_SECONDS, seconds)] += 1
         self.total_seconds += seconds
 
+    @property
+    def mean_seconds(self) -> float:
+        """0 where nothing was answered."""
+        return self.total_seconds / max(1, sum(self.counts))
+
     def add(self, others: Latencies) -> None:
         self.counts = [a + b for a, b in zip(self.counts, others.counts, strict=True)]
         self.total_seconds += others.total_seconds

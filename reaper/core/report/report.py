@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
+from reaper.core.errors import TableUnfit
 from reaper.core.evidence.breaker import Counts, HoldReason
+from reaper.core.evidence.holds import Explanation
 from reaper.core.model import Reason
 from reaper.core.pacing.latency import Latencies
 from reaper.core.report.ratio import heartbeat_message_ratio
@@ -25,6 +27,13 @@ class Progress:
     gone: int = 0
     suspects: int = 0
     """Rows that have answered 410 and are asked again after a while."""
+    next_look_seconds: float | None = None
+    """When the first of them is, from now; None where none waits for its time."""
+    is_evicting: bool = False
+    calls: int = 0
+    """Requests to the management API so far."""
+    mean_latency_seconds: float = 0.0
+    """Of its answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +93,32 @@ class Report:
         return asdict(self)
 
 
+def summary(report: Report, evicted_by_reason: Mapping[Reason, int]) -> str:
+    """One line for a person."""
+    evicted = f"{report.evicted:,} {'would be evicted' if report.dry_run else 'evicted'}"
+    if report.evicted:
+        reasons = (f"{count:,} {reason}" for reason, count in evicted_by_reason.items() if count)
+        evicted += f" ({', '.join(reasons)})"
+    parts = [f"{report.alive:,} alive", evicted, f"{report.unknown:,} inconclusive"]
+    left_alone = report.fresh + report.newborn
+    others = {
+        "left alone": left_alone,
+        "foreign": report.foreign,
+        "malformed": report.malformed,
+        "still questioned": report.pending,
+        "held": report.held,
+        "failed": report.failed,
+        "saved by the last look": report.changed,
+    }
+    parts += [f"{count:,} {what}" for what, count in others.items() if count]
+    line = f"swept {report.scanned:,} rows in {_duration(report.seconds)}: {', '.join(parts)}"
+    return line if report.complete else f"{line}; not all had their turn"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:,.0f} s"
+
+
 @dataclass(frozen=True, slots=True)
 class Details:
     """What there is to know of a sweep beside its report."""
@@ -104,8 +139,8 @@ class Details:
     """So many make up the table."""
     is_repeated: bool = False
     """Whether another sweep will count these segments, since this one did not get to their end."""
-    why_held: str | None = None
-    """Where evictions are held: why, with the cure, in one sentence."""
+    why_held: Explanation | None = None
+    """Where evictions are held."""
 
     @property
     def share(self) -> float:
@@ -121,7 +156,7 @@ class SweepResult:
     details: Details
     fault: Exception | None
     """What made evictions, heartbeats or pongs fail, if anything did."""
-    not_understood: str | None = None
+    not_understood: TableUnfit | None = None
     """Why no row at all could be understood, if so it was."""
 
 

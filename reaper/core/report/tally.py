@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from reaper.core.errors import TableUnfit
 from reaper.core.model import Reason, Zombie
 from reaper.core.report.ratio import messages_in_window
 from reaper.core.rows.row import Row
@@ -82,32 +83,33 @@ class Tally:
 
 def not_understood(
     tally: Tally, id_attribute: str, *, may_lack_ids: bool, holds_many: bool
-) -> str | None:
+) -> TableUnfit | None:
     """Why no row of a table that has rows is a connection to be looked after, with the cure.
 
     ``may_lack_ids``: a row without an id is somebody who is not connected; ``holds_many``: ids are
     members of rows.
     """
     if tally.passed_over and not tally.scanned and holds_many:
-        return (
-            f"none of {tally.passed_over:,} rows holds ids in {id_attribute}: correct"
-            " REAPER_CONNECTION_ID_ATTRIBUTE, _PATTERN or REAPER_ROW_FILTER"
-            " ('reaper discover' finds what fits)"
+        return TableUnfit(
+            f"none of {tally.passed_over:,} rows holds ids in {id_attribute}",
+            "correct REAPER_CONNECTION_ID_ATTRIBUTE, _PATTERN or REAPER_ROW_FILTER"
+            " ('reaper discover' finds what fits)",
         )
     if tally.passed_over and not tally.scanned:
-        return (
+        return TableUnfit(
             f"all {tally.passed_over:,} rows are of other kinds by REAPER_CONNECTION_ID_PATTERN and"
-            " REAPER_ROW_FILTER: correct them"
+            " REAPER_ROW_FILTER",
+            "correct them ('reaper discover' finds what fits)",
         )
     if tally.foreign and tally.foreign + tally.malformed == tally.scanned:
-        return (
-            f"{tally.foreign:,} rows belong to other endpoints or Regions: correct"
-            " REAPER_ENDPOINT_ATTRIBUTE, REAPER_ALLOWED_ENDPOINT_HOSTS or AWS_REGION"
+        return TableUnfit(
+            f"{tally.foreign:,} rows belong to other endpoints or Regions",
+            "correct REAPER_ENDPOINT_ATTRIBUTE, REAPER_ALLOWED_ENDPOINT_HOSTS or AWS_REGION",
         )
     if tally.malformed and tally.malformed == tally.scanned and not may_lack_ids:
-        return (
-            f"none of {tally.malformed:,} rows has a usable connection id in {id_attribute}:"
-            " correct REAPER_CONNECTION_ID_ATTRIBUTE or REAPER_CONNECTION_ID_PATTERN"
-            " ('reaper discover' finds what fits)"
+        return TableUnfit(
+            f"none of {tally.malformed:,} rows has a usable connection id in {id_attribute}",
+            "correct REAPER_CONNECTION_ID_ATTRIBUTE or REAPER_CONNECTION_ID_PATTERN"
+            " ('reaper discover' finds what fits)",
         )
     return None

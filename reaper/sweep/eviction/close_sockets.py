@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future
 
-from reaper.core.errors import AccessDenied
+from reaper.core.errors import GatewayError, Refused
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose, Reason, Zombie
 from reaper.sweep.prober import Prober
-
-
-class CloseFailed(Exception):
-    """A socket may still be open. The message says what the gateway answered."""
 
 
 class SocketCloser:
@@ -60,9 +56,11 @@ def _fault(answer: Answer | None) -> Exception | None:
     if answer is None or answer.outcome is Outcome.GONE:
         return None
     if answer.outcome is Outcome.DENIED:
-        return AccessDenied(
-            f"the gateway refuses to close a deaf client's socket ({answer.detail}): grant"
-            " execute-api:ManageConnections for DELETE on @connections/*, or set"
-            " REAPER_PONG_TIMEOUT_SECONDS=0"
+        return GatewayError(
+            f"the gateway refuses to close a deaf client's socket ({answer.detail})",
+            "grant execute-api:ManageConnections for DELETE on @connections/*, or set"
+            " REAPER_PONG_TIMEOUT_SECONDS=0",
+            refused=Refused.NOT_GRANTED,
+            permission="execute-api:ManageConnections",
         )
-    return CloseFailed(f"a deaf client's socket could not be closed: {answer.detail}")
+    return GatewayError(f"a deaf client's socket could not be closed: {answer.detail}")

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from reaper.core.audit import EVICT, KEPT, audit_entry
-from reaper.core.errors import TableError
+from reaper.core.errors import AuditError, HookError, TableError
 from reaper.core.events import HOOK_BATCH
 from reaper.core.model import Change, Reason, Zombie
 from reaper.core.rows.items import Item
@@ -38,16 +38,6 @@ DEAF_BATCH = 10
 
 
 LANE, HOOK_LANE = "evictions", "on-evict"
-
-
-class HooksTooSlow(Exception):
-    """The application was not done with its zombies when the sweep's time was over."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the on-evict hook had not answered when the sweep had to end; its rows stay, and are"
-            " evicted by a later sweep: is the function slow, or throttled?"
-        )
 
 
 class _Stays(Enum):
@@ -137,7 +127,13 @@ class Evictor:
         """Wait no more for a hook. Its rows are left for the next sweep."""
         self._line.advance()
         if self._awaits_step:
-            self._line.interrupt(HooksTooSlow())
+            self._line.interrupt(
+                HookError(
+                    "the on-evict hook had not answered when the sweep had to end; its rows stay,"
+                    " and are evicted by a later sweep",
+                    "see whether its function is slow, or throttled by its concurrency limit",
+                )
+            )
 
     def abandon(self) -> None:
         """Wait no more for a table, or an audit log, that hangs. What it does later is not known.
@@ -185,7 +181,7 @@ class Evictor:
             return
         try:
             yield self._write_down(EVICT, evictions)
-        except (OSError, TableError) as error:
+        except AuditError as error:
             self._results.failed([zombie for one in evictions for zombie in one.zombies], error)
             self._has_given_up = True
             return
@@ -194,7 +190,7 @@ class Evictor:
     # The audit log
 
     def _write_down(self, says: str, evictions: Iterable[Eviction]) -> Future[None]:
-        """The future raises OSError."""
+        """The future raises AuditError."""
         entries = []
         for eviction in evictions:
             entries += [self._entry(says, *dead, goes_along=False) for dead in eviction.dead]
@@ -273,7 +269,7 @@ class Evictor:
             there = yield self._beside(LANE, partial(self._removal.still_there, items))
             remaining = [one.reduced_to(there) for one, _ in stays]
             yield self._write_down(KEPT, remaining)
-        except (TableError, OSError) as unsettled:
+        except (TableError, AuditError) as unsettled:
             self._results.failed([], unsettled)
         evicted: list[Zombie] = []
         failed: dict[str, tuple[Exception, list[Zombie]]] = {}

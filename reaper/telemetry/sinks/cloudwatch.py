@@ -13,7 +13,7 @@ from typing import Any
 import structlog
 from botocore.exceptions import ClientError
 
-from reaper.core.report.report import SweepResult
+from reaper.core.report.swept import Swept
 from reaper.telemetry.sinks.metrics import UNITS, metrics
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class CloudWatchSink:
         self._thread = threading.Thread(target=self._send_all, name="cloudwatch", daemon=True)
         self._thread.start()
 
-    def publish(self, result: SweepResult) -> None:
+    def publish(self, swept: Swept) -> None:
         at = datetime.fromtimestamp(self._wall_clock(), UTC)
         self._news.put(
             [
@@ -59,7 +59,7 @@ class CloudWatchSink:
                     "Value": value,
                     "Unit": UNITS[name],
                 }
-                for name, value in metrics(result, self._quota_rps).items()
+                for name, value in metrics(swept, self._quota_rps).items()
             ]
         )
 

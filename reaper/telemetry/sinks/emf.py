@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import structlog
 
-from reaper.core.report.report import SweepResult
+from reaper.core.report.swept import Swept
 from reaper.telemetry.sinks.metrics import UNITS, metrics
 
 log = structlog.get_logger()
@@ -33,8 +33,9 @@ class EmfSink:
         self._quota_rps = quota_rps
         self._wall_clock = wall_clock
 
-    def publish(self, result: SweepResult) -> None:
-        known = metrics(result, self._quota_rps)
+    def publish(self, swept: Swept) -> None:
+        report = swept.report
+        known = metrics(swept, self._quota_rps)
         document = {
             "_aws": {
                 "Timestamp": int(self._wall_clock() * 1000),
@@ -47,8 +48,9 @@ class EmfSink:
                 ],
             },
             "TableName": self._table,
-            "HoldReason": result.report.hold_reason,
-            "DryRun": result.report.dry_run,
+            "Result": swept.outcome.value,
+            "HoldReason": report and report.hold_reason,
+            "DryRun": report and report.dry_run,
             **known,
         }
         try:

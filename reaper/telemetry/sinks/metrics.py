@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reaper.core.platform import MESSAGE_DOLLARS
 from reaper.core.report.report import SweepResult
+from reaper.core.report.swept import Swept
 
 UNITS = {
     "HeartbeatsSent": "Count",
@@ -19,16 +20,25 @@ UNITS = {
     "QuotaUtilization": "Percent",
     "BreakerOpen": "Count",
     "HeartbeatDollars": "None",
+    "SweepsFailed": "Count",
+    "EvictionsFailed": "Count",
 }
 
 
-def metrics(result: SweepResult, quota_rps: float) -> dict[str, float]:
-    """What is not known is left out.
+def metrics(swept: Swept, quota_rps: float) -> dict[str, float]:
+    """What is not known is left out; of a sweep that broke off nothing is known but that.
 
     Everything but the ratio and the length adds up over workers who share a sweep, and over the
     sweeps of any time. By ``SweepShare``, which adds up to the number of sweeps of the whole table,
     sums become what one such sweep came to.
     """
+    values: dict[str, float] = {"SweepsFailed": int(swept.is_failure)}
+    if swept.result is None:
+        return values
+    return values | _of_result(swept.result, quota_rps)
+
+
+def _of_result(result: SweepResult, quota_rps: float) -> dict[str, float]:
     report, share = result.report, result.details.share
     values = {
         "HeartbeatsSent": report.heartbeats,
@@ -39,6 +49,7 @@ def metrics(result: SweepResult, quota_rps: float) -> dict[str, float]:
         "SweepShare": share,
         "ZombiesEvicted": 0 if report.dry_run else report.evicted,
         "ZombiesHeld": report.held if share else None,
+        "EvictionsFailed": report.failed,
         "UnknownProbes": report.unknown,
         "SweepSeconds": report.seconds,
         "QuotaUtilization": 100 * report.probe_rps / quota_rps if share else None,

@@ -6,12 +6,14 @@ import threading
 from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
+from typing import NamedTuple, Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
     HistogramMetricFamily,
+    InfoMetricFamily,
     Metric,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -19,7 +21,27 @@ from prometheus_client.registry import Collector
 
 from reaper.core.pacing.latency import BOUNDS_SECONDS, Latencies
 from reaper.core.platform import MESSAGE_DOLLARS
+from reaper.core.report.condition import State
 from reaper.core.report.report import SweepResult
+from reaper.core.report.swept import Outcome, Swept
+
+
+class Build(NamedTuple):
+    """What tells one reaper from another."""
+
+    version: str
+    region: str
+    table: str
+
+
+class HealthFacts(Protocol):
+    """How the daemon is, when it is asked."""
+
+    @property
+    def state(self) -> State: ...
+    @property
+    def succeeded_at(self) -> float | None:
+        """Epoch seconds."""
 
 
 class PrometheusSink(Collector):
@@ -27,8 +49,10 @@ class PrometheusSink(Collector):
 
     content_type = CONTENT_TYPE_LATEST
 
-    def __init__(self, quota_rps: float) -> None:
+    def __init__(self, quota_rps: float, build: Build, health: HealthFacts) -> None:
         self._quota_rps = quota_rps
+        self._build = build
+        self._health = health
         self._lock = threading.Lock()
         self._last: SweepResult | None = None
         self._heartbeats = self._checks = self._messages = 0
@@ -36,29 +60,37 @@ class PrometheusSink(Collector):
             {"alive": 0, "gone": 0, "unknown": 0, "denied": 0, "throttled": 0}
         )
         self._evictions: Counter[str] = Counter({"gone": 0, "expired": 0, "deaf": 0})
+        self._sweeps: Counter[str] = Counter({outcome.value: 0 for outcome in Outcome})
+        self._evictions_failed = 0
         self._latencies = Latencies()
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
 
-    def publish(self, result: SweepResult) -> None:
-        report, details = result.report, result.details
+    def publish(self, swept: Swept) -> None:
         with self._lock:
-            if details.share:
-                self._last = result
-            self._heartbeats += report.heartbeats
-            self._checks += report.checks
-            self._messages += report.messages or 0
-            self._outcomes.update(
-                alive=report.alive,
-                gone=report.confirmed,
-                unknown=report.unknown - report.denied - report.throttled,
-                denied=report.denied,
-                throttled=report.throttled,
-            )
-            if not report.dry_run:
-                self._evictions.update(details.evicted_by_reason)
-            self._latencies.add(details.latencies)
+            self._sweeps[_result_of(swept)] += 1
+            if swept.result is not None:
+                self._add(swept.result)
+
+    def _add(self, result: SweepResult) -> None:
+        report, details = result.report, result.details
+        if details.share:
+            self._last = result
+        self._heartbeats += report.heartbeats
+        self._checks += report.checks
+        self._messages += report.messages or 0
+        self._outcomes.update(
+            alive=report.alive,
+            gone=report.confirmed,
+            unknown=report.unknown - report.denied - report.throttled,
+            denied=report.denied,
+            throttled=report.throttled,
+        )
+        if not report.dry_run:
+            self._evictions.update(details.evicted_by_reason)
+        self._evictions_failed += report.failed
+        self._latencies.add(details.latencies)
 
     def close(self, timeout_seconds: float) -> None:
         """Nothing waits."""
@@ -71,6 +103,7 @@ class PrometheusSink(Collector):
         with self._lock:
             yield from self._totals()
             yield _histogram(self._latencies)
+            yield from self._of_health()
             if self._last is not None:
                 yield from self._of_last_sweep(self._last)
 
@@ -93,6 +126,31 @@ class PrometheusSink(Collector):
         for reason, count in self._evictions.items():
             evictions.add_metric([reason], count)
         yield evictions
+        yield CounterMetricFamily(
+            "reaper_evictions_failed", "Zombies that could not be evicted", self._evictions_failed
+        )
+        sweeps = CounterMetricFamily("reaper_sweeps", "Sweeps by how they ended", labels=["result"])
+        for result, count in self._sweeps.items():
+            sweeps.add_metric([result], count)
+        yield sweeps
+
+    def _of_health(self) -> Iterator[Metric]:
+        now_is = self._health.state
+        states = GaugeMetricFamily(
+            "reaper_health_state", "1 for the state that the reaper is in", labels=["state"]
+        )
+        for state in State:
+            states.add_metric([state.value], float(state is now_is))
+        yield states
+        if (succeeded_at := self._health.succeeded_at) is not None:
+            yield GaugeMetricFamily(
+                "reaper_last_success_timestamp_seconds",
+                "When a sweep last succeeded, in epoch seconds",
+                succeeded_at,
+            )
+        yield InfoMetricFamily(
+            "reaper_build", "Its version, and which table it sweeps", self._build._asdict()
+        )
 
     def _of_last_sweep(self, result: SweepResult) -> Iterator[Metric]:
         report = result.report
@@ -115,6 +173,12 @@ class PrometheusSink(Collector):
         ):
             if value is not None:
                 yield GaugeMetricFamily(name, meaning, value)
+
+
+def _result_of(swept: Swept) -> str:
+    """A sweep that did nothing of what it is for has failed, though it came to its end."""
+    is_failure = swept.outcome is Outcome.DONE and swept.is_failure
+    return (Outcome.FAILED if is_failure else swept.outcome).value
 
 
 def _histogram(latencies: Latencies) -> Metric:

@@ -3,16 +3,19 @@ const POLL_MS = 3000;
 const SHOWN_SWEEPS = 12;
 const SVG = "http://www.w3.org/2000/svg";
 const HEIGHT = 144, LEFT = 44, RIGHT = 8, TOP = 10, BOTTOM = 20;
+const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 const byId = (id) => document.getElementById(id);
 const whole = (n) => n.toLocaleString("en");
 const ratioText = (r) => (r === null ? "–" : r >= 100 ? whole(Math.round(r)) : r.toPrecision(3));
 const axisText = (n) => (Number.isInteger(n) ? whole(n) : ratioText(n));
-const clockTime = (seconds) => new Date(seconds * 1000).toLocaleTimeString();
+const secondsOf = (iso) => Date.parse(iso) / 1000;
+const clockTime = (iso) => new Date(iso).toLocaleTimeString();
 
-function ago(seconds) {
+function span(seconds) {
   if (seconds < 90) return `${Math.round(seconds)} s`;
-  return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return seconds < 172800 ? `${(seconds / 3600).toFixed(1)} h` : `${Math.round(seconds / 86400)} days`;
 }
 
 function show(id, text, kind = "") {
@@ -21,56 +24,77 @@ function show(id, text, kind = "") {
 }
 
 function showState(status) {
-  document.body.className = status.healthy ? "good" : "bad";
-  const last = `last sweep ${ago(status.seconds_since_last_sweep)} ago`;
-  const health = status.healthy ? "healthy" : "not healthy";
-  let doing = status.last ? last : "no sweep has ended yet";
-  if (status.sweeping) {
-    const { scanned, waiting, gone } = status.sweeping;
-    doing += `; sweeping: ${whole(scanned)} rows, ${whole(waiting)} waiting, ${whole(gone)} gone`;
-  }
-  show("state", `${health}, ${doing}`);
+  const now = secondsOf(status.now);
+  document.body.className = status.state;
+  show("state-name", status.state);
+  show("state-since", `since ${clockTime(status.since)} (${span(now - secondsOf(status.since))})`);
+  show("why", status.why);
+  show("next", status.state === "ok" ? "" : status.next);
   const setup = status.setup;
   show("table", setup.table);
-  document.title = `${status.healthy ? "" : "✗ "}${setup.table} · reaper`;
+  document.title = `${status.state === "ok" ? "" : `${status.state}: `}${setup.table} · reaper`;
   show("setup", `${setup.endpoint ?? "endpoints on the rows"} · ${setup.region} · a sweep every `
-    + `${ago(setup.interval_seconds)} · heartbeats: ${setup.heartbeat_mode} · ${setup.version}`);
+    + `${span(setup.interval_seconds)} · heartbeats: ${setup.heartbeat_mode}`);
+  show("footer", `reaper ${setup.version}, up for ${span(now - secondsOf(status.started_at))} · `
+    + `audit log: ${setup.audit_log} · times are those of ${ZONE}`);
+}
+
+function showDoing(status) {
+  const parts = [], now = secondsOf(status.now);
+  if (status.sweeping) {
+    const { scanned, waiting, gone, suspects, next_look_seconds: next } = status.sweeping;
+    parts.push(`sweeping: ${whole(scanned)} rows, ${whole(waiting)} waiting, ${whole(gone)} gone`);
+    if (suspects) {
+      parts.push(`${whole(suspects)} suspects are asked again${next === null ? "" : ` in ${span(next)}`}`);
+    }
+  } else if (status.next_sweep_at) {
+    parts.push(`next sweep in ${span(Math.max(0, secondsOf(status.next_sweep_at) - now))}`);
+  }
+  parts.push(status.last_success_at
+    ? `last sweep that succeeded: ${span(now - secondsOf(status.last_success_at))} ago`
+    : "no sweep has succeeded yet");
+  show("doing", parts.join(" · "));
 }
 
 function showNotices(status) {
   const notices = [];
-  const add = (text, kind = "") => {
+  const add = (text) => {
     const notice = document.createElement("p");
-    notice.className = `notice ${kind}`;
+    notice.className = "notice";
     notice.textContent = text;
     notices.push(notice);
   };
   if (status.setup.dry_run) add("Dry run: nothing is changed; evicted is what would have been.");
-  if (status.last?.why_held) add(`Evictions are held: ${status.last.why_held}`, "bad");
-  if (status.fault) add(`${clockTime(status.fault.at)}: ${status.fault.why}`, "bad");
+  if (status.last?.why_held && !status.why.includes(status.last.why_held.split(":")[0])) {
+    add(`Evictions are held: ${status.last.why_held}`);
+  }
+  if (status.last?.is_stale) {
+    add(`The numbers are those of ${clockTime(status.last.ended_at)}, `
+      + `${span(secondsOf(status.now) - secondsOf(status.last.ended_at))} ago: no sweep since then has any.`);
+  }
   byId("notices").replaceChildren(...notices);
 }
 
 function showTiles(status) {
-  const { last, setup, sweeps } = status;
+  const { last, setup } = status;
   if (!last) return;
-  const report = sweeps[sweeps.length - 1];
+  byId("numbers").className = last.is_stale ? "stale" : "";
   show("live", whole(last.live));
-  const isPart = report.segments.length < report.total_segments;
-  show("live-note", `${whole(report.scanned)} rows`
-    + (isPart ? ` in segments ${report.segments.join(", ")} of 0 to ${report.total_segments - 1}` : ""));
+  const isPart = last.segments.length < last.total_segments;
+  show("live-note", `${whole(last.scanned)} rows`
+    + (isPart ? ` in segments ${last.segments.join(", ")} of 0 to ${last.total_segments - 1}` : ""));
   show("zombies", whole(last.zombies));
-  show("zombies-note", `${whole(report.evicted)} evicted, ${whole(report.held)} held, `
-    + `${whole(report.failed)} failed`);
+  show("zombies-note", `${whole(last.evicted)} evicted, ${whole(last.held)} held, `
+    + `${whole(last.failed)} failed`);
   const limit = setup.ratio_limit, hour = status.ratio_of_last_hour;
-  show("ratio", ratioText(report.heartbeat_message_ratio), limit !== null && hour > limit ? "warn" : "");
+  show("ratio", ratioText(last.heartbeat_message_ratio), limit !== null && hour > limit ? "warn" : "");
   show("ratio-note", `last hour ${ratioText(hour)}`
     + (limit === null ? "" : `, limit ${ratioText(limit)}`)
     + `; heartbeats within ${Math.round(last.heartbeat_interval_seconds)} s`);
   show("breaker", last.breaker_open ? "open" : "closed", last.breaker_open ? "bad" : "");
-  show("breaker-note", report.hold_reason ?? "evictions go through");
+  show("breaker-note", last.hold_reason ?? "evictions go through");
   show("quota", `${(100 * last.quota_utilization).toPrecision(2)} %`, last.slowdowns ? "warn" : "");
-  show("quota-note", `${whole(Math.round(report.probe_rps))} of ${whole(setup.quota_rps)} rps, `
+  show("quota-note", `${whole(Math.round(last.probe_rps))} of ${whole(setup.quota_rps)} rps, `
     + `budget ${whole(Math.round(setup.budget_rps))}`
     + (last.slowdowns ? `; throttled ${last.slowdowns} times` : ""));
   const dollars = status.heartbeat_dollars_per_month;
@@ -87,16 +111,20 @@ function draw(name, attributes, text) {
 
 function frame(id, sweeps, top) {
   const width = byId(id).clientWidth;
-  const first = sweeps[0].ended_at, last = sweeps[sweeps.length - 1].ended_at;
-  const x = (t) => LEFT + (width - LEFT - RIGHT) * (last > first ? (t - first) / (last - first) : 0.5);
+  const first = secondsOf(sweeps[0].ended_at), last = secondsOf(sweeps[sweeps.length - 1].ended_at);
+  const x = (iso) => LEFT + (width - LEFT - RIGHT)
+    * (last > first ? (secondsOf(iso) - first) / (last - first) : 0.5);
   const y = (v) => HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * Math.min(1, v / top);
   const nodes = [0, top].flatMap((v) => [
     draw("line", { class: "axis", x1: LEFT, x2: width - RIGHT, y1: y(v), y2: y(v) }),
     draw("text", { x: LEFT - 6, y: y(v) + 4, "text-anchor": "end" }, axisText(v)),
   ]);
-  nodes.push(draw("text", { x: LEFT, y: HEIGHT - 5 }, clockTime(first)));
+  nodes.push(draw("text", { x: LEFT, y: HEIGHT - 5 }, clockTime(sweeps[0].ended_at)));
+  const middle = { x: (LEFT + width - RIGHT) / 2, y: HEIGHT - 5, "text-anchor": "middle" };
+  nodes.push(draw("text", middle, "time of the sweep"));
   if (last > first) {
-    nodes.push(draw("text", { x: width - RIGHT, y: HEIGHT - 5, "text-anchor": "end" }, clockTime(last)));
+    const end = { x: width - RIGHT, y: HEIGHT - 5, "text-anchor": "end" };
+    nodes.push(draw("text", end, clockTime(sweeps[sweeps.length - 1].ended_at)));
   }
   return { x, y, width, nodes };
 }
@@ -112,6 +140,7 @@ function drawCourse(id, sweeps, valueOf, limit = null) {
   const { x, y, width, nodes } = frame(id, known, top);
   if (limit !== null) {
     nodes.push(draw("line", { class: "limit", x1: LEFT, x2: width - RIGHT, y1: y(limit), y2: y(limit) }));
+    nodes.push(draw("text", { x: LEFT + 4, y: y(limit) - 4 }, "limit"));
   }
   const points = known.map((sweep) => [x(sweep.ended_at), y(valueOf(sweep))]);
   nodes.push(draw("polyline", { class: "trend", points: points.map((p) => p.join(",")).join(" ") }));
@@ -135,30 +164,76 @@ function drawZombies(id, sweeps) {
   byId(id).replaceChildren(...nodes);
 }
 
+const live = (sweep) => sweep.alive + sweep.fresh + sweep.newborn;
+const COLUMNS = [
+  ["ended", (s) => clockTime(s.ended_at)],
+  ["rows", (s) => s.scanned], ["live", live], ["newborn", (s) => s.newborn], ["fresh", (s) => s.fresh],
+  ["expired", (s) => s.expired], ["zombies", (s) => s.confirmed], ["evicted", (s) => s.evicted],
+  ["held", (s) => s.held], ["inconclusive", (s) => s.unknown], ["denied", (s) => s.denied],
+  ["throttled", (s) => s.throttled], ["checks", (s) => s.checks], ["heartbeats", (s) => s.heartbeats],
+  ["messages", (s) => s.messages ?? "–"], ["ratio", (s) => ratioText(s.heartbeat_message_ratio)],
+  ["seconds", (s) => s.seconds.toFixed(1)],
+];
+
+function noteOf(sweep) {
+  const notes = [sweep.hold_reason && `held: ${sweep.hold_reason}`, sweep.failed_because];
+  if (sweep.result !== "done") notes.unshift(sweep.result);
+  return notes.filter(Boolean).join(": ");
+}
+
+function rowsOf(sweep) {
+  const row = document.createElement("tr"), note = noteOf(sweep);
+  for (const [name, valueOf] of COLUMNS) {
+    const cell = row.insertCell();
+    const isKnown = sweep.scanned !== undefined || ["ended", "seconds"].includes(name);
+    const value = isKnown ? valueOf(sweep) : "";
+    cell.dataset.column = name;
+    cell.textContent = typeof value === "number" ? whole(value) : value;
+  }
+  if (!note) return [row];
+  const below = document.createElement("tr"), cell = below.insertCell();
+  row.className = "noted";
+  below.className = ["failed", "cut-short"].includes(sweep.result) ? "note failed" : "note";
+  cell.colSpan = COLUMNS.length;
+  cell.textContent = note;
+  return [row, below];
+}
+
 function showSweeps(sweeps) {
-  const rows = sweeps.slice(-SHOWN_SWEEPS).reverse().map((sweep) => {
-    const row = document.createElement("tr");
-    const cells = [
-      clockTime(sweep.ended_at), whole(sweep.scanned), whole(sweep.alive + sweep.fresh + sweep.newborn),
-      whole(sweep.confirmed), whole(sweep.evicted), whole(sweep.held), whole(sweep.unknown),
-      whole(sweep.checks), whole(sweep.heartbeats), sweep.messages === null ? "–" : whole(sweep.messages),
-      ratioText(sweep.heartbeat_message_ratio), sweep.seconds.toFixed(1), sweep.hold_reason ?? "",
-    ];
-    for (const text of cells) row.insertCell().textContent = text;
-    return row;
+  byId("columns").replaceChildren(...COLUMNS.map(([name]) => {
+    const cell = document.createElement("th");
+    cell.textContent = name;
+    return cell;
+  }));
+  byId("sweeps").replaceChildren(...sweeps.slice(-SHOWN_SWEEPS).reverse().flatMap(rowsOf));
+}
+
+function showEvictions(evictions) {
+  const lines = evictions.map(({ at, rows, by_reason: reasons, dry_run: isDry }) => {
+    const line = document.createElement("li");
+    const why = Object.entries(reasons).map(([reason, count]) => `${whole(count)} ${reason}`).join(", ");
+    line.textContent = `${clockTime(at)}: ${whole(rows)} ${isDry ? "would be evicted" : "evicted"} (${why})`;
+    return line;
   });
-  byId("sweeps").replaceChildren(...rows);
+  if (!lines.length) {
+    lines.push(document.createElement("li"));
+    lines[0].textContent = "none in the sweeps that are remembered";
+  }
+  byId("evictions").replaceChildren(...lines);
 }
 
 function showAll(status) {
   showState(status);
+  showDoing(status);
   showNotices(status);
   showTiles(status);
+  showEvictions(status.evictions);
   showSweeps(status.sweeps);
-  if (!status.sweeps.length) return;
-  drawCourse("ratio-chart", status.sweeps, (s) => s.heartbeat_message_ratio, status.setup.ratio_limit);
-  drawCourse("live-chart", status.sweeps, (s) => s.alive + s.fresh + s.newborn);
-  drawZombies("zombie-chart", status.sweeps);
+  const known = status.sweeps.filter((sweep) => sweep.scanned !== undefined);
+  if (!known.length) return;
+  drawCourse("ratio-chart", known, (s) => s.heartbeat_message_ratio, status.setup.ratio_limit);
+  drawCourse("live-chart", known, live);
+  drawZombies("zombie-chart", known);
 }
 
 async function poll() {
@@ -167,8 +242,11 @@ async function poll() {
     if (!response.ok) throw new Error(`status.json answers ${response.status}`);
     showAll(await response.json());
   } catch (error) {
-    document.body.className = "bad";
-    show("state", `the reaper does not answer (${error.message}); what is shown is old`);
+    document.body.className = "failing";
+    byId("numbers").className = "stale";
+    show("state-name", "the reaper does not answer");
+    show("why", `${error.message}; what is shown is old`);
+    show("next", "see whether it runs: systemctl status reaper, or the ECS service's events");
   }
   setTimeout(poll, POLL_MS);
 }

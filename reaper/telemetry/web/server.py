@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from waitress.server import TcpWSGIServer
 from waitress.wasyncore import dispatcher
@@ -42,7 +45,7 @@ class HttpServer:
         """Raises OSError when the address cannot be bound, ValueError when it is none."""
         host, port = address
         self._server = _Server(
-            _application(pages),
+            _application(pages, host),
             listen=f"[{host}]:{port}" if ":" in host else f"{host}:{port}",
             threads=THREADS,
             connection_limit=MAX_CONNECTIONS,
@@ -86,11 +89,14 @@ class _Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         dispatcher.close(self)
 
 
-def _application(pages: Mapping[str, Callable[[], Page]]) -> Any:
+def _application(pages: Mapping[str, Callable[[], Page]], bound_host: str) -> Any:
     """The WSGI application (PEP 3333)."""
 
     def answer(environ: Mapping[str, Any], start_response: Any) -> Iterable[bytes]:
-        page = _page(pages, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        if is_own_host(environ.get("HTTP_HOST", ""), bound_host):
+            page = _page(pages, environ["REQUEST_METHOD"], environ["PATH_INFO"])
+        else:
+            page = _plain(HTTPStatus.FORBIDDEN, _FOREIGN_HOST)
         start_response(
             f"{page.status.value} {page.status.phrase}",
             [
@@ -104,6 +110,31 @@ def _application(pages: Mapping[str, Callable[[], Page]]) -> Any:
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else page.body]
 
     return answer
+
+
+_FOREIGN_HOST = (
+    "this is not the host that was asked for: use its address, or bind it to that name with"
+    " REAPER_HTTP_BIND=NAME:PORT"
+)
+
+
+def is_own_host(header: str, bound_host: str) -> bool:
+    """Whether a Host header may be meant for us.
+
+    A web page elsewhere can have its own name lead to a loopback address and then read what
+    answers there (DNS rebinding). It has to use a name: addresses, our own names, and none, as
+    HTTP/1.0 has it, are fine.
+    """
+    if not header:
+        return True
+    try:
+        host = urlsplit(f"//{header}").hostname or ""
+        if host in ("localhost", bound_host.lower(), socket.gethostname().lower()):
+            return True
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _page(pages: Mapping[str, Callable[[], Page]], method: str, path: str) -> Page:

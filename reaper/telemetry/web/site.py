@@ -12,6 +12,7 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Protocol
 
+from reaper.core.report.condition import Condition, State
 from reaper.telemetry.health import Health
 from reaper.telemetry.web.server import Page
 from reaper.telemetry.web.status import Status
@@ -37,10 +38,7 @@ def site(
     return {
         "/": lambda: page,
         "/status.json": numbers,
-        "/healthz": lambda: _json(
-            health.to_dict(),
-            HTTPStatus.OK if health.is_healthy else HTTPStatus.SERVICE_UNAVAILABLE,
-        ),
+        "/healthz": lambda: _health(health.condition),
         "/metrics": metrics,
     }
 
@@ -63,6 +61,12 @@ class Remembered:
 
 def _json(value: object, status: HTTPStatus = HTTPStatus.OK) -> Page:
     return Page("application/json", json.dumps(value).encode(), status)
+
+
+def _health(condition: Condition) -> Page:
+    is_failing = condition.state is State.FAILING
+    status = HTTPStatus.SERVICE_UNAVAILABLE if is_failing else HTTPStatus.OK
+    return _json(condition.to_dict(), status)
 
 
 def _metrics(prometheus: Exposition | None) -> Page:

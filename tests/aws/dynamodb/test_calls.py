@@ -27,7 +27,7 @@ met_no_condition = refuses("ConditionalCheckFailedException")
 throttled = refuses("ProvisionedThroughputExceededException")
 
 
-def explain(operation: str, code: str, message: str) -> TableError:
+def explain(operation: str, code: str, message: str, _: float | None) -> TableError:
     return TableError(f"{operation}|{code}|{message}")
 
 

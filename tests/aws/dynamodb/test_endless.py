@@ -11,6 +11,7 @@ from botocore.session import get_session
 from reaper.aws.dynamodb import calls, table
 from reaper.aws.dynamodb.connections import ConnectionsTable
 from reaper.core.errors import TableError
+from reaper.core.iam import TableId
 from tests.support import faulty_gateway as faults
 from tests.support.clients import a_client
 from tests.support.faulty_gateway import FaultyGateway
@@ -30,7 +31,9 @@ def read(monkeypatch):
         server = FaultyGateway(default=behaviour)
         server.__enter__()
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", f"http://127.0.0.1:{server.port}")
-        made = ConnectionsTable("t", None, "us-east-1", get_session(), lambda: a_client("dynamodb"))
+        made = ConnectionsTable(
+            TableId("t"), None, "us-east-1", get_session(), lambda: a_client("dynamodb")
+        )
         made.key_names = ("id",)
         opened.append((server, made))
         return made
@@ -81,5 +84,5 @@ def test_a_partition_that_is_larger_than_any_connections(read, monkeypatch):
     def next_page(handler) -> None:
         faults.answers(200, a_page(next(numbers)))(handler)
 
-    with pytest.raises(TableError, match="is REAPER_EVICT_SCOPE=row what fits this table"):
+    with pytest.raises(TableError, match="set REAPER_EVICT_SCOPE=row"):
         read(next_page).read_partition(KEY)

@@ -63,7 +63,7 @@ class Table:
         (answer if callable(answer) else faults.answers(200, answer))(handler)
 
 
-def explain(operation: str, code: str, message: str) -> TableError:
+def explain(operation: str, code: str, message: str, _: float | None) -> TableError:
     return TableError(f"{operation}|{code}|{message}")
 
 

@@ -204,7 +204,7 @@ def test_each_kind_of_unknown_is_counted():
 def test_a_hold_is_explained_with_its_numbers_and_never_by_trusting_the_endpoint(
     reason, findings, says
 ):
-    text = explain(reason, findings, LIMITS)
+    text = str(explain(reason, findings, LIMITS))
     assert all(part in text for part in says)
     assert "--trust-endpoint" not in text
 

@@ -9,7 +9,7 @@ from math import inf
 
 import pytest
 
-from reaper.core.errors import TableAccessDenied, TableError
+from reaper.core.errors import AuditError, Refused, TableError
 from reaper.core.events import HOOK_BATCH
 from reaper.sweep.eviction.evictor import EVICTION_BATCH
 from reaper.sweep.evidence.suspects import LAST_LOOK_HOLDS_SECONDS
@@ -92,7 +92,7 @@ def test_a_row_that_was_gone_already_keeps_its_line():
 
 def test_after_a_failed_write_nothing_more_is_evicted_in_this_sweep():
     world = a_world(live=300, zombies=250)
-    write, writes = world.write, iter([OSError(28, "No space left on device")])
+    write, writes = world.write, iter([AuditError("No space left on device")])
 
     def fails_once(entries):
         if (error := next(writes, None)) is not None:
@@ -106,7 +106,9 @@ def test_after_a_failed_write_nothing_more_is_evicted_in_this_sweep():
 
 
 def test_a_revoked_delete_fails_the_evictions_and_loses_nothing():
-    world = a_world(delete_fails=TableAccessDenied("dynamodb:DeleteItem is not granted"))
+    world = a_world(
+        delete_fails=TableError("dynamodb:DeleteItem is not granted", refused=Refused.NOT_GRANTED)
+    )
     report = world.sweep()
 
     assert (report.evicted, report.failed, len(world.rows)) == (0, 5, 15)
