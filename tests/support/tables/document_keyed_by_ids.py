@@ -1,4 +1,8 @@
-"""Documents that several edit: a map from ids to cursors."""
+"""Documents that several edit: a map from ids to cursors.
+
+Source: stayallive/serverless-websockets, src/Connections/DynamoDB/Channels/AbstractChannel.php;
+its maps are of channels and hold no time.
+"""
 
 from __future__ import annotations
 

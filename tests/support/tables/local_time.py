@@ -1,4 +1,8 @@
-"""A local time of New York, without its zone."""
+"""A local time of New York, without its zone.
+
+Source: none with this time; michalkvasnicak/aws-lambda-graphql, DynamoDBConnectionManager.ts,
+writes the machine's local time too, but with its zone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""An index attribute holds the id in lower case."""
+"""An index attribute holds the id in lower case.
+
+Source: none: what ORMs do that lower-case what they index, as issues of theirs tell.
+"""
 
 from __future__ import annotations
 

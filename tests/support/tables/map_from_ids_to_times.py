@@ -1,4 +1,8 @@
-"""Topics with a map from ids to the second of subscribing."""
+"""Topics with a map from ids to the second of subscribing.
+
+Source: TonyLB/maketheworld, lambda/connections/disconnect/index.ts; the values of its map are
+names and not times.
+"""
 
 from __future__ import annotations
 

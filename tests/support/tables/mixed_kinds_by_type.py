@@ -1,4 +1,8 @@
-"""Messages hold the id of their sender; a type tells kinds."""
+"""Messages hold the id of their sender; a type tells kinds.
+
+Source: samepage-network/roam-samepage, lambdas/common/messageGraph.ts; there the type is in the
+range key, see client_and_session.py.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The id is in a map on the row of a device that stays."""
+"""The id is in a map on the row of a device that stays.
+
+Source: michalkvasnicak/aws-lambda-graphql, DynamoDBSubscriptionManager.ts, has the id in a map,
+and TNG/next-generation-scrum-poker, createGroupWithConnection.ts, a row that stays.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The id is the hash key by another name; the time is ISO 8601."""
+"""The id is the hash key by another name; the time is ISO 8601.
+
+Source: stayallive/serverless-websockets, src/Connections/DynamoDB/ConnectionManager.php, for the
+name; it stores no ISO time.
+"""
 
 from __future__ import annotations
 

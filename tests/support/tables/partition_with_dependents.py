@@ -1,4 +1,7 @@
-"""Each connection has subscriptions under its partition."""
+"""Each connection has subscriptions under its partition.
+
+Source: TonyLB/maketheworld, lambda/connections/disconnect/index.ts; its keys have other names.
+"""
 
 from __future__ import annotations
 

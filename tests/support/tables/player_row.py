@@ -1,4 +1,9 @@
-"""The id sits on the row of a player, who stays."""
+"""The id sits on the row of a player, who stays.
+
+Source: a public game server whose repository the search does not tell (table LaserGamePlayers);
+rafaesapata/chat-colaborativo-video-aws, backend/lambdas/connection-handler/index.js, sets a
+status.
+"""
 
 from __future__ import annotations
 

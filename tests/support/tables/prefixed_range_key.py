@@ -1,4 +1,7 @@
-"""The id is behind a prefix in the range key under a tenant."""
+"""The id is behind a prefix in the range key under a tenant.
+
+Source: stayallive/serverless-websockets, src/DynamoDB/ConnectionManager.php; it has no tenants.
+"""
 
 from __future__ import annotations
 

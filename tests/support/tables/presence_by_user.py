@@ -1,4 +1,8 @@
-"""Channels with a map from users to the connection that each has now."""
+"""Channels with a map from users to the connection that each has now.
+
+Source: TNG/next-generation-scrum-poker, backend/shared/database/addConnectionToGroup.ts; without
+times.
+"""
 
 from __future__ import annotations
 

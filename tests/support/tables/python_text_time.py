@@ -1,16 +1,21 @@
-"""The time is the text of Python, the last sign of life a number."""
+"""The time is the text of Python's str(datetime.utcnow()), beside a TTL.
+
+Source: icecilia007/lab-dev-distribuido, aws-serverless-
+logistics/functions/websocket/lambda_function.py.
+"""
 
 from __future__ import annotations
 
-KEYS = ["connection_id"]
-SETTINGS = {"CONNECTED_AT_ATTRIBUTE": "connected_at", "LAST_SEEN_ATTRIBUTE": "last_seen"}
+KEYS = ["connectionId"]
+SETTINGS = {"CONNECTED_AT_ATTRIBUTE": "connectedAt"}
 
 
 def rows(c):
     return [
         {
-            "connection_id": c.id,
-            "connected_at": c.text("%Y-%m-%d %H:%M:%S.%f"),
-            "last_seen": c.seconds + 30,
+            "connectionId": c.id,
+            "connectedAt": c.text("%Y-%m-%d %H:%M:%S.%f"),
+            "userId": c.number,
+            "ttl": c.seconds + 86_400,
         }
     ]

@@ -1,4 +1,8 @@
-"""The id is the range key under a room."""
+"""The id is the range key under a room.
+
+Source: a public yjs server whose repository the search does not tell (table y-aws-cdk-table);
+stayallive/serverless-websockets has channels with prefixes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A counter sits among the ids."""
+"""A counter sits among the ids.
+
+Source: jwulff/signage, packages/functions/src/connect.ts and disconnect.ts; its keys are
+composite.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A time of sign-up beside the one of the connection."""
+"""A time of sign-up beside the one of the connection.
+
+Source: none: what befalls who copies a user's row into the connection's.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The key is of the row; the id an attribute; a session that passes."""
+"""The key is of the row; the id an attribute; a session that passes.
+
+Source: stolzz0613/IOT-MG, AWS/ws-api-lambda.py; its rows do not expire.
+"""
 
 from __future__ import annotations
 
