@@ -7,9 +7,8 @@ from contextlib import suppress
 
 import boto3
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.service_errors import fault_of
+from reaper.aws.service_errors import AWS_FAULTS, fault_of
 from reaper.core.errors import TableError
 from reaper.core.rows.endpoint import Endpoint, parse_endpoint
 
@@ -23,7 +22,7 @@ def table_names(session: boto3.Session, region: str) -> list[str]:
     client = session.client("dynamodb", region_name=region)
     try:
         return list(client.list_tables(Limit=MAX_TABLES)["TableNames"])
-    except (BotoCoreError, ClientError) as error:
+    except AWS_FAULTS as error:
         permission = "dynamodb:ListTables"
         cure = "name one: reaper discover TABLE"
         raise fault_of(error, permission, permission, TableError, cure) from None
@@ -33,7 +32,7 @@ def websocket_endpoints(session: boto3.Session, region: str) -> list[Endpoint]:
     """The stages of all WebSocket APIs; none where apigateway:GET is not granted."""
     try:
         return list(_stages(session, region))
-    except (BotoCoreError, ClientError) as error:
+    except AWS_FAULTS as error:
         log.warning("APIs not listed", why=str(error), cure="say --endpoint wss://…")
         return []
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import boto3
 import structlog
-from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.service_errors import error_response, fault_of
+from reaper.aws.service_errors import AWS_FAULTS, error_response, fault_of
 from reaper.aws.session import API_CONFIG
 from reaper.core.errors import Fault, MessagesUnknown
 from reaper.core.evidence.births import Window
@@ -82,7 +81,7 @@ class CloudWatchMessages:
                 EndTime=datetime.fromtimestamp(end, UTC),
             )
             results = [one for page in pages for one in page.get("MetricDataResults", ())]
-        except (BotoCoreError, ClientError) as error:
+        except AWS_FAULTS as error:
             permission = "cloudwatch:GetMetricData"
             raise fault_of(error, permission, permission, MessagesUnknown) from None
         told = {one["Id"] for one in results if one.get("StatusCode") == "Complete"}
@@ -122,7 +121,7 @@ def try_put_metrics(session: boto3.Session, region: str, namespace: str) -> None
     client = session.client("cloudwatch", region_name=region, config=API_CONFIG)
     try:
         client.put_metric_data(Namespace=namespace, MetricData=[])
-    except (BotoCoreError, ClientError) as error:
+    except AWS_FAULTS as error:
         code = str(error_response(error).get("Code"))
         if "Parameter" not in code and "Validation" not in code:
             permission = "cloudwatch:PutMetricData"

@@ -8,9 +8,9 @@ from typing import Any
 
 import boto3
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 
 from reaper.aws.hook import explain, region_of_arn
+from reaper.aws.service_errors import AWS_FAULTS
 from reaper.aws.session import API_CONFIG
 from reaper.core.errors import HookError
 from reaper.core.events import EVENT_DETAIL_TYPE, EVENT_SOURCE, eviction_event
@@ -68,7 +68,7 @@ class EventBusHook:
         """Once, before anything is entrusted to it: PutEvents succeeds without a bus."""
         try:
             self._client.describe_event_bus(Name=self.name)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_FAULTS as error:
             raise explain(
                 error, self, "REAPER_ON_EVICT_EVENT_BUS", "events:DescribeEventBus"
             ) from None
@@ -104,5 +104,5 @@ class EventBusHook:
     def _call(self, entries: list[dict[str, Any]]) -> Any:
         try:
             return self._client.put_events(Entries=entries)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_FAULTS as error:
             raise explain(error, self, "REAPER_ON_EVICT_EVENT_BUS") from None

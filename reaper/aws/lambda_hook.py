@@ -11,11 +11,9 @@ from threading import Lock
 from urllib.parse import quote
 from uuid import uuid4
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from reaper.aws.hook import explain, no_such_hook, region_of_arn
 from reaper.aws.json_bodies import read_object, read_refusal
-from reaper.aws.service_errors import clock_skew, refused_or_failed
+from reaper.aws.service_errors import AWS_FAULTS, clock_skew, refused_or_failed
 from reaper.aws.session import API_CONFIG, Access, endpoint_of, http_client
 from reaper.aws.transport.http import Response
 from reaper.core.errors import HookError
@@ -70,7 +68,7 @@ class LambdaHook:
         """Ask whether the function is there and may be invoked. Raises HookError."""
         try:
             self._api.invoke(FunctionName=self.name, InvocationType="DryRun")
-        except (BotoCoreError, ClientError) as error:
+        except AWS_FAULTS as error:
             raise explain(error, self, _VARIABLE) from None
 
     def close(self) -> None:

@@ -7,10 +7,16 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+
 from reaper.core.errors import Fault
 from reaper.core.refusals import explain_refusal
 
 Kind = TypeVar("Kind", bound=Fault)
+
+AWS_FAULTS = (BotoCoreError, ClientError, ResponseParserError)
+"""Whatever a call of one of botocore's clients raises; the last where an answer is not AWS's."""
 
 
 def error_response(error: BaseException) -> dict[str, Any]:
@@ -29,6 +35,8 @@ def fault_of(
     answer = error_response(error)
     code = str(answer.get("Code", ""))
     message = str(answer.get("Message", "")) if code else str(error)
+    if isinstance(error, ResponseParserError):
+        message = "its answer is not AWS's own: is there a proxy in between?"
     return refused_or_failed(code, message, what, permission, kind, cure, skew_of(error))
 
 

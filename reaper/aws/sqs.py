@@ -12,9 +12,8 @@ from uuid import uuid4
 import boto3
 from botocore import xform_name
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
-from reaper.aws.service_errors import error_response, fault_of
+from reaper.aws.service_errors import AWS_FAULTS, error_response, fault_of
 from reaper.aws.session import API_CONFIG
 from reaper.core.errors import Fault
 from reaper.core.segments import Segment
@@ -169,7 +168,7 @@ class WorkQueue:
         permission, url = _permission(operation), arguments["QueueUrl"]
         try:
             return method(**arguments)
-        except (BotoCoreError, ClientError) as error:
+        except AWS_FAULTS as error:
             code = error_response(error).get("Code", "")
             if "NonExistentQueue" in code or "QueueDoesNotExist" in code:
                 raise QueueError(f"there is no queue {url}", "correct REAPER_QUEUE_URL") from None

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from reaper.aws.clients import Clients
 from reaper.config.rules import configured_endpoint
 from reaper.config.settings import Settings
+from reaper.preflight.credentials import check_credentials
 from reaper.preflight.finding import Finding
 from reaper.preflight.gateway import check_endpoint
 from reaper.preflight.services import check_hook, check_messages, check_metrics
@@ -17,6 +18,10 @@ MAX_ENDPOINTS = 10
 
 def check(settings: Settings, clients: Clients) -> Iterator[Finding]:
     """Try each thing in turn. What a failed one makes impossible is left out."""
+    credentials = check_credentials(clients.access)
+    yield credentials
+    if not credentials.ok:
+        return
     rows, reader = yield from check_table(settings, clients)
     for hook in clients.hooks:
         yield check_hook(hook)

@@ -27,6 +27,8 @@ CHECKIN_PAUSE_SECONDS = 30.0
 """Sentry drops all but six check-ins a minute, and a sweep makes two."""
 
 REMEMBERED_SWEEPS = 10
+TEST_SECONDS = 5.0
+
 MAX_SLUG, SLUG_DIGEST = 50, 8
 """Characters of a monitor's slug, and of the digest at its end."""
 
@@ -117,6 +119,23 @@ class Alerts:
             f" {before.state.value} ({before.why})"
         )
         self._send("recovered", message, "info", State.OK, None)
+
+    def send_test(self) -> str | None:
+        """Send an alert that says it is a test. Returns why Sentry did not take it, or None."""
+        transport = sentry_sdk.get_client().transport
+        if transport is None:
+            return "SENTRY_DSN is not set, or not usable"
+        dropped: list[str] = []
+        transport.on_dropped_event = dropped.append  # type: ignore[attr-defined]
+        message = "test: reaper's alerts arrive; nothing is wrong"
+        self._send("test", message, "info", State.OK, None)
+        started_at = time.monotonic()
+        sentry_sdk.flush(TEST_SECONDS)
+        if dropped:
+            return f"Sentry did not take it ({dropped[0]}): correct SENTRY_DSN"
+        if time.monotonic() - started_at >= TEST_SECONDS:
+            return f"no answer of Sentry within {TEST_SECONDS:g} s"
+        return None
 
     def _send(
         self, kind: str, message: str, level: str, state: State, report: Report | None

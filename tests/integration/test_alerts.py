@@ -236,6 +236,86 @@ def test_the_cron_monitor_is_made_from_the_settings(cloud, kent, lone_api, tmp_p
     }
 
 
+def test_a_test_alert_arrives_and_is_told(cloud, kent):
+    table = cloud.make_table(("connectionId", "S"))
+    environment = alerting(cloud, kent, table, "https://a.invalid/p")
+    done = cloud.reaper("check", "--send-test-alert", environment=environment)
+
+    assert (done.code, done.stdout) == (0, "✓ Sentry took the test alert\n")
+    (event,) = kent.events(kind="test")
+    assert event["level"] == "info"
+    assert event["message"].startswith("test: ")
+
+
+@pytest.mark.parametrize(
+    ("dsn", "told"),
+    [
+        ("", "SENTRY_DSN is not set"),
+        ("not a dsn", "SENTRY_DSN is not set, or not usable"),
+        ("http://public@127.0.0.1:9/1", "Sentry did not take it (network): correct SENTRY_DSN"),
+    ],
+)
+def test_a_test_alert_that_does_not_arrive_is_told(cloud, dsn, told):
+    environment = cloud.environment("t", "https://a.invalid/p", SENTRY_DSN=dsn)
+    done = cloud.reaper("check", "--send-test-alert", environment=environment)
+
+    assert done.code == 1
+    assert told in done.stdout
+
+
+def test_an_alert_says_all_that_whoever_is_woken_needs(cloud, kent):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, *(zombie(f"secret-id-{n}") for n in range(5)))
+    with FaultyGateway(default=faults.gone) as server:
+        environment = alerting(cloud, kent, table, server.url, SENTRY_ENVIRONMENT="staging")
+        done = cloud.reaper("sweep", environment=environment)
+
+    (event,) = kent.events()
+    assert event["level"] == "warning"
+    assert event["environment"] == "staging"
+    (held,) = [line for line in done.log if line["event"] == "evictions are held"]
+    for said in (held["why"], held["cure"], "docs/runbook.md#evictions-held"):
+        assert said in event["message"]
+    tags = {"region": REGION, "table": table, "endpoint": server.url, "dry_run": "false"}
+    assert event["tags"] | tags == event["tags"]
+
+
+def test_recovery_is_told_once(cloud, kent, tmp_path):
+    table, log = cloud.make_table(("connectionId", "S")), tmp_path / "log"
+    cloud.put(table, *(zombie(f"secret-id-{n}") for n in range(5)))
+    with FaultyGateway(default=faults.gone) as server:
+        environment = alerting(cloud, kent, table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="0.5")
+        with daemon(environment, log) as process:
+            eventually(lambda: kent.events(kind="evictions-held"))
+            server.default = faults.alive
+            eventually(lambda: kent.events(kind="recovered"))
+            seen = len(sweeps(log))
+            eventually(lambda: len(sweeps(log)) >= seen + 2)
+            process.terminate()
+            process.wait(10)
+
+    (event,) = kent.events(kind="recovered")
+    assert event["level"] == "info"
+    assert "ok again" in event["message"]
+    assert "evictions are held" in event["message"]
+
+
+def test_no_two_tables_or_regions_share_a_monitor():
+    """CDK's names differ at their end, and one name may be in two Regions."""
+    long = "ChatStack-WebSocketConnectionsTableForProduction-"
+    watched = [
+        Watched("us-east-1", f"{long}1ABCDEF"),
+        Watched("us-east-1", f"{long}1ABCDEG"),
+        Watched("eu-west-1", f"{long}1ABCDEF"),
+        Watched("us-east-1", "a.b"),
+        Watched("us-east-1", "a_b"),
+    ]
+    slugs = {one.slug for one in watched}
+    assert len(slugs) == 5
+    assert all(len(slug) <= 50 for slug in slugs)
+    assert "reaper-us-east-1-chatstack" in Watched("us-east-1", f"{long}1ABCDEF").slug
+
+
 def test_a_wrong_dsn_is_a_warning_and_nothing_else(cloud, lone_api):
     table = cloud.make_table(("connectionId", "S"))
     environment = cloud.environment(table, lone_api, SENTRY_DSN="not a dsn")

@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 import botocore.session
-from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.connection import Connection
 from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
 
@@ -21,7 +20,7 @@ from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, Calls, DynamoApi, pause_seco
 from reaper.aws.dynamodb.conditions import ConditionFailed
 from reaper.aws.dynamodb.endless import Endless, PageTrail
 from reaper.aws.dynamodb.wire import read_batch, read_page
-from reaper.aws.service_errors import error_response, refused_or_failed, skew_of
+from reaper.aws.service_errors import AWS_FAULTS, error_response, refused_or_failed, skew_of
 from reaper.aws.session import endpoint_of
 from reaper.aws.transport.http import HttpClient
 from reaper.core.errors import PartitionTooLarge, TableError, TableUnfit
@@ -298,7 +297,7 @@ class DynamoTable:
             raise self._no_such_table() from None
         except PynamoDBException as error:
             raise self._explain(operation, error.cause or error) from None
-        except (BotoCoreError, ClientError) as error:
+        except AWS_FAULTS as error:
             raise self._explain(operation, error) from None
 
     def _explain(self, operation: str, error: Exception) -> Exception:

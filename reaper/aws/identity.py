@@ -1,0 +1,26 @@
+"""Whose credentials these are, by STS, which tells whoever has valid ones and needs no grant."""
+
+from __future__ import annotations
+
+from botocore.config import Config
+
+from reaper.aws.service_errors import AWS_FAULTS, fault_of
+from reaper.aws.session import Access
+from reaper.core.errors import Fault
+
+PATIENCE = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+"""STS may be out of reach where everything else is not, as in a subnet without its endpoint."""
+
+
+class IdentityUnknown(Fault):
+    """STS did not say."""
+
+
+def caller(known: Access) -> str:
+    """The ARN of the user or role. Raises IdentityUnknown."""
+    client = known.session.client("sts", region_name=known.region, config=PATIENCE)
+    try:
+        return str(client.get_caller_identity()["Arn"])
+    except AWS_FAULTS as error:
+        permission = "sts:GetCallerIdentity"
+        raise fault_of(error, permission, permission, IdentityUnknown) from None
