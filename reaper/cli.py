@@ -12,14 +12,14 @@ from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from reaper import __version__
 from reaper.aws.transport.trust import TrustStoreError
-from reaper.commands import check, discover, env, health, plan, policy, restore, run, sweep
+from reaper.commands import check, discover, env, health, plan, policy, restore, run, sweep, why
 from reaper.commands.exit_codes import BAD_SETTINGS, FAILED, INTERRUPTED, fail
 from reaper.config.environment import SettingsError
 from reaper.config.warnings import unknown_variables
-from reaper.core.errors import TableError
+from reaper.core.errors import Fault
 from reaper.core.masking import masked
 
-COMMANDS = run, sweep, check, discover, policy, plan, restore, health, env
+COMMANDS = run, sweep, check, discover, policy, why, restore, plan, health, env
 
 EPILOG = """\
 exit codes: 0 done, 1 failed, 2 bad settings, 3 evictions held by the circuit breaker
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE,"
             " or give the task or instance a role"
         )
-    except (TableError, TrustStoreError, BotoCoreError) as error:
+    except (Fault, TrustStoreError, BotoCoreError) as error:
         return fail(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED

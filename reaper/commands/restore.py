@@ -4,48 +4,63 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from collections import Counter, defaultdict
+import json
+import time
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 import structlog
 
 from reaper.aws.dynamodb.connections import ConnectionsTable
+from reaper.aws.dynamodb.restoring import Fate, put_back_all, what_would_be
 from reaper.aws.dynamodb.table import READ_BATCH
 from reaper.commands.exit_codes import DONE, FAILED, fail
 from reaper.commands.prepare import prepare
-from reaper.core.audit import EVICT, AuditLine, parse_line
-from reaper.core.errors import TableError
-from reaper.core.model import Change
-from reaper.core.rows.items import EACH_KEY, Item, attribute, identity
-from reaper.core.rows.members import Returning, collection_in, joined, members_of, stored_id
-from reaper.core.sweep_rules import EvictAction
+from reaper.core.audit import EVICT, RESTORED, AuditLine, parse_line, restored_entry
+from reaper.core.errors import AuditError
+from reaper.core.model import Reason
+from reaper.core.moments import epoch_of
+from reaper.telemetry.audit import AuditLog
 from reaper.wiring import make_access, make_table
 
 log = structlog.get_logger()
 
 PUT_BACK_AT_ONCE = 16
 
-ENTRIES_TOGETHER = 40
-"""Of a map, put back by one update: each has a condition of its own."""
 
+class Passed(StrEnum):
+    """Why a line is passed over."""
 
-class Fate(StrEnum):
-    """What becomes of a line of the audit log."""
-
-    RESTORED = "put back"
-    NEWER = "left alone: a row, or another connection's id, is there by now"
-    NO_ROW = "left alone: the row or map that the id went from is gone by now"
-    FAILED = "failed"
     OTHER_TABLE = "passed over: of another table"
     OTHER_KEYS = "passed over: the table has other keys by now"
     UNREADABLE = "passed over: a torn or damaged line"
+
+
+Fates = Counter[Fate | Passed]
+
+
+class Wanted(NamedTuple):
+    """Which evictions are to be undone: all that is given has to hold."""
+
+    connection_id: str | None = None
+    reason: str | None = None
+    since: float | None = None
+    until: float | None = None
+    """Epoch seconds."""
+
+    def holds(self, line: AuditLine) -> bool:
+        return (
+            self.connection_id in (None, line.connection_id)
+            and self.reason in (None, line.reason)
+            and (self.since is None or line.at >= self.since)
+            and (self.until is None or line.at <= self.until)
+        )
 
 
 class _Place(NamedTuple):
@@ -53,15 +68,6 @@ class _Place(NamedTuple):
 
     number: int
     offset: int
-
-
-class _Found(NamedTuple):
-    """What stands in the way of a line, or what came of it."""
-
-    fate: Fate
-    """``RESTORED`` where nothing does."""
-    item: Item | None
-    """The row with its key, as it is now."""
 
 
 def add_to(subparsers: Any) -> None:
@@ -77,7 +83,28 @@ def add_to(subparsers: Any) -> None:
     )
     command.add_argument("audit_file", metavar="AUDIT_FILE", help="what REAPER_AUDIT_LOG wrote")
     command.add_argument("--dry-run", action="store_true", help="only say what would be put back")
+    command.add_argument("--id", metavar="ID", help="only this connection's row")
+    command.add_argument(
+        "--reason", choices=[reason.value for reason in Reason], help="only rows evicted for this"
+    )
+    for name, what in (("--since", "at this moment or later"), ("--until", "no later than this")):
+        command.add_argument(
+            name,
+            metavar="MOMENT",
+            type=_moment,
+            help=f"only rows evicted {what}: ISO 8601, such as 2026-11-27T13:00:00Z; UTC if it"
+            " names no zone",
+        )
     command.set_defaults(execute=execute)
+
+
+def _moment(text: str) -> float:
+    try:
+        return epoch_of(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no moment in ISO 8601, such as 2026-11-27T13:00:00Z"
+        ) from None
 
 
 def execute(arguments: argparse.Namespace) -> int:
@@ -87,45 +114,65 @@ def execute(arguments: argparse.Namespace) -> int:
     path = Path(arguments.audit_file)
     with closing(make_table(settings, make_access(settings, session))) as table:
         try:
-            fates = restore(path, table, dry_run=settings.dry_run)
+            wanted = Wanted(arguments.id, arguments.reason, arguments.since, arguments.until)
+            fates = restore(path, table, wanted, settings.audit_log, dry_run=settings.dry_run)
         except OSError as error:
             return fail(f"the audit file cannot be read: {error}")
     if settings.dry_run:
-        print("dry run (--dry-run or REAPER_DRY_RUN): nothing was written; this would be done:")
+        print("dry run (--dry-run or REAPER_DRY_RUN): nothing was written")
+    would_be = "would be " if settings.dry_run else ""
     for fate, count in fates.items():
-        print(f"{count} {fate.value}")
+        print(f"{count:,} {'' if isinstance(fate, Passed) else would_be}{fate.value}")
     if fates[Fate.FAILED]:
         return FAILED
     if not fates:
+        if any(one is not None for one in wanted):
+            return fail(f"{path} holds no eviction that still holds and is one of those asked for")
         return fail(f"{path} holds no line of an eviction: is it what REAPER_AUDIT_LOG names?")
-    if fates[Fate.OTHER_TABLE]:
-        print(f"only rows of {settings.table_name} are put back: see REAPER_TABLE_NAME")
+    if fates[Passed.OTHER_TABLE]:
+        print(f"only rows of {settings.table} are put back: see REAPER_TABLE_NAME")
     is_of_use = fates[Fate.RESTORED] + fates[Fate.NEWER] + fates[Fate.NO_ROW]
     return DONE if is_of_use else FAILED
 
 
-def restore(path: Path, table: ConnectionsTable, *, dry_run: bool) -> Counter[Fate]:
-    """Put back each row whose last line says that it was evicted. Counts rows, or lines.
+def restore(
+    path: Path, table: ConnectionsTable, wanted: Wanted, audit_log: str, *, dry_run: bool
+) -> Fates:
+    """Put back each row whose last line says that it was evicted, if it is one of the wanted.
 
-    In a dry run nothing is written, and ``restored`` is what would be. Raises OSError when the
+    Counts rows, or lines. In a dry run nothing is written, and ``RESTORED`` is what would be.
+    What was put back is written down in the audit log, if that is a file. Raises OSError when the
     file cannot be read, TableError when the table cannot be used at all.
     """
     table.describe()
-    fates: Counter[Fate] = Counter()
+    fates: Fates = Counter()
     with path.open("rb") as file, ThreadPoolExecutor(PUT_BACK_AT_ONCE) as pool:
-        evicted = iter(_last_evictions(_lines(file, fates), table, fates))
+        evicted = iter(_last_evictions(_lines(file, fates), table, wanted, fates))
         while places := list(itertools.islice(evicted, READ_BATCH)):
-            lines = [_line_at(file, place) for place in places]
-            found = _what_would_be(table, lines)
-            if not dry_run:
-                found = _put_back_all(table, lines, found, pool)
-            for place, line, (fate, _) in zip(places, lines, found, strict=True):
+            texts = [_text_at(file, place) for place in places]
+            lines = [_line_of(text) for text in texts]
+            found = what_would_be(table, lines) if dry_run else put_back_all(table, lines, pool)
+            for place, line, fate in zip(places, lines, found, strict=True):
                 fates[fate] += 1
                 log.info(fate.value, line=place.number, key=line.key, dry_run=dry_run)
+            if not dry_run:
+                _write_down(audit_log, texts, found)
     return fates
 
 
-def _lines(file: BinaryIO, fates: Counter[Fate]) -> Iterator[tuple[_Place, AuditLine]]:
+def _write_down(audit_log: str, texts: Sequence[str], found: Sequence[Fate]) -> None:
+    """For `reaper why`. On stdout it would be mixed with what is said to a person."""
+    now = time.time()
+    restored = [text for text, fate in zip(texts, found, strict=True) if fate is Fate.RESTORED]
+    if not restored or audit_log == "stdout":
+        return
+    try:
+        AuditLog(audit_log).write([restored_entry(json.loads(text), now) for text in restored])
+    except (OSError, AuditError) as error:
+        log.warning("restoration not written down", rows=len(restored), why=str(error))
+
+
+def _lines(file: BinaryIO, fates: Fates) -> Iterator[tuple[_Place, AuditLine]]:
     """The lines that are ours. Others, such as metrics on the same stream, are passed over."""
     offset = 0
     for number, raw in enumerate(file, start=1):
@@ -135,7 +182,7 @@ def _lines(file: BinaryIO, fates: Counter[Fate]) -> Iterator[tuple[_Place, Audit
         try:
             line = parse_line(raw.decode())
         except ValueError as error:
-            fates[Fate.UNREADABLE] += 1
+            fates[Passed.UNREADABLE] += 1
             log.warning("audit line not readable", line=number, why=str(error))
             continue
         if line is not None:
@@ -143,138 +190,34 @@ def _lines(file: BinaryIO, fates: Counter[Fate]) -> Iterator[tuple[_Place, Audit
 
 
 def _last_evictions(
-    lines: Iterable[tuple[_Place, AuditLine]], table: ConnectionsTable, fates: Counter[Fate]
+    lines: Iterable[tuple[_Place, AuditLine]],
+    table: ConnectionsTable,
+    wanted: Wanted,
+    fates: Fates,
 ) -> list[_Place]:
-    """Where each row's last line is, if that says that the row was evicted."""
+    """Where each row's last line is, if that says that the row was evicted, and is wanted.
+
+    Also if it was put back since: should it be missing again, it comes back again.
+    """
     evicted: dict[Hashable, _Place] = {}
     for place, line in lines:
         if line.table != table.name:
-            fates[Fate.OTHER_TABLE] += 1
+            fates[Passed.OTHER_TABLE] += 1
         elif set(line.key) != set(table.key_names):
-            fates[Fate.OTHER_KEYS] += 1
-        elif line.says == EVICT:
+            fates[Passed.OTHER_KEYS] += 1
+        elif line.says == EVICT and wanted.holds(line):
             evicted[line.identity] = place
-        else:
+        elif line.says != RESTORED:
             evicted.pop(line.identity, None)
     return list(evicted.values())
 
 
-def _line_at(file: BinaryIO, place: _Place) -> AuditLine:
+def _text_at(file: BinaryIO, place: _Place) -> str:
     file.seek(place.offset)
-    line = parse_line(file.readline().decode())
+    return file.readline().decode()
+
+
+def _line_of(text: str) -> AuditLine:
+    line = parse_line(text)
     assert line is not None, "it was one a moment ago"
     return line
-
-
-def _put_back_all(
-    table: ConnectionsTable,
-    lines: Sequence[AuditLine],
-    found: Sequence[_Found],
-    pool: ThreadPoolExecutor,
-) -> list[_Found]:
-    """Write what nothing stands in the way of. Returns what came of all of them.
-
-    Reads, and writes of members, stay on this thread: they share one client.
-    """
-    free = [n for n, (fate, _) in enumerate(found) if fate is Fate.RESTORED]
-    of_rows = [n for n in free if not lines[n].member]
-    written = pool.map(partial(_put_back, table), [lines[n] for n in of_rows])
-    fates = dict(zip(of_rows, written, strict=True))
-    fates |= _put_back_members(table, lines, found, [n for n in free if lines[n].member])
-    refused = [n for n, fate in fates.items() if fate is Fate.NEWER]
-    now = _what_would_be(table, [lines[n] for n in refused])
-    for n, (fate, _) in zip(refused, now, strict=True):
-        fates[n] = Fate.NEWER if fate is Fate.RESTORED else fate
-    return [_Found(fates.get(n, fate), item) for n, (fate, item) in enumerate(found)]
-
-
-def _put_back(table: ConnectionsTable, line: AuditLine) -> Fate:
-    """Raises TableError where it was refused, which holds for all the others too."""
-    try:
-        if line.action is not EvictAction.CLEAR:
-            change = table.put_back(line.item)
-        else:
-            paths = (line.cleared, *line.changed)
-            held = [(path, attribute(line.item, path)) for path in paths]
-            change = table.put_back_attributes(line.key, held)
-    except TableError as error:
-        return _failed(error)
-    return Fate.RESTORED if change is Change.DONE else Fate.NEWER
-
-
-def _put_back_members(
-    table: ConnectionsTable,
-    lines: Sequence[AuditLine],
-    found: Sequence[_Found],
-    numbers: Sequence[int],
-) -> dict[int, Fate]:
-    """Those of one collection of a row together."""
-    by_collection: defaultdict[Hashable, list[int]] = defaultdict(list)
-    for n in numbers:
-        kind = tuple(attribute(lines[n].item, collection_in(lines[n].member)) or {})
-        by_collection[identity(lines[n].key), lines[n].member, kind].append(n)
-    together: list[list[int]] = []
-    returning: list[Returning] = []
-    for same in by_collection.values():
-        path = collection_in(lines[same[0]].member)
-        held = attribute(found[same[0]].item or {}, path)
-        most = ENTRIES_TOGETHER if held is not None and "M" in held else len(same)
-        for some in (same[n : n + most] for n in range(0, len(same), most)):
-            members = joined([lines[n].item for n in some], path)
-            together.append(some)
-            returning.append(Returning(lines[some[0]].key, path, members, held))
-    fates: dict[int, Fate] = {}
-    for some, change in zip(together, table.put_back_members(returning), strict=True):
-        fate = Fate.RESTORED if change is Change.DONE else Fate.NEWER
-        if isinstance(change, TableError):
-            fate = _failed(change)
-        fates |= dict.fromkeys(some, fate)
-    return fates
-
-
-def _failed(error: TableError) -> Fate:
-    """Raises the error itself where it was refused."""
-    if error.refused is not None:
-        raise error
-    log.error("row not put back", why=str(error))
-    return Fate.FAILED
-
-
-def _what_would_be(table: ConnectionsTable, lines: Sequence[AuditLine]) -> list[_Found]:
-    """What stands in the way of each, if anything does. Raises TableError where it was refused."""
-    try:
-        items = table.read([line.key for line in lines])
-    except TableError as error:
-        if error.refused is not None:
-            raise
-        log.error("rows not readable", why=str(error))
-        return [_Found(Fate.FAILED, None)] * len(lines)
-    by_key = {identity(table.key_of(item)): item for item in items}
-    there = [by_key.get(identity(line.key)) for line in lines]
-    return [_Found(_fate(line, item), item) for line, item in zip(lines, there, strict=True)]
-
-
-def _fate(line: AuditLine, item: Item | None) -> Fate:
-    if line.member:
-        return _fate_of_member(line, item)
-    if line.action is not EvictAction.CLEAR:
-        return Fate.RESTORED if item is None else Fate.NEWER
-    map_of_id = line.cleared[:-1]
-    if item is None or (map_of_id and "M" not in (attribute(item, map_of_id) or {})):
-        return Fate.NO_ROW
-    return Fate.RESTORED if attribute(item, line.cleared) is None else Fate.NEWER
-
-
-def _fate_of_member(line: AuditLine, item: Item | None) -> Fate:
-    path = collection_in(line.member)
-    around, held = path[:-1], attribute(item or {}, path)
-    if item is None or (around and "M" not in (attribute(item, around) or {})):
-        return Fate.NO_ROW
-    if held is not None and held.keys() != (attribute(line.item, path) or {}).keys():
-        return Fate.NEWER
-    (own,) = members_of(line.item, line.member, {})
-    there = list(members_of(item, line.member, {}))
-    is_taken = EACH_KEY in line.member and own.position in [one.position for one in there]
-    ids = [stored_id(one.item, line.member) for one in there]
-    is_there = stored_id(own.item, line.member) in ids
-    return Fate.NEWER if is_taken or is_there else Fate.RESTORED

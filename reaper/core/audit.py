@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from math import inf
 from typing import Any
 
 from reaper.core.evidence.breaker import Harvest
-from reaper.core.evidence.evidence_rule import Standing, Suspect
+from reaper.core.evidence.evidence_rule import Suspect
 from reaper.core.model import Zombie
+from reaper.core.moments import epoch_of, iso, iso_of
 from reaper.core.rows.clearing import Clearing
 from reaper.core.rows.items import (
     EACH_KEY,
@@ -24,8 +25,9 @@ from reaper.core.rows.items import (
 from reaper.core.rows.members import collection_in, members_of, stored_id
 from reaper.core.sweep_rules import EvictAction
 
-EVICT, KEPT = "evict", "kept"
-"""What a line says: the row is about to go; or it stayed after all, in spite of its line."""
+EVICT, KEPT, RESTORED = "evict", "kept", "restored"
+"""What a line says: the row is about to go; it stayed after all, in spite of its line; or `reaper
+restore` has put it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ class AuditLine:
     """What is needed to put a row back."""
 
     says: str
+    at: float
+    """Epoch seconds."""
+    connection_id: str
+    reason: str
     table: str
     action: EvictAction
     key: Item
@@ -76,21 +82,22 @@ def audit_entry(
     cleared: Clearing | None,
     goes_along: bool,
 ) -> dict[str, Any]:
-    """A line as it is written. ``item`` is the whole row, or of a member what its row has of it;
-    times are epoch seconds.
+    """A line as it is written. ``item`` is the whole row, or of a member what its row has of it.
+
+    ``at`` is in epoch seconds; written down, moments are ISO 8601.
     """
     row = zombie.row
     return {
         "audit": says,
         "action": action.value,
-        "at": at,
+        "at": iso(at),
         "table": table,
         "reason": zombie.reason.value,
         "evidence": zombie.evidence,
         "connection_id": row.connection_id,
         "endpoint": str(row.endpoint),
-        "connected_at": row.connected_at,
-        "last_seen_at": row.last_seen_at,
+        "connected_at": iso(row.connected_at),
+        "last_seen_at": iso(row.last_seen_at),
         "goes_along": goes_along,
         "cleared": list(cleared.connection_id) if cleared else [],
         "changed": [list(path) for path in cleared.paths[1:]] if cleared else [],
@@ -101,9 +108,13 @@ def audit_entry(
     }
 
 
+def restored_entry(evicted: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """The line that says that what a line tells of was put back, in epoch seconds ``now``."""
+    return {**evicted, "audit": RESTORED, "at": iso_of(now)}
+
+
 def evidence_against(
     suspect: Suspect,
-    standing: Standing,
     harvest: Harvest,
     *,
     born_at: float | None,
@@ -113,21 +124,25 @@ def evidence_against(
     """What a suspect is convicted on; by age, where ``born_at`` is given.
 
     Moments are of the clock that never goes back, on which it is ``now``; written down they are
-    epoch seconds.
+    ISO 8601.
     """
     to_epoch = epoch_now - now
     evidence: dict[str, Any] = {
-        "first_410_at": round(suspect.first_410_at + to_epoch, 3),
-        "last_410_at": round(suspect.last_410_at + to_epoch, 3),
-        "strikes_at": [round(at + to_epoch, 3) for at in suspect.strikes],
+        "first_410_at": iso(suspect.first_410_at + to_epoch),
+        "last_410_at": iso(suspect.last_410_at + to_epoch),
+        "strikes_at": [iso(at + to_epoch) for at in suspect.strikes],
+        "witnesses_at": [iso(at + to_epoch) for at in suspect.witnesses if at > -inf],
         "others_alive": harvest.answered - harvest.dead,
         "others_gone": harvest.dead,
     }
-    if standing.alive_at > -inf:
-        evidence["witness_at"] = round(standing.alive_at + to_epoch, 3)
     if born_at is not None:
         evidence["age_seconds"] = round(now - born_at)
     return evidence
+
+
+def _epoch(at: str | float) -> float:
+    """Lines of before there was ISO 8601 in them have numbers."""
+    return epoch_of(at) if isinstance(at, str) else float(at)
 
 
 def parse_line(text: str) -> AuditLine | None:
@@ -140,11 +155,14 @@ def parse_line(text: str) -> AuditLine | None:
         held = json.loads(text)
     except RecursionError:
         raise ValueError("is nested too deeply") from None
-    if not isinstance(held, dict) or held.get("audit") not in (EVICT, KEPT):
+    if not isinstance(held, dict) or held.get("audit") not in (EVICT, KEPT, RESTORED):
         return None
     try:
         line = AuditLine(
             says=held["audit"],
+            at=_epoch(held["at"]),
+            connection_id=held["connection_id"],
+            reason=held["reason"],
             table=held["table"],
             action=EvictAction(held["action"]),
             key=item_from_json(held["key"]),

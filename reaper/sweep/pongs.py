@@ -12,6 +12,7 @@ import structlog
 
 from reaper.core.errors import TableError
 from reaper.core.model import Probe, Reason, Zombie
+from reaper.core.moments import iso
 from reaper.core.pongs import BloomFilter, missed_again
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.items import Item, attribute, text_of
@@ -145,7 +146,7 @@ class Pongs:
                 to_be_noted.append((row, pongs))
                 self._heard_of.add(row.connection_id)  # of late, if not just now
             elif len(self._silent) < MAX_SILENT:
-                evidence = {"missed_pongs": pongs.missed, "last_heartbeat_at": pongs.at}
+                evidence = {"missed_pongs": pongs.missed, "last_heartbeat_at": iso(pongs.at)}
                 self._silent.append(Zombie(row, Reason.DEAF, evidence))
         return to_be_noted
 

@@ -81,8 +81,8 @@ def test_a_dry_run_writes_nothing_and_tells_the_same(cloud, tmp_path):
 
     assert done.code == 0
     assert "nothing was written" in done.stdout
-    assert "1 put back" in done.stdout
-    assert "1 left alone" in done.stdout
+    assert "1 would be put back" in done.stdout
+    assert "1 would be left alone" in done.stdout
     assert cloud.ids(table) == {"b", *LIVING}
 
 
@@ -101,9 +101,9 @@ def test_a_cleared_id_comes_back_where_no_newer_one_is(cloud, tmp_path):
     cloud.dynamodb.delete_item(TableName=table, Key={"pk": {"S": "PLAYER#c"}})
     dry, done = restore(cloud, environment, "--dry-run"), restore(cloud, environment)
 
-    for told in ("1 put back", "1 left alone: a row, or", "1 left alone: the row or map"):
-        assert told in done.stdout
-        assert told in dry.stdout
+    for told in ("put back", "left alone: a row, or", "left alone: the row or map"):
+        assert f"1 {told}" in done.stdout
+        assert f"1 would be {told}" in dry.stdout
     assert done.code == 0
     ids = {row["pk"]["S"][-1]: row["ws"]["M"]["id"]["S"] for row in cloud.rows(table)}
     assert ids == {"a": "a", "b": "newer", "d": "d", "e": "e", "f": "f"}
@@ -277,3 +277,42 @@ def test_many_rows_may_be_put_back_twice(cloud, tmp_path, action):
     assert second.stdout.startswith("150 left alone")
     held = {row["connectionId"]["S"] for row in cloud.rows(table)}
     assert held == {*names, *LIVING}
+
+
+def test_only_what_is_asked_for_comes_back(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    cloud.put(table, zombie("a"), zombie("b"), zombie("c"), *living())
+    environment = evict(cloud, table, tmp_path, "a", "b", "c")
+    path = tmp_path / "audit.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    moments = {"a": "2026-11-27T10:00:00Z", "b": "2026-11-27T11:00:00Z"}
+    for line in lines:
+        line["at"] = moments.get(line["connection_id"], "2026-11-27T12:00:00.000Z")
+        line["reason"] = "expired" if line["connection_id"] == "c" else "gone"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+    for arguments, found in (
+        (("--id", "a"), 1),
+        (("--reason", "gone"), 2),
+        (("--reason", "deaf"), 0),
+        (("--since", "2026-11-27T11:00:00Z"), 2),
+        (("--until", "2026-11-27T11:00:00"), 2),
+        (("--since", "2026-11-27T12:30:00+02:00", "--until", "2026-11-27T11:30"), 1),
+        (("--id", "a", "--reason", "expired"), 0),
+    ):
+        done = restore(cloud, environment, "--dry-run", *arguments)
+        assert (f"{found} would be put back" in done.stdout) is (found > 0), arguments
+        assert done.code == (0 if found else 1), arguments
+        if not found:
+            assert "one of those asked for" in done.stderr
+    assert cloud.ids(table) == set(LIVING)
+    restore(cloud, environment, "--id", "a")
+    assert cloud.ids(table) == {"a", *LIVING}
+
+
+def test_a_moment_that_is_none_is_told(cloud, tmp_path):
+    table = cloud.make_table(("connectionId", "S"))
+    environment = cloud.environment(table, "https://a.invalid/p")
+    done = cloud.reaper("restore", "x", "--since", "yesterday", environment=environment)
+    assert done.code == 2
+    assert "'yesterday' is no moment in ISO 8601" in done.stderr

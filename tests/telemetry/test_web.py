@@ -93,7 +93,7 @@ def test_health_is_503_when_no_sweep_has_ended_for_three_intervals(daemon):
     assert answer.status == 503
     told = json.load(answer)
     assert told.keys() == {"state", "since", "why", "next"}
-    assert (told["state"], told["since"]) == ("failing", "2026-11-24T06:00:00+00:00")
+    assert (told["state"], told["since"]) == ("failing", "2026-11-24T06:00:00.000Z")
     assert "no sweep has succeeded for 15 min" in told["why"]
 
 
@@ -197,7 +197,7 @@ def test_a_sweep_that_broke_off_has_its_row_and_makes_the_numbers_stale():
     status = status_of(history)
     assert (status["last"]["live"], status["last"]["is_stale"]) == (5, True)
     assert status["sweeps"][-1] == {
-        "ended_at": "2026-11-24T06:00:00.000+00:00",
+        "ended_at": "2026-11-24T06:00:00.000Z",
         "result": "failed",
         "failed_because": "no such table",
         "seconds": 0.1,
@@ -219,7 +219,7 @@ def test_the_last_evictions_are_told_by_reason_and_without_ids():
     evictions = status_of(history)["evictions"]
     assert [one["rows"] for one in evictions] == list(range(19, 9, -1))
     assert evictions[0] == {
-        "at": "2026-11-24T06:00:19.000+00:00",
+        "at": "2026-11-24T06:00:19.000Z",
         "rows": 19,
         "by_reason": {"gone": 19},
         "dry_run": False,

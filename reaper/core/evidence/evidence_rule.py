@@ -85,6 +85,8 @@ class Suspect:
     """When the answers came that count."""
     connection: int = 0
     """The number of the connection that carried its last answer; the next comes over another."""
+    witnesses: tuple[float, ...] = ()
+    """For each strike but the first, when another id was asked that had answered 200 before it."""
 
     @classmethod
     def after_410(
@@ -105,11 +107,13 @@ class Suspect:
         self.last_410_at, self.connection = sent_at, connection
         is_witnessed = not self.strikes or has_witness(self, standing)
         if is_witnessed and sent_at >= strike_from(self, standing, rules, born_at):
+            if self.strikes:
+                self.witnesses = (*self.witnesses[: STRIKES - 2], standing.alive_at)
             self.strikes = (*self.strikes[: STRIKES - 1], answered_at)
 
     def begin_again(self, standing: Standing) -> None:
         """Its strikes count no more. When it was first seen still does."""
-        self.voids, self.strikes = standing.voids, ()
+        self.voids, self.strikes, self.witnesses = standing.voids, (), ()
 
     def postpone(self) -> None:
         """Its last strike is asked for again when it is convicted after all."""

@@ -6,7 +6,7 @@ from reaper.core.evidence.evidence_rule import Suspect
 from reaper.core.rows.endpoint import Endpoint
 
 MAX_SUSPECTS = 100_000
-"""Some 200 bytes each. More are asked again in every sweep until there is room for them."""
+"""Some 300 bytes each. More are asked again in every sweep until there is room for them."""
 
 Key = tuple[Endpoint, str]
 """An id, and whose."""

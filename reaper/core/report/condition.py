@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from reaper.core.moments import iso_of
 from reaper.core.report.troubles import Trouble
 
 FAILURES_TO_FAIL = 3
@@ -39,8 +39,7 @@ class Condition(NamedTuple):
 
     def to_dict(self) -> dict[str, str]:
         """As /healthz and /status.json tell it."""
-        since = datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds")
-        return {**self._asdict(), "state": self.state.value, "since": since}
+        return {**self._asdict(), "state": self.state.value, "since": iso_of(self.since)}
 
 
 class Judgement(NamedTuple):

@@ -284,7 +284,6 @@ class Suspects:
         reason = Reason.GONE if verdict is Next.CONVICT else Reason.EXPIRED
         evidence = evidence_against(
             case.suspect,
-            known.standing,
             state.counts.harvest,
             born_at=known.born_at if reason is Reason.EXPIRED else None,
             now=known.now,

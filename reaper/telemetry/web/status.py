@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from reaper.core.moments import iso
 from reaper.core.platform import MESSAGE_DOLLARS
 from reaper.core.report.report import SweepResult
 from reaper.core.report.swept import Swept
@@ -62,10 +62,10 @@ class Status:
         now, sweeps = self._wall_clock(), self._history.sweeps
         progress = self._health.progress
         return {
-            "now": _iso(now),
-            "started_at": _iso(self._started_at),
-            "next_sweep_at": _iso(self._next_sweep_at()),
-            "last_success_at": _iso(self._health.succeeded_at),
+            "now": iso(now),
+            "started_at": iso(self._started_at),
+            "next_sweep_at": iso(self._next_sweep_at()),
+            "last_success_at": iso(self._health.succeeded_at),
             "setup": asdict(self._setup),
             **self._health.condition.to_dict(),
             "sweeping": asdict(progress) if progress else None,
@@ -88,7 +88,7 @@ class Status:
     def _of_result(self, result: SweepResult, ended_at: float) -> dict[str, Any]:
         report, details = result.report, result.details
         return {
-            "ended_at": _iso(ended_at),
+            "ended_at": iso(ended_at),
             "live": report.live,
             "zombies": report.confirmed,
             "heartbeat_interval_seconds": details.heartbeat_interval_seconds,
@@ -114,7 +114,7 @@ def _sweep(past: PastSweep) -> dict[str, Any]:
     """One that broke off has no numbers, but a reason."""
     swept = past.swept
     row: dict[str, Any] = {
-        "ended_at": _iso(past.ended_at),
+        "ended_at": iso(past.ended_at),
         "result": swept.outcome.value,
         "failed_because": _why(swept),
     }
@@ -144,7 +144,7 @@ def _evictions(sweeps: Iterable[PastSweep]) -> list[dict[str, Any]]:
             reasons = {reason.value: count for reason, count in _counted(result)}
             found.append(
                 {
-                    "at": _iso(past.ended_at),
+                    "at": iso(past.ended_at),
                     "rows": result.report.evicted,
                     "by_reason": reasons,
                     "dry_run": result.report.dry_run,
@@ -155,9 +155,3 @@ def _evictions(sweeps: Iterable[PastSweep]) -> list[dict[str, Any]]:
 
 def _counted(result: SweepResult) -> Iterable[tuple[Any, int]]:
     return [(reason, n) for reason, n in result.details.evicted_by_reason.items() if n]
-
-
-def _iso(epoch_seconds: float | None) -> str | None:
-    if epoch_seconds is None:
-        return None
-    return datetime.fromtimestamp(epoch_seconds, UTC).isoformat(timespec="milliseconds")

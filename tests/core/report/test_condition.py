@@ -65,7 +65,7 @@ def test_as_json_it_has_four_texts():
     told = Condition(State.OK, 1_795_500_000.0, "why", "nothing").to_dict()
     assert told == {
         "state": "ok",
-        "since": "2026-11-24T06:00:00+00:00",
+        "since": "2026-11-24T06:00:00.000Z",
         "why": "why",
         "next": "nothing",
     }
