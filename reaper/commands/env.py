@@ -9,7 +9,11 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
+from reaper.aws.session import region_of
 from reaper.commands.exit_codes import DONE
+from reaper.commands.prepare import prepare
+from reaper.config.effective import effective
+from reaper.config.rules import budget_rps, region_in_use
 from reaper.config.settings import variables
 
 LINE_WIDTH = 98
@@ -47,11 +51,18 @@ def add_to(subparsers: Any) -> None:
     form.add_argument(
         "--example", action="store_true", help="as an environment file for deploy/systemd"
     )
+    form.add_argument(
+        "--effective",
+        action="store_true",
+        help="the configuration in force, in shell syntax: what is set, and what else follows",
+    )
     env.set_defaults(execute=execute)
 
 
 def execute(arguments: argparse.Namespace) -> int:
-    if arguments.example:
+    if arguments.effective:
+        lines = as_in_force()
+    elif arguments.example:
         lines = as_example()
     elif arguments.markdown:
         lines = as_markdown()
@@ -60,6 +71,15 @@ def execute(arguments: argparse.Namespace) -> int:
     for line in lines:
         print(line)
     return DONE
+
+
+def as_in_force() -> Iterator[str]:
+    """Raises SettingsError."""
+    settings, session = prepare()
+    region = region_in_use(settings, region_of(session))
+    yield f"# Region {region}, budget {budget_rps(settings, region):g} requests a second"
+    for name, value, is_set in effective(settings, region):
+        yield f"{name}={shlex.quote(value) if value else ''}{'' if is_set else '  # by default'}"
 
 
 def for_people(width: int) -> Iterator[str]:

@@ -8,23 +8,25 @@ import urllib.request
 from typing import Any
 
 from reaper.commands.exit_codes import DONE, fail
-from reaper.commands.prepare import read_settings
+from reaper.config.environment import load_http_bind
 
 
 def add_to(subparsers: Any) -> None:
     health = subparsers.add_parser(
         "health",
-        help="exit code 0 if the daemon on this machine is healthy",
-        description="Asks /healthz at REAPER_HTTP_BIND, for container health checks.",
+        help="how the daemon on this machine is; exit code 0 unless it is failing",
+        description="Asks /healthz at REAPER_HTTP_BIND how the daemon is, and prints its state,"
+        " since when, why, and what to do. For container health checks; it needs no other"
+        " settings. Exit code 1 if it is failing, or nobody answers.",
     )
     health.set_defaults(execute=execute)
 
 
 def execute(_: argparse.Namespace) -> int:
-    settings, _session = read_settings()
-    if settings.http_bind is None:
+    bind = load_http_bind()
+    if bind is None:
         return fail("REAPER_HTTP_BIND is empty, so there is no /healthz to ask")
-    host, port = settings.http_bind
+    host, port = bind
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - not bound here
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}/healthz"
     without_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -33,6 +35,6 @@ def execute(_: argparse.Namespace) -> int:
             print(response.read().decode())
         return DONE
     except urllib.error.HTTPError as error:
-        return fail(f"not healthy: {error.read().decode()}")
+        return fail(f"failing: {error.read().decode()}")
     except OSError as error:
         return fail(f"no daemon answers at {url}: {error}")

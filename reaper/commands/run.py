@@ -11,6 +11,7 @@ import structlog
 from reaper import __version__
 from reaper.commands.exit_codes import DONE
 from reaper.commands.prepare import open_audit_log, prepare
+from reaper.config.effective import what_is_set
 from reaper.config.rules import budget_rps
 from reaper.config.warnings import schedule_warnings
 from reaper.daemon.gc_tuning import tune_gc
@@ -45,10 +46,12 @@ def execute(_: argparse.Namespace) -> int:
             version=__version__,
             table=settings.table,
             endpoint=settings.api_endpoint,
+            region=clients.access.region,
             interval_seconds=settings.sweep_interval_seconds,
             budget_rps=budget_rps(settings, clients.access.region),
             heartbeat_mode=settings.heartbeat_mode.value,
             dry_run=settings.dry_run,
+            settings=what_is_set(settings, clients.access.region),
         )
         daemon.run()
         log.info("reaper has stopped")

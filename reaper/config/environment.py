@@ -62,6 +62,17 @@ def load_settings(
     return Settings(**values)
 
 
+def load_http_bind() -> tuple[str, int] | None:
+    """REAPER_HTTP_BIND alone, for who only asks how the daemon is. Raises SettingsError."""
+    name = f"{PREFIX}HTTP_BIND"
+    variable = variables()[name]
+    try:
+        found = _read(os.environ.get(name, variable.default), variable)
+    except ValidationError as error:
+        raise SettingsError({name: [str(error)]}) from None
+    return cast("tuple[str, int] | None", found)
+
+
 def _region_of_table(values: Mapping[str, Any]) -> str | None:
     """That of its ARN, if it was given by it and can be read."""
     name = values["table_name"]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from reaper.core.model import Zombie
+from reaper.core.moments import iso
 
 HOOK_BATCH = 20
 """The most zombies that a hook is given at a time."""
@@ -55,7 +56,7 @@ def disconnect_event(zombie: Zombie, now: float, request_id: str) -> dict[str, A
 
 
 def eviction_event(zombie: Zombie, table: str, now: float) -> dict[str, Any]:
-    """The ``detail`` of the EventBridge event. Times are epoch milliseconds, or null."""
+    """The ``detail`` of the EventBridge event. Times are ISO 8601, or null."""
     row, endpoint = zombie.row, zombie.row.endpoint
     assert endpoint is not None, "a foreign row is never evicted"
     return {
@@ -66,13 +67,13 @@ def eviction_event(zombie: Zombie, table: str, now: float) -> dict[str, Any]:
         "apiId": endpoint.api_id,
         "stage": endpoint.stage,
         "domainName": endpoint.authority,
-        "connectedAt": _milliseconds(row.connected_at),
-        "lastSeenAt": _milliseconds(row.last_seen_at),
-        "reapedAt": _milliseconds(now),
+        "connectedAt": iso(row.connected_at),
+        "lastSeenAt": iso(row.last_seen_at),
+        "reapedAt": iso(now),
         "tableName": table,
         "key": row.key,
     }
 
 
-def _milliseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1000)
+def _milliseconds(seconds: float) -> int:
+    return round(seconds * 1000)

@@ -167,6 +167,7 @@ class Sweep:
         self._answers.log_inconclusive()
         self._breaker.settle(is_complete=self.is_complete)
         self._finish_evictions(on_progress)
+        self._evictor.conclude()
 
     def _ask_all(self, on_progress: Callable[[Progress], None]) -> None:
         paced_until = self._started_at + self._rules.spread_seconds

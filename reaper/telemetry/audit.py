@@ -14,10 +14,14 @@ import msgspec
 
 from reaper.core.errors import AuditError
 
+STDOUT = 1
+"""Itself, and not what Python has in its place where it was closed."""
+
 _OTHER_CURE = "name a file that can be written to in REAPER_AUDIT_LOG"
 _CURES = {
     errno.ENOSPC: "make room on its disk",
     errno.EDQUOT: "make room within the quota of its disk",
+    errno.EBADF: "do not close stdout, or name a file in REAPER_AUDIT_LOG",
     errno.EPIPE: "restart the reaper: whoever read its output has ended",
     errno.EROFS: "mount its file system for writing",
     errno.EACCES: "let the reaper's user write to it",
@@ -39,7 +43,7 @@ class AuditLog:
 
     def _open(self) -> None:
         if self._path is None:
-            self._file_descriptor = sys.stdout.fileno()
+            self._file_descriptor = STDOUT
         else:
             self._file_descriptor = os.open(self._path, _flags(self._path), 0o600)
         status = os.fstat(self._file_descriptor)

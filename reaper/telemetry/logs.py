@@ -7,6 +7,7 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict, Processor
 
 from reaper.core.masking import masked
 
@@ -28,22 +29,31 @@ class _Masking(structlog.stdlib.ProcessorFormatter):
         return masked(super().format(record))
 
 
+def _summarized(_: object, __: str, event: EventDict) -> EventDict:
+    """Where a line has a summary, that is all that a person is shown of it."""
+    if "summary" not in event:
+        return event
+    shown = {name: event[name] for name in ("timestamp", "level") if name in event}
+    return {**shown, "event": event["summary"]}
+
+
 def configure_logs(log_format: str, level: str) -> None:
     """Set up structlog, and the standard library's logging, which libraries use, to follow it."""
     console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
-    shared: list[structlog.typing.Processor] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
     ]
-    renderer: structlog.typing.Processor = (
+    renderer: Processor = (
         structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
         if console
         else structlog.processors.JSONRenderer()
     )
     if console:
         shared.remove(structlog.processors.format_exc_info)
+        shared.append(_summarized)
     handler = logging.StreamHandler(_CurrentStderr())
     handler.setFormatter(
         _Masking(

@@ -53,12 +53,16 @@ class ProgressBar:
             self._task,
             completed=max(0, progress.scanned - progress.waiting),
             total=max(progress.row_estimate, progress.scanned) or None,
-            note=f"{progress.scanned} rows, {progress.waiting} waiting, {progress.gone} gone"
-            + _what_it_waits_for(progress),
+            note=f"{progress.scanned:,} rows, {progress.waiting:,} waiting, {progress.gone:,} gone"
+            + what_it_waits_for(progress),
         )
 
 
-def _what_it_waits_for(progress: Progress) -> str:
+def what_it_waits_for(progress: Progress) -> str:
+    if progress.is_evicting:
+        return "; evicting"
     if not progress.suspects:
         return ""
-    return f"; {progress.suspects} suspects are asked again after REAPER_CONFIRM_DELAY_SECONDS"
+    next_look = progress.next_look_seconds
+    when = "" if next_look is None else f" in {next_look:.0f} s"
+    return f"; asking {progress.suspects:,} suspects again{when}"

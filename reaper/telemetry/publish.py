@@ -105,6 +105,7 @@ def _log(swept: Swept) -> None:
         report, reasons = swept.result.report, swept.result.details.evicted_by_reason
         log.info("sweep finished", summary=summary(report, reasons), **report.to_dict())
     elif isinstance(swept.fault, Fault):
-        log.error("sweep failed", why=swept.fault.why, cure=swept.fault.cure or None)
+        trouble = trouble_of_fault(swept.fault, has_broken_off=True)
+        log.error("sweep failed", why=trouble.why, cure=trouble.cure)
     else:
         log.error("sweep failed", why=repr(swept.fault), exc_info=swept.fault)

@@ -47,7 +47,7 @@ _CURES = {
     Kind.SWEEP_FAILED: "read the log line 'sweep failed', and try `reaper check`",
     Kind.ACCESS_DENIED: "grant what `reaper policy` prints",
     Kind.CREDENTIALS: "renew the credentials",
-    Kind.TABLE_UNREACHABLE: "try `reaper check` from the same host; the sweep is tried again in 15"
+    Kind.TABLE_UNREACHABLE: "try `reaper check` from the same host; the daemon tries again every 15"
     " seconds",
 }
 """For faults that name none."""

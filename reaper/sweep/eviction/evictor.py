@@ -135,6 +135,10 @@ class Evictor:
                 )
             )
 
+    def conclude(self) -> None:
+        """Nothing more will be evicted in this sweep: say what is worth saying of all of them."""
+        self._results.conclude()
+
     def abandon(self) -> None:
         """Wait no more for a table, or an audit log, that hangs. What it does later is not known.
 
@@ -166,7 +170,7 @@ class Evictor:
             self._results.not_tried(sum(len(group) for group in batch))
             return
         try:
-            evictions, touched, refused = yield self._beside(
+            evictions, touched, vanished, refused = yield self._beside(
                 LANE, partial(recheck, batch, self._table, self._removal)
             )
         except TableError as error:
@@ -174,6 +178,7 @@ class Evictor:
             self._has_given_up = True
             return
         self._results.kept(touched)
+        self._results.already_gone(vanished)
         for zombies, why in refused:
             self._results.failed(zombies, why)
         if self._context.rules.dry_run:

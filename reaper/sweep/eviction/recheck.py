@@ -18,6 +18,8 @@ class Recheck(NamedTuple):
     evictions: list[Eviction]
     touched: list[Zombie]
     """Their rows changed since they were read, or those of their connection did."""
+    vanished: int
+    """Of those, the ones whose rows are not there any more."""
     refused: list[tuple[list[Zombie], Exception]]
     """Their partitions are not their own."""
 
@@ -26,7 +28,8 @@ def recheck(batch: Sequence[Sequence[Zombie]], table: Table, removal: Removal) -
     """Read the whole rows of zombies, grouped by connection. Raises TableError."""
     found = table.read([zombie.row.key for group in batch for zombie in group])
     items = removal.shape.by_identity(found)
-    result = Recheck([], [], [])
+    vanished = sum(zombie.row.identity not in items for group in batch for zombie in group)
+    result = Recheck([], [], vanished, [])
     for group in batch:
         dead: list[tuple[Zombie, Item]] = []
         touched: list[Zombie] = []

@@ -6,6 +6,7 @@ from collections.abc import Callable, Container, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
+from reaper.core.errors import Fault
 from reaper.core.model import Change, Zombie
 from reaper.core.rows.clearing import Clearing
 from reaper.core.rows.ids import is_own_partition
@@ -23,8 +24,11 @@ REMOVED_AT_ONCE = 16
 """Where each removal takes a thread of botocore's time."""
 
 
-class NotItsOwn(Exception):
-    """A partition is not this connection's own. The message names the cure."""
+CURE = "set REAPER_EVICT_SCOPE=row, which is what fits this table"
+
+
+class NotItsOwn(Fault):
+    """A partition is not this connection's own."""
 
 
 Dead = tuple[Zombie, Item]
@@ -106,26 +110,21 @@ class Removal:
         if not self.takes_partition:
             return []
         if any(zombie.row.is_member for zombie in eviction.zombies):
-            raise NotItsOwn(
-                "a row holds the ids of many connections: REAPER_EVICT_SCOPE=row is what fits this"
-                " table"
-            )
+            raise NotItsOwn("a row holds the ids of many connections", CURE)
         ids = {zombie.row.connection_id for zombie in eviction.zombies}
         key = eviction.whose.row.key
         if not all(is_own_partition(key[self._hash_name], one) for one in ids):
             raise NotItsOwn(
                 f"{self._hash_name} does not hold the connection id, so the other rows under it"
-                " may be somebody else's: REAPER_EVICT_SCOPE=row is what fits this table"
+                " may be somebody else's",
+                CURE,
             )
         own = {zombie.row.identity for zombie in eviction.zombies}
         partition = self._table.read_partition(key)
         along = [item for item in partition if self.shape.identity_of(item) not in own]
         rows = self._reader.read_page(along, now=0)
         if any(row.connection_id and row.connection_id not in ids for row in rows):
-            raise NotItsOwn(
-                f"other connections have rows under the same {self._hash_name}:"
-                " REAPER_EVICT_SCOPE=row is what fits this table"
-            )
+            raise NotItsOwn(f"other connections have rows under the same {self._hash_name}", CURE)
         return along
 
     def remove(self, evictions: Sequence[Eviction]) -> list[Change | Exception]:

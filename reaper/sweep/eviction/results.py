@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 
-from reaper.core.model import Zombie
+from reaper.core.model import Reason, Zombie
 from reaper.core.report.tally import Tally
 from reaper.sweep.eviction.removal import Eviction
 
 log = structlog.get_logger()
 
 
+MANY_GONE = 5
+"""Rows that somebody else removed: fewer may be the application's own, or its TTL's."""
+
+
 class EvictionResults:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
+        self._gone_before = 0
         self.fault: Exception | None = None
         """What made evictions fail, if anything did."""
 
@@ -33,16 +38,41 @@ class EvictionResults:
             )
 
     def would_evict(self, evictions: Sequence[Eviction]) -> None:
-        """In a dry run, where no audit line says it, each has a line here."""
+        """In a dry run: a line for each batch and reason, since no audit line says it."""
+        by_reason: defaultdict[Reason, list[Zombie]] = defaultdict(list)
         for eviction in evictions:
-            self._tally.count_evicted(eviction.zombies)
-            for zombie in eviction.zombies:
-                log.info("would evict", **_said_of(zombie), rows_along=len(eviction.along))
+            by_reason[eviction.whose.reason] += eviction.zombies
+        for reason, zombies in by_reason.items():
+            self._tally.count_evicted(zombies)
+            along = [len(one.along) for one in evictions if one.whose.reason is reason]
+            log.info(
+                "would evict",
+                rows=len(zombies),
+                reason=reason.value,
+                rows_along=sum(along),
+                such_as=_some_ids(zombies),
+            )
 
     def kept(self, zombies: Sequence[Zombie]) -> None:
         self._tally.keep(len(zombies))
-        for zombie in zombies:
-            log.info("row kept", why="it changed since it was read", **_said_of(zombie))
+        if zombies:
+            why = "they changed since they were read, or are gone"
+            log.info("rows kept", rows=len(zombies), why=why, such_as=_some_ids(zombies))
+
+    def already_gone(self, rows: int) -> None:
+        """Somebody else removed them while they were questioned."""
+        self._gone_before += rows
+
+    def conclude(self) -> None:
+        """The sweep is over."""
+        if self._gone_before >= MANY_GONE:
+            log.warning(
+                "rows already gone",
+                rows=self._gone_before,
+                why=f"{self._gone_before} rows were already gone when they were to be evicted",
+                cure="does another reaper, or a clean-up job, sweep this table? Let one of them do"
+                " it, or share the sweeps (REAPER_QUEUE_URL)",
+            )
 
     def held(self, rows: int) -> None:
         self._tally.hold(rows)
@@ -55,10 +85,6 @@ class EvictionResults:
         self._tally.fail(len(zombies))
         self.fault = error
         log.error("evictions failed", rows=len(zombies), why=str(error), such_as=_some_ids(zombies))
-
-
-def _said_of(zombie: Zombie) -> dict[str, Any]:
-    return {"connection_id": zombie.row.connection_id, "reason": zombie.reason.value}
 
 
 def _some_ids(zombies: Sequence[Zombie]) -> list[str]:
