@@ -42,14 +42,18 @@ install: ## as root, for systemd: /opt/reaper, the unit, its logrotate file, /et
 	@$(PYTHON) -m venv $(DESTDIR)/opt/reaper
 	@$(DESTDIR)/opt/reaper/bin/pip install --quiet --disable-pip-version-check \
 		--constraint constraints.txt .
+	@# What pip writes names the place where it was made; it is to run from its final one.
+	@test -z '$(DESTDIR)' || grep -lIr '$(DESTDIR)/opt/reaper' $(DESTDIR)/opt/reaper/bin \
+		$(DESTDIR)/opt/reaper/pyvenv.cfg | xargs -r sed -i 's|$(DESTDIR)/opt/reaper|/opt/reaper|g'
 	@test -e $(DESTDIR)/etc/reaper/reaper.env || \
 		install -D -m 600 deploy/systemd/reaper.env.example $(DESTDIR)/etc/reaper/reaper.env
 	@install -D -m 644 deploy/systemd/reaper.service $(DESTDIR)/etc/systemd/system/reaper.service
 	@install -D -m 644 deploy/systemd/reaper.logrotate $(DESTDIR)/etc/logrotate.d/reaper
 	@install -d -m 700 $(DESTDIR)/var/log/reaper
 	@echo 'installed. Now, in this order:'
-	@echo '  edit $(DESTDIR)/etc/reaper/reaper.env: the table, the endpoint, the Region'
-	@echo '  (set -a; . $(DESTDIR)/etc/reaper/reaper.env; $(DESTDIR)/opt/reaper/bin/reaper check)'
+	@echo '  edit /etc/reaper/reaper.env: the table, the endpoint, the Region'
+	@echo '  systemd-run --pipe --wait -p DynamicUser=yes -p User=reaper -p LogsDirectory=reaper' \
+		'-p EnvironmentFile=/etc/reaper/reaper.env /opt/reaper/bin/reaper check'
 	@echo '  systemctl daemon-reload && systemctl enable --now reaper && journalctl -fu reaper'
 
 run: $(READY) ## run the daemon with the settings in the environment

@@ -21,6 +21,9 @@ from deploy.chat.standin import REGION, StandIn
 ACCOUNT = "000000000000"
 """The stand-in's."""
 
+AT_DEFAULTS = frozenset({"Deletes", "SendsHeartbeats", "CountsMessages"})
+"""The template's conditions that hold at its defaults."""
+
 TEMPLATE = Path(__file__).parents[1] / "ecs" / "template.yaml"
 NOTHING = {"Ref": "AWS::NoValue"}
 
@@ -29,11 +32,16 @@ REFRESHED_BEFORE = timedelta(minutes=10)
 
 
 def task_policy(
-    table: str, api: str, stage: str, conditions: Collection[str], **references: str
+    table: str,
+    api: str,
+    stage: str,
+    conditions: Collection[str],
+    template: str = TEMPLATE.name,
+    **references: str,
 ) -> dict[str, Any]:
-    """The policy of the template's task role where these of its conditions hold."""
-    template = cfn_yaml.load(str(TEMPLATE))
-    document = template["Resources"]["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    """The policy of a template's task role where these of its conditions hold."""
+    loaded = cfn_yaml.load(str(TEMPLATE.with_name(template)))
+    document = loaded["Resources"]["TaskRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     values = references | {
         "AWS::Partition": "aws",
         "AWS::Region": REGION,
@@ -41,6 +49,7 @@ def task_policy(
         "TableName": table,
         "ApiId": api,
         "StageName": stage,
+        "MetricsNamespace": "ConnectionReaper",
     }
 
     def fill(node: Any) -> Any:

@@ -13,14 +13,13 @@ from cfnlint.decode import cfn_yaml
 
 from deploy.chat import taskrole
 from deploy.chat.standin import REGION, StandIn
-from deploy.chat.taskrole import ACCOUNT, TaskRole
+from deploy.chat.taskrole import ACCOUNT, AT_DEFAULTS, TaskRole
 from tests.support.cloud import Cloud, daemon, function
 from tests.support.logs import sweeps
 from tests.support.rows import zombie
 from tests.support.waiting import eventually
 
-PLAIN = {"Deletes"}
-"""The template's conditions that hold at its defaults."""
+PLAIN = set(AT_DEFAULTS)
 
 
 def task_policy(
@@ -151,12 +150,12 @@ def filled(cloud: Cloud, settings: dict[str, str]) -> dict[str, str]:
     return {name: value.format(url=cloud.standin.url) for name, value in settings.items()}
 
 
-CLEARING = {"Updates", "Clears"}
-PARTITIONS = {"TakesPartitions", "Deletes"}
-PONGING = {"ExpectsPongs", "Updates", "Deletes"}
-HOOKED = {"Deletes", "HasLambda", "HasEventBus"}
-PUTTING = {"Deletes", "PutsMetrics"}
-SHARING = {"Deletes", "SharesSweeps"}
+CLEARING = (PLAIN - {"Deletes"}) | {"Updates", "Clears"}
+PARTITIONS = PLAIN | {"TakesPartitions"}
+PONGING = PLAIN | {"ExpectsPongs", "Updates"}
+HOOKED = PLAIN | {"HasLambda", "HasEventBus"}
+PUTTING = PLAIN | {"PutsMetrics"}
+SHARING = PLAIN | {"SharesSweeps"}
 FEATURES = (
     (PONGS, PONGING),
     (CLEARS, CLEARING),
@@ -166,6 +165,23 @@ FEATURES = (
     (QUEUED, SHARING),
 )
 """What can be set that needs more, and the template's conditions that hold then."""
+
+
+MEMBERS = {"REAPER_CONNECTION_ID_ATTRIBUTE": "seats{}"}
+SAME = (
+    ({}, PLAIN),
+    (PONGS, PONGING),
+    (CLEARS, CLEARING),
+    (PARTITION, PARTITIONS),
+    (HOOKS, HOOKED),
+    (PUTS, PUTTING),
+    (MEMBERS, (PLAIN - {"Deletes"}) | {"Updates"}),
+    ({"REAPER_TABLE_INDEX": "by-id"}, PLAIN | {"HasIndex"}),
+    ({"REAPER_ENDPOINT_ATTRIBUTE": "endpoint"}, PLAIN | {"RowsNameEndpoints"}),
+    ({"REAPER_HEARTBEAT_MODE": "off"}, PLAIN - {"SendsHeartbeats"}),
+    ({"REAPER_MESSAGE_SOURCE": "none"}, PLAIN - {"CountsMessages"}),
+)
+"""Settings, and the template's conditions that grant for them what `reaper policy` prints."""
 
 
 @pytest.mark.parametrize(
@@ -206,7 +222,7 @@ def test_what_is_set_needs_just_what_the_template_grants_for_it(
 
 def test_these_are_all_the_conditions_that_there_are():
     """So no grant of the template is left untried."""
-    everything = set().union(*(conditions for _, conditions in FEATURES))
+    everything = set().union(*(conditions for _, conditions in (*FEATURES, *SAME)))
     template = cfn_yaml.load(str(taskrole.TEMPLATE))
     policy = str(template["Resources"]["TaskRole"]["Properties"]["Policies"])
     assert everything >= set(re.findall(r"'Fn::If': \['(\w+)'", policy))
@@ -381,14 +397,37 @@ def test_the_policy_that_is_printed_is_enough_and_check_is_content(strict, api, 
     assert (swept.code, swept.report["evicted"], swept.report["failed"]) == (0, 2, 0), swept.stderr
 
 
-def test_the_printed_policy_asks_for_what_the_template_grants_and_no_more(strict, api):
-    environment = strict.environment("t", f"{strict.standin.management_endpoint_base}/{api}/prod")
-    environment |= {"REAPER_MESSAGE_SOURCE": "cloudwatch"}
+@pytest.mark.parametrize(
+    ("settings", "conditions"), SAME, ids=[" ".join(settings) for settings, _ in SAME]
+)
+def test_the_printed_policy_is_that_of_the_template(strict, settings, conditions):
+    """Action by action and resource by resource; `reaper policy` leaves the account open."""
+    endpoint = f"https://abc123.execute-api.{REGION}.amazonaws.com/prod"
+    settings = {"REAPER_MESSAGE_SOURCE": "cloudwatch"} | settings
+    environment = strict.environment("t", endpoint, **settings)
     printed = json.loads(strict.reaper("policy", environment=environment).stdout)
-    found = {
-        (action, f"/{resource.split('/')[2]}/" if "@connections" in resource else "")
-        for statement in printed["Statement"]
-        for action in statement["Action"]
-        for resource in statement["Resource"]
+    hooks = {"OnEvictLambdaArn": f"arn:aws:lambda:{REGION}:*:function:cleaner"}
+    hooks["OnEvictEventBusArn"] = f"arn:aws:events:{REGION}:*:event-bus/default"
+    template = task_policy("t", "abc123", conditions, TableIndex="by-id", **hooks)
+    assert grants(printed) == grants(template)
+
+
+def grants(policy: dict) -> set[tuple[str, str]]:
+    return {
+        (action, resource.replace(ACCOUNT, "*"))
+        for statement in policy["Statement"]
+        for action in listed(statement["Action"])
+        for resource in listed(statement["Resource"])
     }
-    assert found == granted(PLAIN)
+
+
+def test_the_policy_of_a_scheduled_sweep_is_the_least_too(strict):
+    template = cfn_yaml.load(str(taskrole.TEMPLATE.with_name("scheduled.yaml")))
+    task = template["Resources"]["TaskDefinition"]["Properties"]["ContainerDefinitions"][0]
+    fixed = {one["Name"]: str(one["Value"]) for one in task["Environment"]}
+    settings = {name: fixed[name] for name in ("REAPER_HEARTBEAT_MODE", "REAPER_MESSAGE_SOURCE")}
+    endpoint = f"https://abc123.execute-api.{REGION}.amazonaws.com/prod"
+    environment = strict.environment("t", endpoint, **settings)
+    printed = json.loads(strict.reaper("policy", environment=environment).stdout)
+    granted = task_policy("t", "abc123", set(), template="scheduled.yaml")
+    assert grants(printed) == grants(granted)
