@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import boto3
@@ -19,7 +20,7 @@ from reaper.commands.exit_codes import DONE, FAILED
 from reaper.config.environment import load_settings
 from reaper.config.rules import configured_endpoint, quota_rps, triage_rules
 from reaper.config.settings import Settings
-from reaper.core.plan.plan import Plan, naive_plan, obstacles, plan
+from reaper.core.plan.plan import Plan, naive_plan, obstacles, plan, within_ratio
 from reaper.core.plan.population import Population, Timetable
 from reaper.core.platform import CONNECTION_MINUTE_DOLLARS
 from reaper.core.triage import HeartbeatMode
@@ -43,6 +44,7 @@ _LINES: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ),
     ("requests a day", lambda plan: f"{plan.api_calls_per_day:,.0f}"),
     ("read units a month", lambda plan: f"{plan.read_units_per_month:,.0f}"),
+    ("heartbeat interval", lambda plan: f"{plan.heartbeat_interval_seconds:,.0f} s"),
     ("heartbeats, a month", lambda plan: f"${plan.heartbeat_dollars:,.2f}"),
     ("table, a month", lambda plan: f"${plan.table_dollars:,.2f}"),
     ("all, a month", lambda plan: f"${plan.dollars:,.2f}"),
@@ -124,7 +126,10 @@ def execute(arguments: argparse.Namespace) -> int:
         arguments.row_bytes,
         arguments.last_seen,
     )
-    reasons = show_plan(population, timetable_of(settings, region), as_json=arguments.json)
+    timetable, limit = timetable_of(settings, region), settings.max_heartbeat_ratio or inf
+    longest = settings.max_heartbeat_interval_seconds
+    timetable = within_ratio(population, timetable, limit, longest)
+    reasons = show_plan(population, timetable, limit, as_json=arguments.json)
     for reason in reasons:
         print(f"reaper: this cannot work: {reason}", file=sys.stderr)
     return FAILED if reasons else DONE
@@ -141,10 +146,12 @@ def timetable_of(settings: Settings, region: str) -> Timetable:
     )
 
 
-def show_plan(population: Population, timetable: Timetable, *, as_json: bool) -> list[str]:
+def show_plan(
+    population: Population, timetable: Timetable, ratio_limit: float = inf, *, as_json: bool
+) -> list[str]:
     """Print the plan beside the naive one. Returns why it cannot work; empty where it can."""
     ours, naive = plan(population, timetable), naive_plan(population, timetable.quota_rps)
-    reasons = list(obstacles(population, timetable))
+    reasons = list(obstacles(population, timetable, ratio_limit))
     if as_json:
         found = {
             "reaper": ours._asdict() | {"dollars": ours.dollars, "workers": ours.workers},

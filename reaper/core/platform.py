@@ -37,6 +37,10 @@ DEDUPLICATION_SECONDS = 300.0
 MESSAGE_DOLLARS = 1.00e-6
 """A WebSocket message of up to 32 KB, either way; so also a heartbeat."""
 
+FIRST_TIER_MESSAGES = 1e9
+NEXT_MESSAGE_DOLLARS = 0.80e-6
+"""Above a billion messages a month, all APIs of an account in a Region together."""
+
 CONNECTION_MINUTE_DOLLARS = 0.25e-6
 
 READ_UNIT_DOLLARS = 0.125e-6
@@ -44,6 +48,16 @@ READ_UNIT_DOLLARS = 0.125e-6
 
 WRITE_UNIT_DOLLARS = 0.625e-6
 """1 KB written or deleted."""
+
+
+def message_dollars(messages: float, others: float) -> float:
+    """What so many messages a month cost on top of the others of that month."""
+    return _all_messages(others + messages) - _all_messages(others)
+
+
+def _all_messages(count: float) -> float:
+    first = min(count, FIRST_TIER_MESSAGES)
+    return first * MESSAGE_DOLLARS + (count - first) * NEXT_MESSAGE_DOLLARS
 
 
 def default_quota_rps(region: str) -> float:

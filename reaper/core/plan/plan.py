@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from math import ceil
+from dataclasses import replace
+from math import ceil, inf
 from typing import NamedTuple
 
 from reaper.core.pacing.rate import SPREAD_FRACTION
@@ -19,9 +20,9 @@ from reaper.core.plan.population import (
 from reaper.core.platform import (
     MAX_CONNECTION_LIFE_SECONDS,
     MAX_NEW_CONNECTIONS_PER_SECOND,
-    MESSAGE_DOLLARS,
     READ_UNIT_DOLLARS,
     WRITE_UNIT_DOLLARS,
+    message_dollars,
 )
 from reaper.core.triage import HeartbeatMode
 
@@ -34,6 +35,9 @@ NAIVE_INTERVAL_SECONDS = 60.0
 ONE_WORKER_RPS = 5_000.0
 """What one process on one core does in a slow hour of a shared machine (``make bench``, rows a
 second of a sweep). In a fast hour, or on a core of its own, it is up to twice that."""
+
+STRETCH_STEPS = 8
+"""Halvings of the room for a heartbeat interval: to within a second."""
 
 SCAN_BYTES_PER_UNIT = 8192
 READ_BYTES_PER_UNIT = 4096
@@ -57,6 +61,8 @@ class Plan(NamedTuple):
     """From the moment at which the gateway knows that a socket is gone."""
     evict_seconds_p99: float
     heartbeat_message_ratio: float | None
+    heartbeat_interval_seconds: float
+    """As the ratio limit has stretched it."""
     api_calls_per_day: float
     read_units_per_month: float
     heartbeat_dollars: float
@@ -95,11 +101,38 @@ def plan(population: Population, timetable: Timetable) -> Plan:
         evict_seconds_median=stays[len(stays) // 2],
         evict_seconds_p99=stays[len(stays) * 99 // 100],
         heartbeat_message_ratio=_ratio(heartbeats, population, interval),
+        heartbeat_interval_seconds=timetable.triage.heartbeat_interval_seconds,
         api_calls_per_day=api_calls * DAY_SECONDS / interval,
         read_units_per_month=_read_units(population, zombies, interval),
-        heartbeat_dollars=heartbeats * MONTH_SECONDS / interval * MESSAGE_DOLLARS,
+        heartbeat_dollars=_heartbeat_dollars(heartbeats, population, interval),
         table_dollars=_table_dollars(population, zombies, interval),
     )
+
+
+def within_ratio(
+    population: Population, timetable: Timetable, limit: float, longest: float
+) -> Timetable:
+    """The timetable with the heartbeat interval that keeps the ratio within a limit.
+
+    It is stretched to so many seconds at most; beyond that the ratio is exceeded.
+    """
+
+    def at(seconds: float) -> Timetable:
+        triage = replace(timetable.triage, heartbeat_interval_seconds=seconds)
+        return replace(timetable, triage=triage)
+
+    def exceeds(seconds: float) -> bool:
+        ratio = plan(population, at(seconds)).heartbeat_message_ratio
+        return ratio is not None and ratio > limit
+
+    shortest = timetable.triage.heartbeat_interval_seconds
+    longest = max(shortest, longest)
+    if not exceeds(shortest) or exceeds(longest):
+        return at(longest if exceeds(shortest) else shortest)
+    for _ in range(STRETCH_STEPS):
+        middle = (shortest + longest) / 2
+        shortest, longest = (middle, longest) if exceeds(middle) else (shortest, middle)
+    return at(longest)
 
 
 def naive_plan(population: Population, quota_rps: float) -> Plan:
@@ -119,14 +152,17 @@ def naive_plan(population: Population, quota_rps: float) -> Plan:
         evict_seconds_median=interval / 2,
         evict_seconds_p99=interval * 0.99,
         heartbeat_message_ratio=_ratio(population.connections, population, interval),
+        heartbeat_interval_seconds=interval,
         api_calls_per_day=rows * DAY_SECONDS / interval,
         read_units_per_month=_read_units(population, zombies, interval),
-        heartbeat_dollars=population.connections * MONTH_SECONDS / interval * MESSAGE_DOLLARS,
+        heartbeat_dollars=_heartbeat_dollars(population.connections, population, interval),
         table_dollars=_table_dollars(population, zombies, interval),
     )
 
 
-def obstacles(population: Population, timetable: Timetable) -> Iterator[str]:
+def obstacles(
+    population: Population, timetable: Timetable, ratio_limit: float = inf
+) -> Iterator[str]:
     """Why this cannot work, each with the cure; nothing where it can."""
     if population.mean_life_seconds > MAX_CONNECTION_LIFE_SECONDS:
         yield "no connection lives longer than 2 hours: --mean-life-seconds is at most 7200"
@@ -145,6 +181,14 @@ def obstacles(population: Population, timetable: Timetable) -> Iterator[str]:
             f" longer than REAPER_HEARTBEAT_INTERVAL_SECONDS={heartbeat:g} and may run into the"
             " idle timeout: set REAPER_SWEEP_INTERVAL_SECONDS to at most"
             f" {heartbeat / (1 + SPREAD_FRACTION):g}"
+        )
+    ratio = plan(population, timetable).heartbeat_message_ratio
+    if ratio is not None and ratio > ratio_limit:
+        yield (
+            f"{ratio:.3g} heartbeats per message are above REAPER_MAX_HEARTBEAT_RATIO="
+            f"{ratio_limit:g}, even at a heartbeat interval of {heartbeat:g} s: raise the limit,"
+            " note signs of life on the rows (--last-seen), or switch heartbeats off if clients"
+            " reconnect"
         )
     needed = plan(population, timetable).rps
     if not sends_heartbeats:
@@ -165,6 +209,13 @@ def obstacles(population: Population, timetable: Timetable) -> Iterator[str]:
 def _ratio(heartbeats: float, population: Population, interval: float) -> float | None:
     messages = population.connections * population.messages_per_minute * interval / 60
     return heartbeats / messages if messages else None
+
+
+def _heartbeat_dollars(heartbeats: float, population: Population, interval: float) -> float:
+    """On top of the application's own messages, which fill the dearer tier first."""
+    month_minutes = MONTH_SECONDS / 60
+    others = population.connections * population.messages_per_minute * month_minutes
+    return message_dollars(heartbeats * MONTH_SECONDS / interval, others)
 
 
 def _read_units(population: Population, zombies: float, interval: float) -> float:
