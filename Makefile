@@ -5,7 +5,7 @@ READY := $(VENV)/.ready
 UNIT := -m 'not worlds' --ignore tests/integration --ignore tests/deploy
 
 .DEFAULT_GOAL := help
-.PHONY: help demo unit unit-newest test lint bench install run clean
+.PHONY: help demo unit unit-newest test lint bench dist install run clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -34,6 +34,20 @@ lint: $(READY) ## ruff, mypy, import-linter, cfn-lint
 
 bench: $(READY) ## measure speed, memory and pacing, beside what one would otherwise write; needs nginx
 	@$(BIN)/python -m tests.bench $(PARTS)
+
+dist: $(READY) ## build what is released into dist/, and try it where nothing else is installed
+	@rm -rf dist build
+	@$(BIN)/pip install --quiet --disable-pip-version-check build twine
+	@$(BIN)/python -m build --outdir dist . >/dev/null
+	@cp constraints.txt dist/constraints.txt
+	@$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	@$(PYTHON) -m venv --clear $(VENV)/dist
+	@$(VENV)/dist/bin/pip install --quiet --disable-pip-version-check \
+		--constraint dist/constraints.txt "$$(echo dist/*.whl)[local]" cfn-lint
+	@cd $(VENV)/dist && bin/reaper --version && bin/reaper plan --connections 1000 >/dev/null
+	@rm -rf $(VENV)/dist/tree && mkdir $(VENV)/dist/tree && cp -r deploy $(VENV)/dist/tree
+	@cd $(VENV)/dist/tree && ../bin/python -m deploy.chat.demo
+	@ls -l dist
 
 install: ## as root, for systemd: /opt/reaper, the unit, its logrotate file, /etc/reaper/reaper.env
 	@case "$$(readlink -f "$$(command -v $(PYTHON))")" in /root/*|/home/*) \

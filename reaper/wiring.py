@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import NamedTuple
 
 import boto3
 import structlog
 
 from reaper import __version__
+from reaper.aws.account import own_quota_rps
 from reaper.aws.clients import Clients
 from reaper.aws.cloudwatch import CloudWatchMessages
 from reaper.aws.dynamodb.connections import ConnectionsTable
@@ -46,6 +48,13 @@ log = structlog.get_logger()
 def make_access(settings: Settings, session: boto3.Session) -> Access:
     """Raises NoCredentialsError or TrustStoreError."""
     return access(session, region_in_use(settings, region_of(session)))
+
+
+def with_own_quota(settings: Settings, known: Access) -> Settings:
+    """The same, with the account's own quota where none is set and AWS tells of it."""
+    if settings.quota_rps is not None:
+        return settings
+    return replace(settings, quota_rps=own_quota_rps(known.session, known.region))
 
 
 def make_table(settings: Settings, known: Access) -> ConnectionsTable:

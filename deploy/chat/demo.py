@@ -37,7 +37,7 @@ from deploy.chat.deploy import Chat, deploy
 from deploy.chat.frozen import FrozenClient
 from deploy.chat.handlers.authorizer import sign_token
 from deploy.chat.standin import REGION, StandIn
-from deploy.chat.taskrole import ACCOUNT, TaskRole, task_policy
+from deploy.chat.taskrole import ACCOUNT, AT_DEFAULTS, TaskRole, task_policy
 
 CLIENTS = 64
 ZOMBIES = 22
@@ -259,7 +259,7 @@ def _task_role(standin: StandIn, chat: Chat) -> TaskRole:
         chat.connections_table,
         chat.api_id,
         chat.stage,
-        {"Deletes", "ExpectsPongs", "Updates", "HasLambda"},
+        {*AT_DEFAULTS, "ExpectsPongs", "Updates", "HasLambda"},
         OnEvictLambdaArn=function,
     )
     return TaskRole(standin, policy)

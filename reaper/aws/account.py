@@ -9,12 +9,16 @@ import boto3
 import structlog
 
 from reaper.aws.service_errors import AWS_FAULTS, fault_of
+from reaper.aws.session import PATIENCE
 from reaper.core.errors import TableError
 from reaper.core.rows.endpoint import Endpoint, parse_endpoint
 
 log = structlog.get_logger()
 
 MAX_TABLES = 100
+
+MAX_QUOTA_RPS = 1e6
+"""Beyond any that AWS grants: something else has answered."""
 
 
 def table_names(session: boto3.Session, region: str) -> list[str]:
@@ -26,6 +30,20 @@ def table_names(session: boto3.Session, region: str) -> list[str]:
         permission = "dynamodb:ListTables"
         cure = "name one: reaper discover TABLE"
         raise fault_of(error, permission, permission, TableError, cure) from None
+
+
+def own_quota_rps(session: boto3.Session, region: str) -> float | None:
+    """API Gateway's throttle of this account in a Region; None where AWS does not tell.
+
+    It is soon answered or not at all: nobody may be kept waiting for it.
+    """
+    try:
+        client = session.client("apigateway", region_name=region, config=PATIENCE)
+        found = float(client.get_account()["throttleSettings"]["rateLimit"])
+    except (*AWS_FAULTS, KeyError, TypeError, ValueError) as error:
+        log.info("account's quota not known", why=str(error), so="the Region's default counts")
+        return None
+    return found if 0 < found <= MAX_QUOTA_RPS else None
 
 
 def websocket_endpoints(session: boto3.Session, region: str) -> list[Endpoint]:

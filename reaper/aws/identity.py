@@ -1,15 +1,13 @@
-"""Whose credentials these are, by STS, which tells whoever has valid ones and needs no grant."""
+"""Whose credentials these are, by STS, which tells whoever has valid ones and needs no grant.
+
+It may be out of reach where everything else is not, as in a subnet without its endpoint.
+"""
 
 from __future__ import annotations
 
-from botocore.config import Config
-
 from reaper.aws.service_errors import AWS_FAULTS, fault_of
-from reaper.aws.session import Access
+from reaper.aws.session import PATIENCE, Access
 from reaper.core.errors import Fault
-
-PATIENCE = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
-"""STS may be out of reach where everything else is not, as in a subnet without its endpoint."""
 
 
 class IdentityUnknown(Fault):

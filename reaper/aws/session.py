@@ -26,6 +26,10 @@ API_CONFIG = Config(
 """For botocore's own clients, whose defaults wait for minutes."""
 
 
+PATIENCE = Config(connect_timeout=2, read_timeout=3, retries={"total_max_attempts": 1})
+"""For what is good to know, and not worth waiting for."""
+
+
 class Access(NamedTuple):
     """What every client is made from."""
 

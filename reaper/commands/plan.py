@@ -24,6 +24,7 @@ from reaper.core.plan.plan import Plan, naive_plan, obstacles, plan, within_rati
 from reaper.core.plan.population import Population, Timetable
 from reaper.core.platform import CONNECTION_MINUTE_DOLLARS
 from reaper.core.triage import HeartbeatMode
+from reaper.wiring import make_access, with_own_quota
 
 _LINES: tuple[tuple[str, Callable[[Plan], str]], ...] = (
     ("requests a second needed while sweeping", lambda plan: f"{plan.rps:,.1f}"),
@@ -64,8 +65,8 @@ def add_to(subparsers: Any) -> None:
         help="what a population of connections will need and cost, before it is deployed",
         description="Works out rates, quota share, ratio, times and dollars of `reaper run` for a"
         " population, beside a POST to every row each minute. It needs no AWS account, and asks"
-        " nobody. Settings are those in the environment. Exit code 1 for what cannot work, with"
-        " the reason.",
+        " nobody but with --ask-account. Settings are those in the environment. Exit code 1 for"
+        " what cannot work, with the reason.",
     )
     plan.add_argument(
         "--connections", type=_count, required=True, help="how many are open at any moment"
@@ -103,6 +104,12 @@ def add_to(subparsers: Any) -> None:
         type=_interval,
         help="instead of REAPER_SWEEP_INTERVAL_SECONDS",
     )
+    plan.add_argument(
+        "--ask-account",
+        action="store_true",
+        help="ask AWS for this account's own quota, with apigateway:GET on /account, where"
+        " REAPER_QUOTA_RPS is not set",
+    )
     plan.add_argument("--json", action="store_true", help="print one JSON object")
     plan.set_defaults(execute=execute)
 
@@ -114,6 +121,8 @@ def execute(arguments: argparse.Namespace) -> int:
     if not region and "REAPER_API_ENDPOINT" in os.environ:
         endpoint = configured_endpoint(settings, None)
         region = endpoint.region if endpoint else ""
+    if arguments.ask_account:
+        settings = with_own_quota(settings, make_access(settings, boto3.Session()))
     if arguments.heartbeat_mode:
         settings = replace(settings, heartbeat_mode=HeartbeatMode(arguments.heartbeat_mode))
     if arguments.sweep_interval_seconds:

@@ -16,7 +16,7 @@ from reaper.config.rules import budget_rps
 from reaper.config.warnings import schedule_warnings
 from reaper.daemon.gc_tuning import tune_gc
 from reaper.telemetry.alerts import configure_sentry
-from reaper.wiring import make_clients, make_daemon
+from reaper.wiring import make_clients, make_daemon, with_own_quota
 
 log = structlog.get_logger()
 
@@ -39,6 +39,7 @@ def execute(_: argparse.Namespace) -> int:
     audit = open_audit_log(settings)
     with closing(make_clients(settings, session)) as clients:
         configure_sentry()
+        settings = with_own_quota(settings, clients.access)
         daemon = make_daemon(settings, clients, audit)
         tune_gc()
         log.info(

@@ -36,6 +36,7 @@ from reaper.wiring import (
     make_publisher,
     make_sinks,
     make_worker,
+    with_own_quota,
 )
 from reaper.worker import Worker
 
@@ -77,6 +78,7 @@ def execute(arguments: argparse.Namespace) -> int:
     audit = open_audit_log(settings)
     with closing(make_clients(settings, session)) as clients:
         configure_sentry()
+        settings = with_own_quota(settings, clients.access)
         _say_what_is_special(settings, trust_endpoint=arguments.trust_endpoint)
         is_for_a_person = sys.stdout.isatty() and not arguments.json
         access, health = clients.access, Health(settings.sweep_interval_seconds)

@@ -153,7 +153,8 @@ class Settings:
     quota_rps: float | None = variable(
         "API Gateway's throttle of this account and Region, shared by all its APIs",
         read.count(least=1),
-        shown="10000, or 2500 in the Regions that have less",
+        shown="the account's own where apigateway:GET on /account is granted, else 10000, or 2500"
+        " in the Regions that have less",
     )
     quota_share: float = variable(
         "the part of it that the reaper may use", read.fraction(above=0), "0.1"

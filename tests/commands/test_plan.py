@@ -36,6 +36,15 @@ def test_it_says_how_many_workers_a_rate_takes(monkeypatch, capsys):
     assert json.loads(capsys.readouterr().out)["reaper"]["workers"] == 1
 
 
+def test_the_ratio_limit_is_planned_for(monkeypatch, capsys):
+    arguments = ["plan", "--connections", "10000", "--messages-per-minute", "0.1", "--json"]
+    assert main(arguments) == 0
+    ratio = json.loads(capsys.readouterr().out)["reaper"]["heartbeat_message_ratio"]
+    monkeypatch.setenv("REAPER_MAX_HEARTBEAT_RATIO", str(ratio / 10))
+    assert main(arguments) == 1
+    assert "above REAPER_MAX_HEARTBEAT_RATIO" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "variables", "reason"),
     [
