@@ -16,6 +16,7 @@ import msgspec
 from reaper.aws.json_bodies import UnreadableBody, read_json, read_object, read_refusal
 from reaper.aws.service_errors import clock_skew
 from reaper.aws.transport.http import HttpClient, Response
+from reaper.core.errors import Refused
 from reaper.core.model import ALIVE, CHECK, HEARTBEAT, Answer, Outcome, Probe
 from reaper.core.refusals import Refusal, explain_refusal, tidied
 from reaper.core.rows.times import epoch_seconds, plausible
@@ -30,6 +31,8 @@ CLOCKS_DIFFER_SECONDS = 3600.0
 PERMISSION = "execute-api:ManageConnections"
 
 _TITLE = re.compile(rb"<(title|h1)[^>]*>(.{1,200}?)</", re.IGNORECASE | re.DOTALL)
+
+_ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
 _QUOTED = {ord(character): quote(character, safe="") for character in map(chr, range(128))}
 
@@ -91,8 +94,10 @@ class Gateway:
             is_foreign=_is_html(response) and not _is_amazons(response),
             is_own_200=_has_request_id(response) or not probe.endpoint.is_execute_api,
         )
+        refusal = self._refusal(response) if response.status in (400, 401, 403) else None
+        if refusal is not None and refusal.refused is Refused.CREDENTIALS:
+            outcome = Outcome.DENIED  # also where it is a 400: no id is at fault
         detail = _describe(response, outcome)
-        refusal = self._refusal(response) if outcome is Outcome.DENIED else None
         return Answer(probe, outcome, detail, connection=response.connection, refusal=refusal)
 
     def _refusal(self, response: Response) -> Refusal | None:
@@ -125,7 +130,10 @@ def _describe(response: Response, outcome: Outcome) -> str:
 
 def _title(page: bytes) -> str:
     found = _TITLE.search(page)
-    return f' ("{tidied(found[2].decode(errors="replace"))}")' if found else ""
+    if found is None:
+        return ""
+    text = _ADDRESS.sub("…", found[2].decode(errors="replace"))
+    return f' ("{tidied(text)}")'
 
 
 def _has_request_id(response: Response) -> bool:

@@ -32,6 +32,9 @@ MAX_WAIT_SECONDS = 0.5
 
 _STATUS = re.compile("[0-9]{3}")
 
+_ERROR_TYPE = re.compile(r"[A-Za-z_][\w.]{0,60}")
+"""As a function's runtime names what it raised. What else it answers is nobody's business."""
+
 _VARIABLE = "REAPER_ON_EVICT_LAMBDA"
 
 
@@ -122,7 +125,9 @@ class LambdaHook:
         if response.status != 200:
             return self._explain(response)
         if response.header(b"x-amz-function-error"):
-            return HookError(f"{self.name} failed", "read its own log, which says why")
+            kind = str(read_object(response.body).get("errorType", ""))
+            named = f" with {kind}" if _ERROR_TYPE.fullmatch(kind) else ""
+            return HookError(f"{self.name} failed{named}", "read its own log, which says why")
         # What a function written for API Gateway returns; another may return what it likes.
         status = str(read_object(response.body).get("statusCode"))
         if _STATUS.fullmatch(status) and int(status) >= 400:

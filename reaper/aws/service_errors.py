@@ -11,9 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from reaper.core.errors import Fault
-from reaper.core.refusals import explain_refusal
+from reaper.core.refusals import explain_refusal, tidied
 
 Kind = TypeVar("Kind", bound=Fault)
+
+NOT_ITS_OWN = "its answer is not AWS's own: is there a proxy or a firewall in between?"
 
 AWS_FAULTS = (BotoCoreError, ClientError, ResponseParserError)
 """Whatever a call of one of botocore's clients raises; the last where an answer is not AWS's."""
@@ -36,7 +38,7 @@ def fault_of(
     code = str(answer.get("Code", ""))
     message = str(answer.get("Message", "")) if code else str(error)
     if isinstance(error, ResponseParserError):
-        message = "its answer is not AWS's own: is there a proxy in between?"
+        message = NOT_ITS_OWN
     return refused_or_failed(code, message, what, permission, kind, cure, skew_of(error))
 
 
@@ -60,8 +62,14 @@ def refused_or_failed(
             refused=refusal.refused,
             permission=permission,
         )
-    words = ": ".join(filter(None, (code, message)))
+    words = ": ".join(filter(None, (code, NOT_ITS_OWN if is_page(message) else tidied(message))))
     return kind(f"{what} failed: {words}", cure)
+
+
+def is_page(text: str | bytes) -> bool:
+    """Whether it is HTML, which no AWS service answers: it may hold anything, at any length."""
+    start = text[:200].lstrip().lower()
+    return start.startswith("<") if isinstance(start, str) else start.startswith(b"<")
 
 
 def clock_skew(date: str, now: float) -> float | None:
@@ -74,6 +82,11 @@ def clock_skew(date: str, now: float) -> float | None:
 
 def skew_of(error: BaseException) -> float | None:
     """The same, of one of botocore's exceptions."""
-    response = getattr(error, "response", None) or {}
-    headers: Mapping[str, str] = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    return clock_skew(headers.get("date", ""), time.time())
+    at: BaseException | None = error
+    while at is not None:  # pynamodb's hide the headers in those that they are made from
+        response = getattr(at, "response", None) or {}
+        headers: Mapping[str, str] = response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        if "date" in headers:
+            return clock_skew(headers["date"], time.time())
+        at = at.__cause__ or at.__context__
+    return None

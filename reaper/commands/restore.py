@@ -83,7 +83,9 @@ def add_to(subparsers: Any) -> None:
     )
     command.add_argument("audit_file", metavar="AUDIT_FILE", help="what REAPER_AUDIT_LOG wrote")
     command.add_argument("--dry-run", action="store_true", help="only say what would be put back")
-    command.add_argument("--id", metavar="ID", help="only this connection's row")
+    command.add_argument(
+        "--id", metavar="ID", help="only this connection's row (--id=ID if it begins with -)"
+    )
     command.add_argument(
         "--reason", choices=[reason.value for reason in Reason], help="only rows evicted for this"
     )
@@ -112,6 +114,8 @@ def execute(arguments: argparse.Namespace) -> int:
     if arguments.dry_run:
         settings = replace(settings, dry_run=True)
     path = Path(arguments.audit_file)
+    if path.suffix == ".gz":
+        return fail(f"{path} is compressed: gunzip it first")
     with closing(make_table(settings, make_access(settings, session))) as table:
         try:
             wanted = Wanted(arguments.id, arguments.reason, arguments.since, arguments.until)

@@ -172,6 +172,9 @@ def parse_line(text: str) -> AuditLine | None:
             member=tuple(held.get("member", ())),
             occurrence=int(held.get("occurrence", 0)),
         )
+        texts = line.connection_id, line.reason, line.table
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("a text is none")
         if not line.key or any(line.item[name] != value for name, value in line.key.items()):
             raise ValueError("has a key that its row does not have")
         is_clear = line.action is EvictAction.CLEAR and not line.member
@@ -181,5 +184,5 @@ def parse_line(text: str) -> AuditLine | None:
             raise ValueError("does not hold the member that was removed")
         hash(line.identity)
         return line
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"is no whole line of an eviction: {error!r}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import NamedTuple
 
 from reaper.core.aws_partitions import partition_of
@@ -32,6 +33,12 @@ def arn_of(service: str, region: str, rest: str) -> str:
     return f"arn:{partition_of(region).name}:{service}:{region}:*:{rest}"
 
 
+_TABLE_NAME = re.compile(r"[A-Za-z0-9_.-]{1,255}")
+_TABLE_ARN = re.compile(
+    r"arn:aws[a-z-]*:dynamodb:(?P<region>[a-z0-9-]+):\d{12}:table/(?P<name>[A-Za-z0-9_.-]{1,255})"
+)
+
+
 class TableId(NamedTuple):
     """What an operator calls a table by."""
 
@@ -43,15 +50,13 @@ class TableId(NamedTuple):
 
 def table_id(text: str) -> TableId:
     """Of a table's name or ARN. Raises ValueError for an ARN that is no table's."""
-    if not text.startswith("arn:"):
+    if _TABLE_NAME.fullmatch(text):
         return TableId(text)
-    parts = text.split(":", 5)
-    if len(parts) < 6 or parts[2] != "dynamodb" or not parts[5].startswith("table/"):
+    found = _TABLE_ARN.fullmatch(text)
+    if found is None:
         raise ValueError(
             "must be a table's name or its ARN, such as"
-            " arn:aws:dynamodb:us-east-1:123456789012:table/connections"
+            " arn:aws:dynamodb:us-east-1:123456789012:table/connections; an index is named in"
+            " REAPER_TABLE_INDEX"
         )
-    name, slash, index = parts[5].removeprefix("table/").partition("/")
-    if slash:
-        raise ValueError(f"must be a table's ARN: name its {index.split('/')[0]} elsewhere")
-    return TableId(name, text, parts[3])
+    return TableId(found["name"], text, found["region"])

@@ -56,19 +56,21 @@ _RULES = (
         r"VPC endpoint policy",
         Refused.FORBIDDEN,
         "is not allowed through the VPC endpoint",
-        "allow {permission} in the policy of the VPC endpoint, which is not the role's",
+        "allow {permission} in the policy of the VPC endpoint, which is not the role's; if there is"
+        " a Deny in it, take that out, since no Allow outweighs it",
     ),
     _Rule(
         r"permissions boundary",
         Refused.FORBIDDEN,
         "is outside the role's permissions boundary",
-        "add {permission} to the permissions boundary; the role's policy alone does not do",
+        "add {permission} to the permissions boundary (or take a Deny out of it); the role's policy"
+        " alone does not do",
     ),
     _Rule(
         r"session policy",
         Refused.FORBIDDEN,
         "is not allowed by the session policy with which the role was assumed",
-        "add {permission} to that session policy",
+        "add {permission} to that session policy, or take a Deny out of it",
     ),
     _Rule(
         r"no resource-based policy allows",
@@ -82,6 +84,12 @@ _RULES = (
         "is denied by a Deny statement",
         "find the Deny statement in the policy that AWS names and except this role: no Allow"
         " outweighs it",
+    ),
+    _Rule(
+        r"kms:.*no identity-based policy allows",
+        Refused.FORBIDDEN,
+        "is not possible: the role may not use the KMS key that encrypts it",
+        "add kms:Decrypt on that key to the role's policy",
     ),
     _Rule(
         r"KMS key|kms:|KMS\w*Exception|InaccessibleEncryption",
@@ -135,7 +143,8 @@ _RULES = (
         r"MissingAuthenticationToken",
         Refused.CREDENTIALS,
         "failed: it came without a signature",
-        "something on the way takes the signature off (a proxy?), or the path is none of AWS's",
+        "correct the stage and path in REAPER_API_ENDPOINT; if they are right, something on the way"
+        " takes the signature off (a proxy?)",
     ),
     _Rule(
         r"AccessDenied|UnauthorizedOperation|NotAuthorized|not authorized to perform",

@@ -64,7 +64,7 @@ def _eviction(entry: Entry) -> Iterator[str]:
         f", last seen at {seen_at}" if seen_at else ""
     )
     evidence = entry.get("evidence")
-    yield from (f"    {line}" for line in _evidence(evidence if evidence else {}))
+    yield from (f"    {line}" for line in _evidence(evidence if isinstance(evidence, dict) else {}))
 
 
 def _how_it_went(entry: Entry) -> str:
@@ -81,15 +81,20 @@ def _evidence(evidence: Entry) -> Iterator[str]:
         yield f"the last of them was sent at {evidence.get('last_heartbeat_at', _UNKNOWN)}"
         return
     yield f"it first answered 410 at {evidence.get('first_410_at', _UNKNOWN)}"
-    witnesses = [None, *evidence.get("witnesses_at", [])]
-    for number, at in enumerate(evidence.get("strikes_at", []), start=1):
+    witnesses = [None, *_list(evidence, "witnesses_at")]
+    for number, at in enumerate(_list(evidence, "strikes_at"), start=1):
         witness = witnesses[number - 1] if number <= len(witnesses) else None
         seen = f", after another client, asked at {witness}, had answered 200" if witness else ""
         yield f"strike {number} at {at}{seen}"
     yield f"it last answered 410 to a probe sent at {evidence.get('last_410_at', _UNKNOWN)}"
     if "age_seconds" in evidence:
-        age = f"{evidence['age_seconds']:,} s"
-        yield f"by its own time, which living rows bear out, it was {age} old"
+        age = evidence["age_seconds"]
+        yield f"by its own time, which living rows bear out, it was {age} s old"
     if "others_alive" in evidence:
         alive, gone = evidence["others_alive"], evidence.get("others_gone", 0)
-        yield f"of the rows that answered in that sweep {alive:,} lived and {gone:,} were gone"
+        yield f"of the rows that answered in that sweep {alive} lived and {gone} were gone"
+
+
+def _list(evidence: Entry, name: str) -> list[Any]:
+    found = evidence.get(name)
+    return found if isinstance(found, list) else []

@@ -19,7 +19,7 @@ from reaper import __version__
 from reaper.core.masking import masked
 from reaper.core.report.condition import Condition, State
 from reaper.core.report.report import Report
-from reaper.core.report.troubles import Kind, Trouble
+from reaper.core.report.troubles import Kind, Level, Trouble
 
 log = structlog.get_logger()
 
@@ -96,27 +96,36 @@ class Alerts:
         self._cooldown_seconds = cooldown_seconds
         self._interval_seconds = interval_seconds
         self._clock = clock
-        self._last_raised: dict[Kind, float] = {}
+        self._raised: dict[Kind, tuple[float, Level]] = {}
+        """Since the last recovery: when each kind was told of last, and how urgent it was."""
         self._last_checkin = -math.inf
         self._last_sweeps: deque[Breadcrumb] = deque(maxlen=REMEMBERED_SWEEPS)
 
     def alert(self, trouble: Trouble, state: State, report: Report | None = None) -> None:
         """Raise one alert with the report's numbers, unless its kind is cooling down."""
-        kind, now = trouble.kind, self._clock()
-        if now - self._last_raised.get(kind, -math.inf) < self._cooldown_seconds:
+        kind, level = trouble.kind, trouble.level
+        if self._is_cooling_down(trouble):
             return
-        self._last_raised[kind] = now
-        log.warning(
-            "alert", kind=kind.value, why=trouble.why, cure=trouble.cure, runbook=kind.runbook
-        )
+        self._raised[kind] = (self._clock(), level)
+        tell = log.warning if level is Level.WARNING else log.error
+        tell("alert", kind=kind.value, why=trouble.why, cure=trouble.cure, runbook=kind.runbook)
         message = f"{kind.value}: {trouble} (see {kind.runbook})"
         self._send(kind.value, message, trouble.level.value, state, report)
 
-    def recovered(self, before: Condition, lasted_seconds: float) -> None:
-        """Tell that all is well again."""
+    def _is_cooling_down(self, trouble: Trouble) -> bool:
+        """What has become worse is told at once."""
+        raised_at, level = self._raised.get(trouble.kind, (-math.inf, trouble.level))
+        is_of_late = self._clock() - raised_at < self._cooldown_seconds
+        return is_of_late and trouble.level.rank <= level.rank
+
+    def recovered(self, worst: Condition, lasted_seconds: float) -> None:
+        """Tell that all is well again, if it was told that it was not."""
+        if not self._raised:
+            return
+        self._raised.clear()
         message = (
-            f"recovered: reaper is ok again, after {_duration(lasted_seconds)} of"
-            f" {before.state.value} ({before.why})"
+            f"recovered: reaper is ok again, after {_duration(lasted_seconds)}, at worst"
+            f" {worst.state.value} ({worst.why})"
         )
         self._send("recovered", message, "info", State.OK, None)
 
@@ -131,6 +140,8 @@ class Alerts:
         self._send("test", message, "info", State.OK, None)
         started_at = time.monotonic()
         sentry_sdk.flush(TEST_SECONDS)
+        if dropped == ["status_429"]:
+            return "Sentry takes no more for the moment (429): try again in a minute"
         if dropped:
             return f"Sentry did not take it ({dropped[0]}): correct SENTRY_DSN"
         if time.monotonic() - started_at >= TEST_SECONDS:

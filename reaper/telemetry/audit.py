@@ -23,6 +23,7 @@ _CURES = {
     errno.EDQUOT: "make room within the quota of its disk",
     errno.EBADF: "do not close stdout, or name a file in REAPER_AUDIT_LOG",
     errno.EPIPE: "restart the reaper: whoever read its output has ended",
+    errno.ENXIO: "let something read that pipe, or name a file in REAPER_AUDIT_LOG",
     errno.EROFS: "mount its file system for writing",
     errno.EACCES: "let the reaper's user write to it",
 }
@@ -46,6 +47,7 @@ class AuditLog:
             self._file_descriptor = STDOUT
         else:
             self._file_descriptor = os.open(self._path, _flags(self._path), 0o600)
+            os.set_blocking(self._file_descriptor, True)
         status = os.fstat(self._file_descriptor)
         self._is_regular_file = stat.S_ISREG(status.st_mode)
         self._is_torn = (
@@ -106,6 +108,8 @@ class AuditLog:
 
 def _flags(path: Path) -> int:
     """Not through a link that somebody may have put there; those of /dev are the system's own."""
+    if path.is_fifo():
+        return os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC  # an error where nobody reads it
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     return flags if path.parent == Path("/dev") else flags | os.O_NOFOLLOW
 

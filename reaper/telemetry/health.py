@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from reaper.core.report.condition import Condition, Record, State
 from reaper.core.report.report import Progress
-from reaper.core.report.troubles import Trouble
+from reaper.core.report.troubles import Kind, Trouble
 
 
 class Health:
@@ -21,6 +21,7 @@ class Health:
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        self.interval_seconds = interval_seconds
         self._clock = clock
         self._wall_clock = wall_clock
         self._lock = threading.Lock()
@@ -37,10 +38,18 @@ class Health:
         self.progress = progress
         self._note(replace(self._record, moved_at=self._clock()))
 
-    def sweep_over(self, troubles: Sequence[Trouble], *, succeeded: bool | None) -> None:
-        """It ended with these troubles; None is that it neither succeeded nor failed."""
+    def sweep_over(
+        self, troubles: Sequence[Trouble], *, succeeded: bool | None, took_seconds: float = 0.0
+    ) -> None:
+        """It ended with these troubles; None is that it neither succeeded nor failed.
+
+        That sweeps are late lasts until one fits its interval.
+        """
         self.progress = None
         record = replace(self._record, moved_at=None)
+        if took_seconds > self.interval_seconds:
+            late = [one for one in record.troubles if one.kind is Kind.SWEEP_OVERRUN]
+            troubles = [*troubles, *late]
         if succeeded:
             record = replace(record, succeeded_at=self._clock(), failures=0)
         elif succeeded is False:

@@ -57,11 +57,15 @@ def test_lines_from_before_there_were_members_are_of_rows():
         {"key": {"room": {"S": "another"}}},
         {"key": ...},
         {"occurrence": [1]},
+        {"reason": ["gone"]},
+        {"table": 5},
+        {"at": 10**400},
+        {"at": "yesterday"},
         {"item": {"room": ["r"], "members": {"L": [{"S": "a"}]}}, "key": {"room": ["r"]}},
     ],
 )
 def test_a_damaged_line_is_told(changes):
-    with pytest.raises(ValueError, match=r"does not|has a key|no whole line"):
+    with pytest.raises(ValueError, match=r"does not|has a key|no whole line|Invalid isoformat"):
         parse_line(a_line(**changes))
 
 

@@ -80,6 +80,21 @@ ACCESS = "AccessDeniedException"
             "enable the KMS key",
         ),
         (
+            ACCESS,
+            f"{USER} kms:Decrypt on resource: x because no identity-based policy allows the"
+            " kms:Decrypt action",
+            Refused.FORBIDDEN,
+            "may not use the KMS key",
+            "add kms:Decrypt on that key to the role's policy",
+        ),
+        (
+            ACCESS,
+            f"{DENIED} with an explicit deny in a VPC endpoint policy",
+            Refused.FORBIDDEN,
+            "VPC endpoint",
+            "a Deny in it, take that out",
+        ),
+        (
             "ExpiredTokenException",
             "The security token included in the request is expired",
             Refused.CREDENTIALS,

@@ -8,12 +8,16 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from deploy.chat.standin import free_port
-from reaper.telemetry.alerts import Watched
+from reaper.core.report.condition import Condition, State
+from reaper.core.report.troubles import Kind, Level, Trouble
+from reaper.telemetry.alerts import Alerts, Watched
 from tests.support import faulty_gateway as faults
 from tests.support.cloud import daemon
 from tests.support.faulty_gateway import FaultyGateway
@@ -278,6 +282,24 @@ def test_an_alert_says_all_that_whoever_is_woken_needs(cloud, kent):
         assert said in event["message"]
     tags = {"region": REGION, "table": table, "endpoint": server.url, "dry_run": "false"}
     assert event["tags"] | tags == event["tags"]
+
+
+def test_what_has_become_worse_is_told_at_once_and_a_second_outage_too():
+    raised = []
+    clock = SimpleNamespace(now=0.0)
+    alerts = Alerts(Watched("r", "t"), 900, 300, lambda: clock.now)
+    alerts._send = lambda kind, message, level, *_: raised.append((kind, level))
+    held = Trouble(Kind.EVICTIONS_HELD, "held", "wait", Level.WARNING)
+    alerts.recovered(Condition(State.DEGRADED, 0, "", ""), 10)
+    for trouble in (held, held, replace(held, level=Level.FATAL), held):
+        alerts.alert(trouble, State.DEGRADED)
+    assert raised == [("evictions-held", "warning"), ("evictions-held", "fatal")]
+    alerts.recovered(Condition(State.FAILING, 0, "", ""), 10)
+    alerts.alert(held, State.DEGRADED)
+    assert raised[2:] == [("recovered", "info"), ("evictions-held", "warning")]
+    clock.now = 901
+    alerts.alert(held, State.DEGRADED)
+    assert len(raised) == 5
 
 
 def test_recovery_is_told_once(cloud, kent, tmp_path):

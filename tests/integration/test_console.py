@@ -143,3 +143,35 @@ def test_the_daemon_runs_without_stdout(cloud, lone_api, tmp_path):
     shell(f"timeout 8 reaper run >&- 2>{log}", environment)
     assert len(sweeps(log)) >= 2
     assert [line for line in log_of(log) if line["event"] == "reaper has stopped"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        faults.answers(200, b"<html>"),
+        faults.answers(200, b"\xff\xfe"),
+        faults.answers(200, {"state": "fine"}),
+        faults.answers(200, b"[]"),
+        faults.answers(404, b"nothing"),
+        faults.truncates,
+        faults.speaks_garbage,
+    ],
+)
+def test_health_believes_nobody_else(cloud, answer):
+    with FaultyGateway(default=answer) as server:
+        bind = {"REAPER_HTTP_BIND": f"127.0.0.1:{server.port}"}
+        done = cloud.reaper("health", environment=bind)
+    assert (done.code, done.stdout) == (1, "")
+    assert "no daemon answers at" in done.stderr
+
+
+def test_an_audit_pipe_that_nobody_reads_takes_no_line(cloud, tmp_path):
+    pipe, table = tmp_path / "pipe", cloud.make_table(("connectionId", "S"))
+    os.mkfifo(pipe)
+    cloud.put(table, zombie("gone"), *living())
+    with FaultyGateway({"gone": faults.gone}) as server:
+        environment = cloud.environment(table, server.url, REAPER_AUDIT_LOG=str(pipe))
+        done = cloud.reaper("sweep", environment=environment)
+    assert done.code == 2
+    assert "REAPER_AUDIT_LOG" in done.stderr
+    assert "gone" in cloud.ids(table)

@@ -184,7 +184,7 @@ def test_health_tells_whether_sweeps_finish(cloud, lone_api, tmp_path):
 
     assert (before.code, while_well.code) == (1, 0)
     assert "no daemon answers" in before.stderr
-    assert '"state": "failing"' in while_failing.stderr
+    assert '"state": "failing"' in while_failing.stdout
 
 
 def test_an_address_in_use_costs_the_health_page_and_nothing_else(cloud, lone_api, tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from email.utils import formatdate
+
 import pytest
 
 from tests.support import faulty_gateway as faults
@@ -14,6 +17,7 @@ SCP = (
     "GET/@connections/secret-id-1 with an explicit deny in a service control policy"
 )
 EXPIRED = "The security token included in the request is expired"
+PAGE = b"<html>" + b"Your IP 203.0.113.7 token=SECRETKEY " * 600
 STS_EXPIRED = (
     "<ErrorResponse><Error><Type>Sender</Type><Code>ExpiredToken</Code>"
     f"<Message>{EXPIRED}</Message></Error></ErrorResponse>"
@@ -55,7 +59,19 @@ def html(handler) -> None:
             "which AWS does not explain",
             "correct the stage and path in REAPER_API_ENDPOINT",
         ),
-        (html, "evictions-held", '403 with a page in HTML ("403 Forbidden")', "mend what they say"),
+        (html, "sweep-failed", '403 with a page in HTML ("403 Forbidden")', "the firewall (WAF)"),
+        (
+            refuses(EXPIRED, "ExpiredTokenException", 400),
+            "credentials",
+            "the credentials are expired",
+            "renew them",
+        ),
+        (
+            faults.answers(503, b""),
+            "sweep-failed",
+            "most were: 503",
+            "wait: it is the gateway's own trouble",
+        ),
     ],
 )
 def test_what_the_gateway_says_is_in_the_alert(cloud, behaviour, kind, why, cure):
@@ -133,3 +149,36 @@ def test_a_queue_is_no_table(cloud, lone_api):
     refused = cloud.reaper("sweep", environment=environment)
     assert refused.code == 2
     assert "REAPER_TABLE_NAME must be a table's name or its ARN" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [faults.answers(403, PAGE), faults.answers(200, PAGE), faults.answers(200, {"Table": {}})],
+)
+def test_a_table_api_that_is_not_dynamodb_is_told_and_not_quoted(cloud, answer):
+    """A captive proxy's page may hold anything, at any length."""
+    with FaultyGateway(default=answer) as server:
+        elsewhere = {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{server.port}"}
+        environment = cloud.environment("t", "https://a.invalid/p") | elsewhere
+        done = cloud.reaper("sweep", "--json", environment=environment)
+
+    assert done.code == 1
+    assert "its answer is not AWS's own: is there a proxy or a firewall in between?" in done.stderr
+    assert "SECRET" not in done.stderr
+    assert len(done.stderr) < 5000
+
+
+def test_a_clock_that_is_wrong_is_told_with_by_how_much(cloud):
+    body = {"__type": "x#InvalidSignatureException", "message": "Signature expired: then and now"}
+
+    def late(handler) -> None:
+        handler.date_time_string = lambda timestamp=None: formatdate(time.time() + 900, usegmt=True)
+        faults.answers(400, body)(handler)
+
+    with FaultyGateway(default=late) as server:
+        elsewhere = {"AWS_ENDPOINT_URL_DYNAMODB": f"http://127.0.0.1:{server.port}"}
+        environment = cloud.environment("t", "https://a.invalid/p") | elsewhere
+        done = cloud.reaper("sweep", environment=environment)
+
+    assert "this host's clock is wrong" in done.stderr
+    assert "s behind AWS's" in done.stderr

@@ -310,6 +310,17 @@ def test_only_what_is_asked_for_comes_back(cloud, tmp_path):
     assert cloud.ids(table) == {"a", *LIVING}
 
 
+def test_a_compressed_file_is_told_as_that(cloud, tmp_path):
+    packed = tmp_path / "audit.jsonl.1.gz"
+    packed.write_bytes(b"")
+    environment = cloud.environment("t", "https://a.invalid/p")
+    done = cloud.reaper("restore", str(packed), environment=environment)
+    assert (done.code, done.stderr.splitlines()[-1]) == (
+        1,
+        f"reaper: {packed} is compressed: gunzip it first",
+    )
+
+
 def test_a_moment_that_is_none_is_told(cloud, tmp_path):
     table = cloud.make_table(("connectionId", "S"))
     environment = cloud.environment(table, "https://a.invalid/p")

@@ -53,6 +53,30 @@ def test_who_was_not_evicted_is_told_so(cloud, tmp_path):
     audit.write_text("")
     done = cloud.reaper("why", "a", str(audit), environment={})
     assert done.code == 1
-    assert f"no line of {audit} is about a: reaper did not evict it" in done.stderr
+    assert f"no whole line of {audit} is about a: reaper did not evict it" in done.stderr
     missing = cloud.reaper("why", "a", str(tmp_path / "none"), environment={})
-    assert "the audit file cannot be read" in missing.stderr
+    assert "none cannot be read to its end" in missing.stderr
+
+
+def test_a_broken_archive_tells_what_came_before_the_break(cloud, tmp_path):
+    table, audit = cloud.make_table(("connectionId", "S")), tmp_path / "audit.jsonl"
+    cloud.put(table, zombie("a"), *living())
+    with FaultyGateway({"a": faults.gone}) as server:
+        environment = cloud.environment(table, server.url, REAPER_AUDIT_LOG=str(audit))
+        cloud.reaper("sweep", environment=environment)
+    line = audit.read_bytes()
+    packed = tmp_path / "cut.gz"
+    packed.write_bytes(gzip.compress(line * 2000)[:-20])
+    broken = tmp_path / "broken.gz"
+    broken.write_bytes(gzip.compress(line)[:10] + b"nonsense" * 20)
+    damaged = tmp_path / "damaged"
+    damaged.write_bytes(line.replace(b'"table":', b'"tablet":').replace(b"gone", b"\x1b[2J"))
+    files = (str(packed), str(broken), str(damaged))
+    done = cloud.reaper("why", "a", *files, environment={})
+
+    assert done.code == 0
+    assert "evicted as gone" in done.stdout
+    assert f"{packed} cannot be read to its end" in done.stderr
+    assert f"{broken} cannot be read to its end" in done.stderr
+    assert "1 damaged lines name it" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr

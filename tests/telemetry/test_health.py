@@ -64,6 +64,15 @@ def test_an_overrun_lasts_until_the_next_sweep_is_over():
     assert health.condition.state is State.OK
 
 
+def test_sweeps_are_late_until_one_fits_its_interval():
+    health, _ = a_health()
+    health.troubled(OVERRUN)
+    health.sweep_over([], succeeded=True, took_seconds=301)
+    assert health.condition.why == OVERRUN.why
+    health.sweep_over([], succeeded=True, took_seconds=299)
+    assert health.condition.state is State.OK
+
+
 def test_who_has_nothing_to_sweep_is_well():
     health, clock = a_health()
     clock.now = 2000

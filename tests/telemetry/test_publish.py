@@ -30,17 +30,22 @@ class Told:
 
     def __init__(self) -> None:
         self.alerts, self.recoveries = [], []
-        self.health, self.history = Health(300), History()
+        self.now = 10_000.0
+        self.health, self.history = Health(300, self.clock, self.clock), History()
         alerts = SimpleNamespace(
             alert=lambda trouble, state, report=None: self.alerts.append((trouble, state)),
-            recovered=lambda before, seconds: self.recoveries.append(before.state),
+            recovered=lambda worst, seconds: self.recoveries.append((worst.state, seconds)),
             remember=lambda report, at: None,
         )
-        self.publisher = Publisher([], alerts, self.history, self.health, 0)
+        self.publisher = Publisher([], alerts, self.history, self.health, 0, self.clock)
+
+    def clock(self) -> float:
+        return self.now
 
     def of(self, *sweeps) -> list[dict]:
         with log_lines() as lines:
             for swept in sweeps:
+                self.now += 300
                 self.publisher.publish(swept)
                 self.publisher.tell_of_state()
         return lines
@@ -77,9 +82,20 @@ def test_a_change_of_state_is_told_once():
     ]
     assert changes[1]["why"].endswith("3 of 4 are zombies")
     assert changes[1]["next"] == "wait"
-    recovered = [line for line in told.of(FINE, FINE) if line["event"] == "recovered"]
-    assert [line["was"] for line in recovered] == ["degraded"]
-    assert told.recoveries == [State.DEGRADED]
+
+
+def test_recovery_is_told_once_and_of_the_whole_outage():
+    told = Told()
+    told.of(FINE, HELD, LOST, LOST, LOST, HELD)
+    recovered = [line for line in told.of(FINE, FINE, FINE, FINE) if line["event"] == "recovered"]
+    assert [(line["was"], line["after_seconds"]) for line in recovered] == [("failing", 1500)]
+    assert told.recoveries == [(State.FAILING, 1500)]
+
+
+def test_what_fails_every_other_time_has_not_recovered():
+    told = Told()
+    told.of(FINE, *[LOST, FINE] * 5)
+    assert told.recoveries == []
 
 
 def test_a_restart_is_no_recovery():

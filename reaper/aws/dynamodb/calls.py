@@ -13,7 +13,7 @@ import msgspec
 
 from reaper.aws.dynamodb.conditions import ConditionFailed
 from reaper.aws.json_bodies import read_refusal
-from reaper.aws.service_errors import clock_skew
+from reaper.aws.service_errors import NOT_ITS_OWN, clock_skew, is_page
 from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.errors import TableError
 from reaper.core.rows.endpoint import Endpoint
@@ -94,6 +94,8 @@ class DynamoApi:
             why = "its answer is not DynamoDB's own: is there a proxy in between?"
             return Outcome(tag, self._explain(operation, "", why, None), may_pass=False)
         code, message = read_refusal(response.body)
+        if is_page(response.body):
+            message = NOT_ITS_OWN
         if code == "ConditionalCheckFailedException":
             return Outcome(tag, ConditionFailed(), may_pass=False)
         skew_seconds = clock_skew(response.header(b"date"), time.time())

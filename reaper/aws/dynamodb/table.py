@@ -20,7 +20,13 @@ from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, Calls, DynamoApi, pause_seco
 from reaper.aws.dynamodb.conditions import ConditionFailed
 from reaper.aws.dynamodb.endless import Endless, PageTrail
 from reaper.aws.dynamodb.wire import read_batch, read_page
-from reaper.aws.service_errors import AWS_FAULTS, error_response, refused_or_failed, skew_of
+from reaper.aws.service_errors import (
+    AWS_FAULTS,
+    NOT_ITS_OWN,
+    error_response,
+    refused_or_failed,
+    skew_of,
+)
 from reaper.aws.session import endpoint_of
 from reaper.aws.transport.http import HttpClient
 from reaper.core.errors import PartitionTooLarge, TableError, TableUnfit
@@ -122,7 +128,12 @@ class DynamoTable:
     def describe(self) -> TableFacts:
         """Ask what it is like. Raises TableError if it cannot be used, or has no such index."""
         with self.explained("DescribeTable"):
-            self._description = self._connection.describe_table(self.name)
+            try:
+                self._description = self._connection.describe_table(self.name)
+                self._description["KeySchema"], self._description["AttributeDefinitions"]
+            except (AttributeError, KeyError, TypeError):
+                what = f"dynamodb:DescribeTable on table {self.name}"
+                raise TableError(f"{what} failed: {NOT_ITS_OWN}") from None
         self._check_state()
         schema = sorted(self._description["KeySchema"], key=lambda key: key["KeyType"])
         self.key_names = tuple(key["AttributeName"] for key in schema)
@@ -323,7 +334,7 @@ class DynamoTable:
             f"{permission} on table {self.name}",
             permission,
             TableError,
-            _cure_of(code),
+            _cure_of(operation, code),
             skew_seconds,
         )
 
@@ -352,14 +363,18 @@ class DynamoTable:
             raise TableError(f"table {self.name} {what} (its status is {status})", cure)
 
 
-def _cure_of(code: str) -> str:
-    if code in _THROTTLED:
+def _cure_of(operation: str, code: str) -> str:
+    if code not in _THROTTLED:
+        return ""
+    if operation == "DescribeTable":
         return (
-            "wait, it is tried again by itself; if it lasts, DescribeTable is called too often by"
-            " something in this account, or the table's capacity is too small (REAPER_SCAN_MAX_RCU"
-            " limits what the scan takes)"
+            "wait, it is tried again by itself; if it lasts, something in this account calls"
+            " DescribeTable, or another control-plane operation, too often"
         )
-    return ""
+    return (
+        "wait, it is tried again by itself; if it lasts, raise the table's capacity, or limit what"
+        " the scan takes of it with REAPER_SCAN_MAX_RCU"
+    )
 
 
 def _is_condition_failed(error: Exception) -> bool:

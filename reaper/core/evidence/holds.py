@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from reaper.core.evidence.breaker import BreakerLimits, Findings, HoldReason, hold_of
@@ -100,8 +101,37 @@ def _explain_too_many_unknown(findings: Findings, limits: BreakerLimits) -> Expl
         f" ({counts.throttled} throttled, {counts.denied} denied, {counts.rejected} ids"
         " rejected), which is REAPER_MAX_UNKNOWN_FRACTION="
         f"{limits.max_unknown_fraction:g} or more{_most_frequent(findings)}",
-        "mend what they say; if it is the gateway's own trouble, wait: the next sweep asks again",
+        _cure_of_inconclusive(findings.inconclusive),
     )
+
+
+_CURES = (
+    (r"^cannot resolve", "correct the host in REAPER_API_ENDPOINT, or this machine's DNS"),
+    (r"^TLS fails", "see whether the authority that signs for the host is in AWS_CA_BUNDLE"),
+    (r"^proxy", "correct HTTPS_PROXY, or name the host in NO_PROXY"),
+    (
+        r"^cannot connect|refused|unreachable",
+        "see what stands between this machine and the gateway: security group, firewall, VPC"
+        " endpoint; and whether REAPER_API_ENDPOINT is right",
+    ),
+    (
+        r"^no answer within|^connection broke",
+        "wait if API Gateway has trouble; else look at the network: security group, VPC endpoint,"
+        " proxy",
+    ),
+    (r"HTML", "find the firewall (WAF), CDN or proxy that answers, and let the reaper through"),
+    (r"^404", "correct the stage and path in REAPER_API_ENDPOINT"),
+    (r"^429", "lower REAPER_QUOTA_SHARE, or ask AWS for a higher quota"),
+    (r"^5\d\d", "wait: it is the gateway's own trouble, and the next sweep asks again"),
+)
+"""For what an answer says that is neither 200 nor 410, for a person."""
+
+
+def _cure_of_inconclusive(detail: str) -> str:
+    for words, cure in _CURES:
+        if re.search(words, detail):
+            return cure
+    return "see the log line 'inconclusive answers'; the next sweep asks again"
 
 
 def _most_frequent(findings: Findings) -> str:

@@ -15,6 +15,9 @@ FAILURES_TO_FAIL = 3
 
 INTERVALS_WITHOUT_A_SWEEP = 3
 
+SHORT_SECONDS = 90.0
+"""What is longer is told in minutes."""
+
 STUCK_AFTER_SECONDS = 60.0
 """A running sweep that has not moved for so long is stuck: its loop turns ten times a second."""
 
@@ -92,13 +95,21 @@ class Record:
         return Judgement(state, worst.why + (more if others else ""), worst.cure)
 
     def _silent(self, seconds: float) -> Judgement:
-        """Sweeps that take longer than so many intervals, or that nobody begins."""
+        """A sweep that takes so long, but moves; or that nobody begins."""
+        is_moving = self.moved_at is not None
+        state = State.DEGRADED if is_moving else State.FAILING
         if self.troubles:
-            return self._troubled(State.FAILING)
+            return self._troubled(state)
+        span = f"{seconds:.0f} s" if seconds < SHORT_SECONDS else f"{seconds / 60:.0f} min"
+        why = (
+            f"no sweep has succeeded for {span}, more than {INTERVALS_WITHOUT_A_SWEEP} times"
+            " REAPER_SWEEP_INTERVAL_SECONDS"
+        )
+        if is_moving:
+            cure = "wait: a sweep is running and moves; if that is usual, raise the interval"
+            return Judgement(state, why, cure)
         return Judgement(
-            State.FAILING,
-            f"no sweep has succeeded for {seconds / 60:.0f} min,"
-            f" {INTERVALS_WITHOUT_A_SWEEP} times REAPER_SWEEP_INTERVAL_SECONDS",
-            "read the log's last lines; if a sweep is running, wait for its end, else restart the"
-            " reaper: nothing is lost by it",
+            state,
+            f"{why}, and none is running",
+            "read the log's last lines, and restart the reaper: nothing is lost by it",
         )

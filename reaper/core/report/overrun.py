@@ -5,6 +5,9 @@ from __future__ import annotations
 from reaper.core.report.report import Progress
 from reaper.core.report.troubles import Kind, Trouble
 
+SLOW_SECONDS = 0.5
+"""API Gateway answers in tens of milliseconds."""
+
 AT_BUDGET = 0.8
 """Of the budget used on average: the budget is what the sweep waits for."""
 
@@ -43,7 +46,7 @@ def _cause(
             f"it is paced by the budget: {progress.calls:,} requests at {budget_rps:g} a second",
             f"{cure_at_budget}, or raise REAPER_SWEEP_INTERVAL_SECONDS",
         )
-    if progress.waiting:
+    if progress.waiting and progress.mean_latency_seconds >= SLOW_SECONDS:
         return (
             f"the gateway is slow: {progress.waiting:,} probes wait, and it answers {rps:,.0f} a"
             f" second of the {budget_rps:,.0f} that the budget allows, after"
@@ -61,6 +64,16 @@ def _cause(
         return (
             "evictions are not done",
             "see by the log whether the hook's function, the table or the audit log is slow",
+        )
+    if not progress.scanned:
+        return (
+            "the table has brought no row so far",
+            "see by the log whether DynamoDB throttles or does not answer",
+        )
+    if progress.scanned >= progress.row_estimate:
+        return (
+            f"{progress.waiting:,} probes wait for their turn",
+            f"{cure_at_budget}, or raise REAPER_SWEEP_INTERVAL_SECONDS",
         )
     return (
         f"the table is read slowly: {progress.scanned:,} of about {progress.row_estimate:,} rows so"

@@ -26,6 +26,11 @@ class Level(StrEnum):
     FATAL = "fatal"
     """No sweep gets through: idle sockets close 10 minutes later."""
 
+    @property
+    def rank(self) -> int:
+        """The higher the worse."""
+        return list(Level).index(self)
+
 
 class Kind(StrEnum):
     SWEEP_FAILED = "sweep-failed"
@@ -81,8 +86,7 @@ def troubles_of(swept: Swept, ratio: float | None, ratio_limit: float = inf) -> 
     if swept.is_failure and not found:
         why = "the sweep was cut short, since no answer told anything"
         found.append(Trouble(Kind.SWEEP_FAILED, why, _CURES[Kind.SWEEP_FAILED], Level.FATAL))
-    order = list(Level)
-    return sorted(found, key=lambda trouble: -order.index(trouble.level))
+    return sorted(found, key=lambda trouble: -trouble.level.rank)
 
 
 def trouble_of_fault(fault: Exception, *, has_broken_off: bool) -> Trouble:
@@ -115,7 +119,9 @@ def _troubles_of_result(swept: Swept, result: SweepResult) -> Iterator[Trouble]:
     report, details = result.report, result.details
     if result.not_understood is not None:
         yield trouble_of_fault(result.not_understood, has_broken_off=True)
-    if report.hold_reason is not None and details.why_held is not None:
+    is_unknown = report.hold_reason is HoldReason.TOO_MANY_UNKNOWN
+    is_throttled = is_unknown and report.throttled * 2 > report.unknown
+    if report.hold_reason is not None and details.why_held is not None and not is_throttled:
         yield _hold(swept, result, report.hold_reason)
     if report.throttled or details.slowdowns >= MANY_SLOWDOWNS:
         yield Trouble(
@@ -124,6 +130,7 @@ def _troubles_of_result(swept: Swept, result: SweepResult) -> Iterator[Trouble]:
             f" {details.slowdowns} times, and {report.throttled} rows got no other answer",
             "lower REAPER_QUOTA_SHARE if the reaper's share on the status page is what is large,"
             " else look at your application's own calls, or ask AWS for a higher quota",
+            Level.FATAL if swept.is_failure else Level.ERROR,
         )
 
 
@@ -138,6 +145,8 @@ def _hold(swept: Swept, result: SweepResult, reason: HoldReason) -> Trouble:
     if refusal is not None or reason is HoldReason.DENIED:
         level = Level.FATAL if swept.is_failure else Level.ERROR
         return Trouble(Kind.ACCESS_DENIED, explanation.why, explanation.cure, level)
+    if swept.is_failure and reason is HoldReason.TOO_MANY_UNKNOWN:
+        return Trouble(Kind.SWEEP_FAILED, explanation.why, explanation.cure, level)
     why = f"{result.report.held} evictions are held ({reason.value}): {explanation.why}"
     return Trouble(Kind.EVICTIONS_HELD, why, explanation.cure, level)
 

@@ -41,6 +41,9 @@ def a_record(**facts) -> Record:
         (a_record(succeeded_at=NOW, moved_at=NOW), STUCK_AFTER_SECONDS, State.OK),
         (a_record(succeeded_at=NOW, moved_at=NOW), STUCK_AFTER_SECONDS + 1, State.FAILING),
         (a_record(troubles=[HELD]), 10, State.DEGRADED),
+        (a_record(moved_at=NOW + 5000), 5001, State.DEGRADED),
+        (a_record(succeeded_at=NOW, moved_at=NOW + 5000), 5001, State.DEGRADED),
+        (a_record(succeeded_at=NOW, troubles=[HELD]), 5001, State.FAILING),
     ],
 )
 def test_the_state_follows_from_the_sweeps(record, after, state):

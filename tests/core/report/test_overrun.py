@@ -18,9 +18,21 @@ from reaper.core.report.report import Progress
             "gateway is slow: 400 probes wait, and it answers 3 a second of the 100",
             "MAX_IN_FLIGHT",
         ),
-        (Progress(suspects=12, calls=10), None, "12 suspects wait", "REAPER_CONFIRM_DELAY"),
+        (
+            Progress(suspects=12, calls=10, scanned=1),
+            None,
+            "12 suspects wait",
+            "REAPER_CONFIRM_DELAY",
+        ),
         (Progress(is_evicting=True), None, "evictions are not done", "the hook"),
         (Progress(scanned=5, row_estimate=900), None, "5 of about 900", "SCAN_SEGMENTS"),
+        (Progress(), None, "has brought no row so far", "DynamoDB"),
+        (
+            Progress(scanned=9, row_estimate=9, waiting=3, mean_latency_seconds=0.01),
+            None,
+            "3 probes wait for their turn",
+            "QUOTA_SHARE",
+        ),
         (Progress(calls=31_000), "the machine was suspended", "machine was suspended", "by itself"),
     ],
 )

@@ -98,6 +98,22 @@ def test_what_failed_in_a_sweep_that_came_to_its_end(fault, kind, level):
     assert (trouble.kind, trouble.level) == (kind, level)
 
 
+def test_a_gateway_that_answers_nobody_is_a_sweep_that_failed_and_urgent():
+    """Its zombies are the least of it: no heartbeat gets out."""
+    unknown = a_report(unknown=9, hold_reason=HoldReason.TOO_MANY_UNKNOWN)
+    swept = a_sweep(unknown, why_held=WHY_HELD, outcome=Outcome.CUT_SHORT)
+    (trouble,) = troubles_of(swept, None)
+    assert (trouble.kind, trouble.level) == (Kind.SWEEP_FAILED, Level.FATAL)
+    assert "held" not in trouble.why
+
+
+def test_a_quota_that_nothing_else_is_wrong_with_is_one_trouble():
+    throttled = a_report(unknown=9, throttled=8, hold_reason=HoldReason.TOO_MANY_UNKNOWN)
+    swept = a_sweep(throttled, why_held=WHY_HELD, outcome=Outcome.CUT_SHORT)
+    (trouble,) = troubles_of(swept, None)
+    assert (trouble.kind, trouble.level) == (Kind.THROTTLED, Level.FATAL)
+
+
 def test_that_no_row_was_understood_is_a_failure():
     unfit = TableUnfit("none of 5 rows has an id", "correct it")
     swept = a_sweep(a_report(malformed=5), not_understood=unfit)
