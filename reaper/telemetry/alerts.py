@@ -17,7 +17,8 @@ from sentry_sdk.types import Breadcrumb, MonitorConfig
 
 from reaper import __version__
 from reaper.core.masking import masked
-from reaper.core.report.condition import Condition, State
+from reaper.core.report.condition import State
+from reaper.core.report.outage import Over
 from reaper.core.report.report import Report
 from reaper.core.report.troubles import Kind, Level, Trouble
 
@@ -39,7 +40,7 @@ def configure_sentry() -> None:
     """Start the SDK from SENTRY_DSN and its siblings. No DSN means silence, a wrong one a warning.
 
     Nothing is collected that we do not send ourselves: no log records, no local variables, since
-    they hold connection ids and payloads. SENTRY_ENVIRONMENT and SENTRY_RELEASE are honoured.
+    they hold connection ids and payloads. The SDK reads SENTRY_ENVIRONMENT by itself.
     """
     try:
         sentry_sdk.init(
@@ -118,14 +119,14 @@ class Alerts:
         is_of_late = self._clock() - raised_at < self._cooldown_seconds
         return is_of_late and trouble.level.rank <= level.rank
 
-    def recovered(self, worst: Condition, lasted_seconds: float) -> None:
+    def recovered(self, over: Over) -> None:
         """Tell that all is well again, if it was told that it was not."""
         if not self._raised:
             return
         self._raised.clear()
         message = (
-            f"recovered: reaper is ok again, after {_duration(lasted_seconds)}, at worst"
-            f" {worst.state.value} ({worst.why})"
+            f"recovered: reaper is ok again, after {_duration(over.lasted_seconds)}, at worst"
+            f" {over.worst.state.value} ({over.worst.why})"
         )
         self._send("recovered", message, "info", State.OK, None)
 
@@ -150,7 +151,7 @@ class Alerts:
 
     def _send(
         self, kind: str, message: str, level: str, state: State, report: Report | None
-    ) -> str | None:
+    ) -> None:
         watched = self._watched
         with sentry_sdk.new_scope() as scope:
             scope.fingerprint = ["reaper", kind, watched.region, watched.table]
@@ -164,7 +165,7 @@ class Alerts:
                 scope.set_context("sweep", report.to_dict())
             for crumb in self._last_sweeps:
                 scope.add_breadcrumb(crumb)
-            return scope.capture_message(masked(message), level=level)  # type: ignore[arg-type]
+            scope.capture_message(masked(message), level=level)  # type: ignore[arg-type]
 
     def remember(self, report: Report, at: float) -> None:
         """A sweep that alerts to come are to tell of; ``at`` is in epoch seconds."""

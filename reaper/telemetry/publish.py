@@ -10,6 +10,7 @@ import structlog
 
 from reaper.core.errors import Fault
 from reaper.core.report.condition import Condition, State
+from reaper.core.report.outage import Outage
 from reaper.core.report.report import summary
 from reaper.core.report.swept import Outcome, Swept
 from reaper.core.report.troubles import Trouble, trouble_of_fault, troubles_of
@@ -19,9 +20,6 @@ from reaper.telemetry.history import History, PastSweep
 from reaper.telemetry.sinks import Sink
 
 log = structlog.get_logger()
-
-WELL_AFTER_INTERVALS = 1.5
-"""So long it has to be well before that is told: two sweeps have gone well in a row."""
 
 
 class Publisher:
@@ -44,10 +42,7 @@ class Publisher:
         self._ratio_limit = ratio_limit or inf
         self._wall_clock = wall_clock
         self._told = health.condition
-        self._worst: Condition | None = None
-        """The worst that it was since it was last well, if it is not."""
-        self._ill_since = 0.0
-        """Epoch seconds."""
+        self._outage = Outage(health.interval_seconds)
 
     def publish(self, swept: Swept) -> None:
         """Tell of a sweep that is over, however it ended."""
@@ -76,21 +71,11 @@ class Publisher:
         """Say how the daemon is when that has changed, and once that it is well. Call it often."""
         condition = self._health.condition
         self._tell_of_change(condition)
-        if condition.state in (State.DEGRADED, State.FAILING):
-            self._worst = max(self._worst or condition, condition, key=_severity)
-            self._ill_since = self._ill_since or condition.since
-        elif self._worst is not None and self._is_well(condition):
-            lasted_seconds = round(condition.since - self._ill_since)
-            worst = self._worst
-            log.info("recovered", was=worst.state.value, after_seconds=lasted_seconds)
-            self._alerts.recovered(worst, lasted_seconds)
-            self._worst, self._ill_since = None, 0.0
-
-    def _is_well(self, condition: Condition) -> bool:
-        """Whether it has been so for more than a moment between two failures."""
-        well_seconds = self._wall_clock() - condition.since
-        hold_seconds = WELL_AFTER_INTERVALS * self._health.interval_seconds
-        return condition.state is State.OK and well_seconds >= hold_seconds
+        over = self._outage.note(condition, self._wall_clock())
+        if over is not None:
+            was, after_seconds = over.worst.state.value, round(over.lasted_seconds)
+            log.info("recovered", was=was, after_seconds=after_seconds)
+            self._alerts.recovered(over)
 
     def _tell_of_change(self, condition: Condition) -> None:
         before, self._told = self._told, condition
@@ -111,10 +96,6 @@ class Publisher:
         for sink in self._sinks:
             sink.close(max(0.0, give_up_at - time.monotonic()) / 2)
         self._alerts.flush(max(0.0, give_up_at - time.monotonic()))
-
-
-def _severity(condition: Condition) -> bool:
-    return condition.state is State.FAILING
 
 
 def _success(swept: Swept) -> bool | None:

@@ -16,6 +16,7 @@ import pytest
 
 from deploy.chat.standin import free_port
 from reaper.core.report.condition import Condition, State
+from reaper.core.report.outage import Over
 from reaper.core.report.troubles import Kind, Level, Trouble
 from reaper.telemetry.alerts import Alerts, Watched
 from tests.support import faulty_gateway as faults
@@ -290,11 +291,11 @@ def test_what_has_become_worse_is_told_at_once_and_a_second_outage_too():
     alerts = Alerts(Watched("r", "t"), 900, 300, lambda: clock.now)
     alerts._send = lambda kind, message, level, *_: raised.append((kind, level))
     held = Trouble(Kind.EVICTIONS_HELD, "held", "wait", Level.WARNING)
-    alerts.recovered(Condition(State.DEGRADED, 0, "", ""), 10)
+    alerts.recovered(Over(Condition(State.DEGRADED, 0, "", ""), 10))
     for trouble in (held, held, replace(held, level=Level.FATAL), held):
         alerts.alert(trouble, State.DEGRADED)
     assert raised == [("evictions-held", "warning"), ("evictions-held", "fatal")]
-    alerts.recovered(Condition(State.FAILING, 0, "", ""), 10)
+    alerts.recovered(Over(Condition(State.FAILING, 0, "", ""), 10))
     alerts.alert(held, State.DEGRADED)
     assert raised[2:] == [("recovered", "info"), ("evictions-held", "warning")]
     clock.now = 901

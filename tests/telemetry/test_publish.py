@@ -34,7 +34,7 @@ class Told:
         self.health, self.history = Health(300, self.clock, self.clock), History()
         alerts = SimpleNamespace(
             alert=lambda trouble, state, report=None: self.alerts.append((trouble, state)),
-            recovered=lambda worst, seconds: self.recoveries.append((worst.state, seconds)),
+            recovered=lambda over: self.recoveries.append((over.worst.state, over.lasted_seconds)),
             remember=lambda report, at: None,
         )
         self.publisher = Publisher([], alerts, self.history, self.health, 0, self.clock)

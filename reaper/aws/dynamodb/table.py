@@ -19,6 +19,7 @@ from pynamodb.exceptions import PynamoDBException, TableDoesNotExist
 from reaper.aws.dynamodb.calls import MAX_ATTEMPTS, Calls, DynamoApi, pause_seconds
 from reaper.aws.dynamodb.conditions import ConditionFailed
 from reaper.aws.dynamodb.endless import Endless, PageTrail
+from reaper.aws.dynamodb.readiness import check_ready
 from reaper.aws.dynamodb.wire import read_batch, read_page
 from reaper.aws.service_errors import (
     AWS_FAULTS,
@@ -54,23 +55,6 @@ _THROTTLED = (
     "RequestLimitExceeded",
     "ThrottlingException",
 )
-
-_WAIT = "wait: sweeps begin by themselves when it is there"
-_NOT_READY = {
-    "ARCHIVED": (
-        "is archived: its KMS key could not be used for seven days",
-        "restore it from the backup that DynamoDB made of it",
-    ),
-    "CREATING": ("is being created", _WAIT),
-    "DELETING": ("is being deleted", "stop the reaper, or correct REAPER_TABLE_NAME"),
-    "INACCESSIBLE_ENCRYPTION_CREDENTIALS": (
-        "cannot be read: the KMS key that encrypts it cannot be used",
-        "enable the key, or cancel its deletion, within seven days: then DynamoDB archives the"
-        " table",
-    ),
-    "RESTORING": ("is being restored from a backup", _WAIT),
-}
-"""What DescribeTable says of a table that no sweep can read, with the cure."""
 
 _PERMISSIONS = {"TransactWriteItems": "ConditionCheckItem and dynamodb:DeleteItem"}
 """Where an operation's permission does not have its name."""
@@ -134,7 +118,7 @@ class DynamoTable:
             except (AttributeError, KeyError, TypeError):
                 what = f"dynamodb:DescribeTable on table {self.name}"
                 raise TableError(f"{what} failed: {NOT_ITS_OWN}") from None
-        self._check_state()
+        check_ready(self._description, self.name, self._arn_wanted)
         schema = sorted(self._description["KeySchema"], key=lambda key: key["KeyType"])
         self.key_names = tuple(key["AttributeName"] for key in schema)
         if self.index is not None and self.index not in self.index_names:
@@ -344,23 +328,6 @@ class DynamoTable:
             "correct REAPER_TABLE_NAME, or AWS_REGION if the table is in another Region; one that"
             " is being re-created is found again by itself",
         )
-
-    def _check_state(self) -> None:
-        """Raises TableError where it cannot serve for the time being, or is another."""
-        described = self._description
-        arn = described.get("TableArn")
-        if self._arn_wanted is not None and arn != self._arn_wanted:
-            raise TableUnfit(
-                f"these credentials reach the table {arn}, and REAPER_TABLE_NAME is"
-                f" {self._arn_wanted}",
-                "use credentials of the table's own account",
-            )
-        status = described.get("TableStatus", "")
-        if status == "CREATING" and described.get("RestoreSummary", {}).get("RestoreInProgress"):
-            status = "RESTORING"
-        if status in _NOT_READY:
-            what, cure = _NOT_READY[status]
-            raise TableError(f"table {self.name} {what} (its status is {status})", cure)
 
 
 def _cure_of(operation: str, code: str) -> str:
