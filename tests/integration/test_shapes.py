@@ -327,7 +327,7 @@ def test_a_partition_of_somebody_else_is_never_taken(cloud):
         checked = cloud.reaper("check", environment=environment)
 
     assert (done.code, done.report["failed"], len(cloud.rows(table))) == (1, 1, 3)
-    assert "REAPER_EVICT_SCOPE=row is what fits" in done.stderr
+    assert "REAPER_EVICT_SCOPE=row, which is what fits" in done.stderr
     assert "✗ room: holds the connection id in 0 of 3 rows" in checked.stdout
 
 

@@ -162,9 +162,8 @@ def _several_rows_of_one(
 def _kind_of_connections(
     sample: Sample, place: IdPlace, rows: Sequence[int]
 ) -> tuple[str, list[int]] | None:
-    """Where rows of several kinds hold ids: those of the kind whose name says connection.
-
-    Raises SeveralKinds where none does.
+    """Where rows of several kinds hold ids: those of the kind whose name says connection, unless
+    only another has living ones. Raises SeveralKinds where nothing tells.
     """
     found = None
     for name in _names_of_kinds(sample, rows):
@@ -174,6 +173,8 @@ def _kind_of_connections(
         if not 2 <= len(by_kind) <= MAX_KINDS or (name == place.setting and place.pattern):
             continue
         named = [kind for kind in by_kind if _CONNECTION_WORD.search(kind)]
+        if sample.alive and _none_alive(sample, place, [n for one in named for n in by_kind[one]]):
+            named = _living_kinds(sample, place, name, by_kind)
         if len(named) == 1:
             text = re.escape(named[0])
             pattern = text if _is_whole(sample, name, by_kind[named[0]]) else f"{text}[#|:/].*"
@@ -188,6 +189,15 @@ def _kind_of_connections(
             " REAPER_ROW_FILTER to those that are connections"
         )
     return None
+
+
+def _living_kinds(
+    sample: Sample, place: IdPlace, name: str, by_kind: Mapping[str, Sequence[int]]
+) -> list[str]:
+    """Those whose ids the gateway knows: whatever the others are called, they are over."""
+    if not _says_kinds(sample, name, by_kind):
+        return []
+    return [kind for kind, rows in by_kind.items() if not _none_alive(sample, place, rows)]
 
 
 def _names_of_kinds(sample: Sample, rows: Sequence[int]) -> list[str]:
