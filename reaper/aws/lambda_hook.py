@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from threading import Lock
 from urllib.parse import quote
@@ -29,6 +29,10 @@ MAX_ANSWER_BYTES = 8 * 1024 * 1024
 """A function may answer 6 MB."""
 
 MAX_WAIT_SECONDS = 0.5
+
+MAX_LOST = 3
+"""So often a call is made again that a connection lost which turned out to be closed. Where one is,
+others that are kept alive may be closed too."""
 
 _STATUS = re.compile("[0-9]{3}")
 
@@ -81,7 +85,7 @@ class LambdaHook:
         results: dict[int, Exception | None] = {}
         this = object()
         waiting = deque(range(len(zombies)))
-        lost: set[int] = set()
+        lost: Counter[int] = Counter()
         self._concurrency.begin()
         while len(results) < len(zombies):
             self._begin(zombies, waiting, this)
@@ -90,8 +94,8 @@ class LambdaHook:
                 whose, number = response.tag
                 if whose is not this:
                     continue  # it answers to an earlier call, which broke off
-                if response.was_stale and number not in lost:
-                    lost.add(number)
+                if response.was_stale and lost[number] < MAX_LOST:
+                    lost[number] += 1
                     waiting.append(number)
                     continue
                 if response.status == 429:

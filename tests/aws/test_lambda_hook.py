@@ -137,7 +137,7 @@ def test_a_function_with_few_places_serves_every_zombie_and_leaves_places_for_ot
     assert answers[False] < answers[True] * 0.75
 
 
-def test_a_call_that_a_stale_connection_lost_is_made_again_once(call):
+def test_a_call_that_stale_connections_lost_is_made_again(call):
     def closes(handler) -> None:
         faults.answers(200, b"null")(handler)
         handler.close_connection = True

@@ -20,11 +20,14 @@ def test_what_is_installed_elsewhere_runs_from_its_final_place(tmp_path):
     for name in (*SOURCES, "Makefile"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tree / name)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     made = ["make", "-n", "install", f"DESTDIR={staging}", f"PYTHON={PYTHON}"]
-    recipe = subprocess.run(made, cwd=tree, capture_output=True, text=True, check=True).stdout
+    recipe = subprocess.run(
+        made, cwd=tree, env=env, capture_output=True, text=True, check=True
+    ).stdout
     # A Python below /root, as this one may be, is refused for the unit; here it does.
     script = recipe[recipe.index(f"{PYTHON} -m venv ") :]
-    env = {**os.environ, "PIP_NO_DEPS": "1"}
+    env |= {"PIP_NO_DEPS": "1"}
     done = subprocess.run(
         ["bash", "-ec", script], cwd=tree, env=env, capture_output=True, text=True
     )
