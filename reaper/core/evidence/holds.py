@@ -107,7 +107,15 @@ def _explain_too_many_unknown(findings: Findings, limits: BreakerLimits) -> Expl
 
 _CURES = (
     (r"^cannot resolve", "correct the host in REAPER_API_ENDPOINT, or this machine's DNS"),
-    (r"^TLS fails", "see whether the authority that signs for the host is in AWS_CA_BUNDLE"),
+    (
+        r"^TLS fails.*certif",
+        "see whether the authority that signs for the host is in AWS_CA_BUNDLE",
+    ),
+    (
+        r"^TLS fails",
+        "correct REAPER_API_ENDPOINT, or find the proxy in between: what answers there does not"
+        " speak TLS as API Gateway does",
+    ),
     (r"^proxy", "correct HTTPS_PROXY, or name the host in NO_PROXY"),
     (
         r"^cannot connect|refused|unreachable",

@@ -212,3 +212,24 @@ def test_a_hold_is_explained_with_its_numbers_and_never_by_trusting_the_endpoint
 def test_a_hold_says_what_ends_it():
     assert "2 h 5 min" in what_ends_it(7500)
     assert "REAPER_MAX_CONNECTION_AGE_SECONDS=0" in what_ends_it(0)
+
+
+@pytest.mark.parametrize(
+    ("detail", "cure"),
+    [
+        ("cannot resolve nowhere.invalid: Name or service not known", "DNS"),
+        ("cannot connect to a at 10.0.0.1:443: Connection refused", "security group"),
+        ("TLS fails: certificate verify failed: unable to get local issuer", "AWS_CA_BUNDLE"),
+        ("TLS fails: WRONG_VERSION_NUMBER", "does not speak TLS"),
+        ("proxy p of HTTPS_PROXY: refused", "NO_PROXY"),
+        ("no answer within 5 s: waited for the first byte", "wait if API Gateway has trouble"),
+        ("404", "stage and path"),
+        ("503 ServiceUnavailable", "the next sweep asks again"),
+        ("418", "inconclusive answers"),
+    ],
+)
+def test_answers_that_tell_nothing_have_a_cure_by_what_they_say(detail, cure):
+    findings = Findings(Counts(unknown=9), inconclusive=detail)
+    told = explain(UNKNOWN, findings, LIMITS)
+    assert detail in told.why
+    assert cure in told.cure
