@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 def iso(epoch_seconds: float | None) -> str | None:
@@ -11,8 +12,14 @@ def iso(epoch_seconds: float | None) -> str | None:
 
 
 def iso_of(epoch_seconds: float) -> str:
-    moment = datetime.fromtimestamp(epoch_seconds, UTC)
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='milliseconds')}Z"
+    second, microseconds = divmod(round(epoch_seconds * 1_000_000), 1_000_000)
+    return f"{_second(second)}.{microseconds // 1000:03}Z"
+
+
+@lru_cache(1024)
+def _second(epoch_seconds: int) -> str:
+    """Most moments of an audit line are of the last few minutes."""
+    return datetime.fromtimestamp(epoch_seconds, UTC).replace(tzinfo=None).isoformat()
 
 
 def epoch_of(text: str) -> float:

@@ -22,21 +22,24 @@ from reaper.core.rows.endpoint import Endpoint
 Headers = Sequence[tuple[str, str]]
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
+_NO_BODY_HASH = sha256().hexdigest()
 _USUAL_PATH = re.compile(r"[A-Za-z0-9_.~/%@-]*")
 _QUOTED_AGAIN = {code: quote(chr(code), safe="/~") for code in range(128)}
 
 
 class _Key:
-    """Makes HMACs with one key. Each starts from the same two halves, so those are kept."""
+    """Signs what begins with one text, by one key. What all such have in common is kept."""
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, beginning: str) -> None:
         block = key.ljust(sha256().block_size, b"\0")
         self._inner = sha256(bytes([byte ^ 0x36 for byte in block]))
+        self._inner.update(beginning.encode())
         self._outer = sha256(bytes([byte ^ 0x5C for byte in block]))
 
-    def hexdigest(self, text: str) -> str:
+    def hmac(self, rest: str) -> str:
+        """In hexadecimal digits."""
         inner, outer = self._inner.copy(), self._outer.copy()
-        inner.update(text.encode())
+        inner.update(rest.encode())
         outer.update(inner.digest())
         return outer.hexdigest()
 
@@ -45,20 +48,18 @@ class _Second(NamedTuple):
     """What all signatures of one second and Region share."""
 
     date: str
-    scope: str
     credential: str
     key: _Key
     token: str | None
 
 
 class _Template(NamedTuple):
-    """What all requests of one second share that differ only in their paths."""
+    """What all requests of one second share that differ only in path and body."""
 
     key: _Key
     before_path: str
     after_path: str
-    text: str
-    """What is signed, without its last line."""
+    """The rest of what is signed, up to the hash of the body."""
     lines: str
     """The headers as they go over the wire, up to the signature."""
 
@@ -76,7 +77,7 @@ class Signer:
         self._service = service
         self._now = 0
         self._seconds: dict[str, _Second] = {}
-        self._templates: dict[tuple[Endpoint, str, bytes, Headers], _Template] = {}
+        self._templates: dict[tuple[Endpoint, str, Headers], _Template] = {}
 
     def sign(
         self,
@@ -97,23 +98,22 @@ class Signer:
             self._now = int(now)
             self._seconds.clear()
             self._templates.clear()
-        kind = endpoint, method, body, headers
+        kind = endpoint, method, headers
         template = self._templates.get(kind)
         if template is None:
             template = self._templates[kind] = self._template(*kind)
-        request = f"{template.before_path}{_canonical(path)}{template.after_path}"
-        text = template.text + sha256(request.encode()).hexdigest()
-        return f"{template.lines}{template.key.hexdigest(text)}\r\n"
+        body_hash = sha256(body).hexdigest() if body else _NO_BODY_HASH
+        request = f"{template.before_path}{_canonical(path)}{template.after_path}{body_hash}"
+        signature = template.key.hmac(sha256(request.encode()).hexdigest())
+        if not body:
+            return f"{template.lines}{signature}\r\n"
+        return f"{template.lines}{signature}\r\ncontent-length: {len(body)}\r\n"
 
-    def _template(
-        self, endpoint: Endpoint, method: str, body: bytes, headers: Headers
-    ) -> _Template:
+    def _template(self, endpoint: Endpoint, method: str, headers: Headers) -> _Template:
         second = self._second(endpoint.region)
         signed = [("host", endpoint.authority), ("x-amz-date", second.date), *headers]
         if second.token:
             signed.append(("x-amz-security-token", second.token))
-        if body:
-            signed.append(("content-length", str(len(body))))
         signed.sort()
         names = ";".join([name for name, _ in signed])
         canonical = "".join([f"{name}:{value}\n" for name, value in signed])
@@ -121,8 +121,7 @@ class Signer:
         return _Template(
             second.key,
             f"{method}\n",
-            f"\n\n{canonical}\n{names}\n{sha256(body).hexdigest()}",
-            f"{_ALGORITHM}\n{second.date}\n{second.scope}\n",
+            f"\n\n{canonical}\n{names}\n",
             f"{lines}authorization: {_ALGORITHM} Credential={second.credential},"
             f" SignedHeaders={names}, Signature=",
         )
@@ -141,7 +140,8 @@ class Signer:
         key = b"AWS4" + frozen.secret_key.encode()
         for part in scope.split("/"):
             key = hmac.digest(key, part.encode(), "sha256")
-        return _Second(date, scope, f"{frozen.access_key}/{scope}", _Key(key), frozen.token)
+        beginning = f"{_ALGORITHM}\n{date}\n{scope}\n"
+        return _Second(date, f"{frozen.access_key}/{scope}", _Key(key, beginning), frozen.token)
 
 
 def _canonical(path: str) -> str:

@@ -203,18 +203,18 @@ class EndpointState:
 
     @property
     def findings(self) -> Findings:
+        """What is decided by, with the words that explain it to a person."""
         most = self._inconclusive.most_common(1)
-        return Findings(
-            self.counts,
-            self._last_harvest,
-            self._panel,
-            self._is_shared_table,
-            self._refusal,
-            most[0][0] if most else "",
+        return self._decided_by._replace(
+            refusal=self._refusal, inconclusive=most[0][0] if most else ""
         )
 
+    @property
+    def _decided_by(self) -> Findings:
+        return Findings(self.counts, self._last_harvest, self._panel, self._is_shared_table)
+
     def standing(self, limits: BreakerLimits) -> Standing:
-        findings = self.findings
+        findings = self._decided_by
         return Standing(
             voids=self._voids,
             alive_at=self._alive_at,

@@ -59,7 +59,9 @@ class Witnesses:
     @property
     def are_left(self) -> bool:
         """Whether there is anybody who was not called in vain."""
-        return any(self._circles[self._calls_in_vain :])
+        recent = len(self._recent)
+        circles = recent, recent > FEW_WITNESSES, self._fresh, self._newborn
+        return any(circles[self._calls_in_vain :])
 
     def called(self) -> list[Row]:
         """The likeliest to live; after each call that was in vain, others."""
