@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
@@ -159,15 +159,12 @@ class _AsAwsWrites(msgspec.Struct, rename="camel"):
 _as_aws_writes = msgspec.json.Decoder(_AsAwsWrites)
 
 
-class _Check(NamedTuple):
-    """What a check that was answered 200 tells, in epoch seconds; None for what is no time."""
-
-    last_active_at: float | None
-    connected_at: float | None
+_Told = tuple[float | None, float | None]
+"""When a client was last active and when it connected, in epoch seconds; None for no time."""
 
 
-def _read_check(body: bytes, now: float) -> _Check | None:
-    """None where a body is not that of such an answer.
+def _read_check(body: bytes, now: float) -> _Told | None:
+    """What a check that was answered 200 tells; None where a body is not that of such an answer.
 
     AWS writes camelCase and ISO 8601, the local stand-in PascalCase and epoch seconds.
     """
@@ -176,19 +173,19 @@ def _read_check(body: bytes, now: float) -> _Check | None:
     except UnreadableBody:
         return _read_other_check(body, now)
     latest = now + CLOCKS_DIFFER_SECONDS
-    return _Check(
+    return (
         plausible(told.last_active_at.timestamp(), latest),
         plausible(told.connected_at.timestamp(), latest),
     )
 
 
-def _read_other_check(body: bytes, now: float) -> _Check | None:
+def _read_other_check(body: bytes, now: float) -> _Told | None:
     held = read_object(body)
     connected_at = held.get("connectedAt", held.get("ConnectedAt"))
     if connected_at is None:
         return None
     last_active_at = held.get("lastActiveAt", held.get("LastActiveAt"))
-    return _Check(_moment(last_active_at, now), _moment(connected_at, now))
+    return _moment(last_active_at, now), _moment(connected_at, now)
 
 
 def _moment(value: Any, now: float) -> float | None:

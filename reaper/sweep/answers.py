@@ -55,13 +55,14 @@ class Answers:
         """Of heartbeats, where AWS explained it."""
 
     def learn(self, answer: Answer) -> None:
-        state = self._state(answer.probe)
+        probe = answer.probe
+        state = self._memory.endpoints[probe.endpoint]
         if answer.outcome is ALIVE:
             self._learn_of_life(answer, state)
-        if answer.probe.purpose is DUE:
+        if probe.purpose is DUE:
             self._learn_of_due(answer, state)
             return
-        match answer.probe.purpose:
+        match probe.purpose:
             case Purpose.SUSPECT:
                 self._learn_of_suspect(answer)
             case Purpose.WITNESS | Purpose.PANEL:

@@ -125,11 +125,11 @@ class Prober:
 
     def ask(self, probe: Probe) -> None:
         """Send this as soon as its turn comes."""
-        self._lane(probe).ready.append(probe)
+        (self._lanes.get(probe.endpoint) or self._new_lane(probe.endpoint)).ready.append(probe)
 
     def ask_next(self, probe: Probe) -> None:
         """Send this before what merely waits its turn."""
-        self._lane(probe).ready.appendleft(probe)
+        (self._lanes.get(probe.endpoint) or self._new_lane(probe.endpoint)).ready.appendleft(probe)
 
     def ask_later(self, probe: Probe, delay_seconds: float) -> None:
         """Send this no sooner than after so long, and then before what merely waits its turn."""
@@ -158,12 +158,10 @@ class Prober:
         answers = self._gateway.poll(min(wait_seconds, next_send))
         return [answer for answer in answers if self._take_answer(answer)]
 
-    def _lane(self, probe: Probe) -> _Lane:
-        lane = self._lanes.get(probe.endpoint)
-        if lane is None:
-            lane = _Lane(ConcurrencyLimit(self._clock(), self._max_in_flight))
-            self._lanes[probe.endpoint] = lane
-            self._turns.append(lane)
+    def _new_lane(self, endpoint: Endpoint) -> _Lane:
+        lane = _Lane(ConcurrencyLimit(self._clock(), self._max_in_flight))
+        self._lanes[endpoint] = lane
+        self._turns.append(lane)
         return lane
 
     def _send(self) -> None:

@@ -6,7 +6,7 @@ from math import inf
 
 import structlog
 
-from reaper.core.evidence.activity import PAUSE_SECONDS, Belief
+from reaper.core.evidence.activity import BELIEVED, PAUSE_SECONDS, UNTESTED, Belief
 from reaper.core.evidence.evidence_rule import Suspect
 from reaper.core.model import CHECK, DUE, HEARTBEAT, Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
@@ -97,19 +97,18 @@ class Probes:
         """
         if not self._sends_heartbeats or check.probe.follow_ups >= MAX_FOLLOW_UPS:
             return
-        is_untested = self._self_test.belief is Belief.UNTESTED
-        if check.last_active_at is not None and is_untested:
+        if self._self_test.belief is UNTESTED and check.last_active_at is not None:
             self._undecided.append(check)
             self._test_next()
-        else:
-            self._send_what_it_needs(check)
+        elif self._last_active(check) < self._cutoffs.awake_after:
+            self._send_heartbeat_after(check.probe)
 
     def learn_of_self_test(self, answer: Answer) -> None:
         """The second answer of somebody who was asked twice."""
         is_alive = answer.outcome is Outcome.ALIVE
         last_active_at = answer.last_active_at if is_alive else None
         self._self_test.second(answer.probe.connection_id, last_active_at)
-        if self._self_test.belief is Belief.UNTESTED:
+        if self._self_test.belief is UNTESTED:
             self._test_next()
             return
         if self._self_test.belief is Belief.DISBELIEVED:
@@ -124,7 +123,8 @@ class Probes:
         """Send the heartbeats that waited for the self-test, whatever is known by now."""
         undecided, self._undecided = self._undecided, []
         for check in undecided:
-            self._send_what_it_needs(check)
+            if self._last_active(check) < self._cutoffs.awake_after:
+                self._send_heartbeat_after(check.probe)
 
     @property
     def has_undecided(self) -> bool:
@@ -146,13 +146,11 @@ class Probes:
         second = Probe(probe.endpoint, probe.connection_id, CHECK, Purpose.SELF_TEST, probe.rows)
         self._prober.ask_later(second, PAUSE_SECONDS)
 
-    def _send_what_it_needs(self, check: Answer) -> None:
+    def _send_heartbeat_after(self, check: Probe) -> None:
         """It goes before others that wait: nobody is known to be nearer to falling silent."""
-        if self._last_active(check) >= self._cutoffs.awake_after:
+        if self._was_posted_to(check.connection_id):
             return
-        if self._was_posted_to(check.probe.connection_id):
-            return
-        heartbeat = _heartbeat_after(check.probe)
+        heartbeat = _heartbeat_after(check)
         if heartbeat.follow_ups == 1:
             self._prober.ask_next(heartbeat)
         else:
@@ -160,20 +158,19 @@ class Probes:
 
     def _last_active(self, check: Answer) -> float:
         """By the gateway's account if that can be believed, else by the rows'."""
-        if self._self_test.belief is Belief.BELIEVED:
+        if self._self_test.belief is BELIEVED:
             return -inf if check.last_active_at is None else check.last_active_at
         seen_at = [row.last_seen_at for row in check.probe.rows if row.last_seen_at is not None]
         return max(seen_at, default=-inf)
 
     def _way_to_ask(self, rows: list[Row]) -> Ask:
-        cutoffs = self._cutoffs
         if self._is_dry_run:
             return CHECK
-        if not cutoffs.always_heartbeat and self._was_posted_to(rows[0].connection_id):
-            return CHECK
+        cutoffs = self._cutoffs
         for row in rows:
             if how_to_ask(row, cutoffs) is HEARTBEAT:
-                return HEARTBEAT
+                is_spared = self._was_posted_to(row.connection_id) and not cutoffs.always_heartbeat
+                return CHECK if is_spared else HEARTBEAT
         return CHECK
 
 

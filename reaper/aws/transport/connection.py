@@ -10,7 +10,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from selectors import EVENT_READ, EVENT_WRITE, BaseSelector
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from reaper.aws.transport.parser import AnswerParser, BadAnswer
 from reaper.aws.transport.proxies import Proxy
@@ -44,6 +44,13 @@ class Phase:
     IDLE = "a request"
 
 
+# Where something is done for every request: to look one up in its class takes as long as a call.
+SEND: Final = Phase.SEND
+FIRST_BYTE: Final = Phase.FIRST_BYTE
+BODY: Final = Phase.BODY
+IDLE: Final = Phase.IDLE
+
+
 class Origin(NamedTuple):
     """To whom a connection leads."""
 
@@ -64,11 +71,8 @@ class Owner(Protocol):
     def on_connected(self, connection: Connection) -> None:
         """One of its addresses has answered."""
 
-    def on_ready(self, connection: Connection) -> None:
-        """Requests may be sent on it."""
-
-    def on_answer(self, connection: Connection) -> None:
-        """The answer to its request is complete; it is in ``parser``."""
+    def on_answer(self, connection: Connection, tag: Any) -> None:
+        """The answer to the request of that tag is complete; it is in ``parser``."""
 
     def on_broken(self, connection: Connection, fault: str) -> None:
         """It is closed, and ``fault`` says why."""
@@ -97,6 +101,7 @@ class Connection:
         self.carried = 0
         """Requests so far."""
         self.phase = Phase.RESOLVE
+        self.is_open = False
         self.is_busy = False
         """Whether it carries a request, or is opened for one."""
         self.idle_since = 0.0
@@ -110,15 +115,14 @@ class Connection:
         self._addresses: list[Address] = []
         self._deadline = 0.0
         self._socket: Any = None
+        self._receive: Callable[[int], bytes] = _nothing
+        self._go_on: Callable[[], None] = self._on_connected
+        """What is to be done when the socket is ready."""
         self._events = 0
         self._message = b""
         self._tag: Any = None
         self._outgoing = b""
         self._tunnel: Tunnel | None = None
-
-    @property
-    def is_open(self) -> bool:
-        return self._socket is not None
 
     def open(self, addresses: Sequence[Address], deadline: float) -> None:
         """Connect to the first of these that answers, by the deadline."""
@@ -131,20 +135,24 @@ class Connection:
         """The one that is tried has had its time."""
         self._unreachable("it does not answer")
 
-    def take_up(self, message: bytes, tag: Any) -> None:
-        """The request that it is to carry next; ``tag`` is for whoever sends it."""
-        self.is_busy, self._message, self._tag = True, message, tag
+    def carry(self, message: bytes, tag: Any) -> None:
+        """Send a request, marked with ``tag``, now or as soon as the connection is there.
 
-    def put_down(self) -> Any:
-        """Its request is over. Returns the tag of that."""
+        What comes of that is told to the owner, now or later.
+        """
+        self.is_busy, self._message, self._tag = True, message, tag
+        if self.phase is IDLE:
+            self._send()
+
+    def give_up(self) -> Any:
+        """It carries its request no more. Returns the tag of that."""
         self.is_busy = False
         return self._tag
 
-    def send(self) -> None:
-        """Send its request. What comes of that is told to the owner, now or later."""
+    def _send(self) -> None:
         self.parser.reset()
         self.carried += 1
-        self.phase = Phase.SEND
+        self.phase = SEND
         self._outgoing = self._message
         try:
             self._write()
@@ -153,27 +161,19 @@ class Connection:
 
     def on_event(self) -> None:
         """The socket is ready for something, or was before it was closed a moment ago."""
-        if self._socket is None:
+        if not self.is_open:
             return
-        phase = self.phase
         try:
-            if phase is Phase.CONNECT:
-                self._on_connected()
-            elif phase is Phase.TLS:
-                self._shake_hands()
-            elif phase is Phase.PROXY:
-                self._pass_proxy()
-            else:
-                self._exchange_bytes()
+            self._go_on()
         except (OSError, BadAnswer) as error:
             self._on_fault(error)
 
     def close(self) -> None:
-        if self._socket is None:
+        if not self.is_open:
             return
         self._watch(0)
         self._socket.close()
-        self._socket = None
+        self.is_open = False
 
     # Before the first request
 
@@ -184,6 +184,7 @@ class Connection:
         self.next_address_at = now + max(MIN_CONNECT_SECONDS, share)
         try:
             self._socket = socket.socket(family, socket.SOCK_STREAM)
+            self.is_open, self._go_on = True, self._on_connected
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = self._socket.connect_ex(address)
@@ -202,7 +203,7 @@ class Connection:
             return
         self._owner.on_connected(self)
         if self.origin.proxy and self.origin.scheme == "https":
-            self.phase = Phase.PROXY
+            self.phase, self._go_on = Phase.PROXY, self._pass_proxy
             self._tunnel = Tunnel(self.origin.proxy, self.origin.host, self.origin.port)
             self._outgoing = self._tunnel.request
             self._pass_proxy()
@@ -246,9 +247,10 @@ class Connection:
 
     def _begin_tls(self) -> None:
         if self.origin.scheme == "http":
+            self._receive = self._socket.recv
             self._become_idle()
             return
-        self.phase = Phase.TLS
+        self.phase, self._go_on = Phase.TLS, self._shake_hands
         self._watch(0)
         try:
             self._socket = self._trust.context.wrap_socket(
@@ -264,12 +266,14 @@ class Connection:
 
     def _shake_hands(self) -> None:
         self._socket.do_handshake()
+        self._receive = self._socket.read
         self._become_idle()
 
     def _become_idle(self) -> None:
-        self.phase = Phase.IDLE
+        """Open, and so ready for the request that it was opened for."""
+        self.phase, self._go_on = IDLE, self._exchange_bytes
         self._watch(EVENT_READ)
-        self._owner.on_ready(self)
+        self._send()
 
     # Requests and answers
 
@@ -285,26 +289,26 @@ class Connection:
         self._outgoing = b""
         if self._events != EVENT_READ:
             self._watch(EVENT_READ)
-        if self.phase is Phase.SEND:
-            self.phase = Phase.FIRST_BYTE
+        if self.phase is SEND:
+            self.phase = FIRST_BYTE
 
     def _exchange_bytes(self) -> None:
         if self._outgoing:
             self._write()
             if self._outgoing:
                 return
-        data = self._socket.recv(READ_BYTES)
+        data = self._receive(READ_BYTES)
         if not data:
             self._on_end()
             return
-        if self.phase is Phase.IDLE:
+        if not self.is_busy:
             self._break("it was closed while nobody used it")
             return
-        self.phase = Phase.BODY
+        self.phase = BODY
         parser = self.parser
         parser.feed(data)
         while not parser.is_complete and len(data) >= TLS_RECORD_BYTES:
-            data = self._socket.recv(READ_BYTES)
+            data = self._receive(READ_BYTES)
             if not data:
                 self._on_end()
                 return
@@ -313,16 +317,16 @@ class Connection:
             self._complete()
 
     def _complete(self) -> None:
-        self.phase = Phase.IDLE
+        self.phase, self.is_busy = IDLE, False
         if not self.parser.may_keep_alive or self.parser.is_overfull:
             self.close()
-        self._owner.on_answer(self)
+        self._owner.on_answer(self, self._tag)
 
     def _on_end(self, *, has_goodbye: bool = True) -> None:
         """The server has closed the connection; over TLS that means little without a goodbye."""
-        if self.phase is Phase.BODY and has_goodbye and self.parser.end():
+        if self.phase is BODY and has_goodbye and self.parser.end():
             self._complete()
-        elif self.phase is Phase.BODY:
+        elif self.phase is BODY:
             self._break("connection broke: it was closed in the middle of an answer")
         else:
             self._break("connection broke: it was closed before an answer began")
@@ -369,6 +373,11 @@ class Connection:
         else:
             self._selector.modify(self._socket, events, self)
         self._events = events
+
+
+def _nothing(_: int) -> bytes:
+    """What a connection brings that is not open yet."""
+    return b""
 
 
 def _words(error: Exception) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from reaper.aws.transport.connection import Connection, Origin, Phase
+from reaper.aws.transport.connection import FIRST_BYTE, SEND, Connection, Origin
 from reaper.aws.transport.pool import ConnectionPool
 from reaper.aws.transport.proxies import ProxyUnfit, proxy_for
 from reaper.aws.transport.resolver import Address, Name, Resolver
@@ -113,7 +113,9 @@ class HttpClient:
         except Exception as error:  # noqa: BLE001 - a refresh raises whatever a provider raises
             self._responses.append(Response(tag, None, {}, b"", f"cannot sign: {error}"))
             return
-        message = _head(endpoint, origin, method, path, signed) + body
+        if origin.proxy is not None and origin.scheme == "http":
+            path, signed = _through_proxy(endpoint, origin, path, signed)
+        message = f"{method} {path} HTTP/1.1\r\n{signed}\r\n".encode() + body
         if not_over is None:
             connection = self._pool.take(origin, now)
         else:
@@ -121,12 +123,10 @@ class HttpClient:
         is_new = connection is None
         if connection is None:
             connection = self._new_connection(origin)
-        connection.take_up(message, tag)
         self._under_way[connection] = now + self._timeout_seconds
+        connection.carry(message, tag)
         if is_new:
             self._open(connection, now)
-        else:
-            connection.send()
 
     def poll(self, wait_seconds: float) -> list[Response]:
         """The responses that have come, waiting up to so long for the first."""
@@ -213,14 +213,11 @@ class HttpClient:
 
     # What connections tell of themselves
 
-    def on_ready(self, connection: Connection) -> None:
-        connection.send()
-
     def on_connected(self, connection: Connection) -> None:
         self._connecting.discard(connection)
 
-    def on_answer(self, connection: Connection) -> None:
-        parser, tag = connection.parser, connection.put_down()
+    def on_answer(self, connection: Connection, tag: Any) -> None:
+        parser = connection.parser
         del self._under_way[connection]
         self._pool.keep(connection, time.monotonic())
         self._responses.append(
@@ -229,7 +226,7 @@ class HttpClient:
 
     def on_broken(self, connection: Connection, fault: str) -> None:
         if connection.is_busy:
-            was_sent = connection.phase in (Phase.SEND, Phase.FIRST_BYTE)
+            was_sent = connection.phase in (SEND, FIRST_BYTE)
             self._fail(connection, fault, was_stale=was_sent and connection.carried > 1)
 
     def on_unreachable(self, connection: Connection, address: Address) -> None:
@@ -237,7 +234,7 @@ class HttpClient:
 
     def _fail(self, connection: Connection, error: str, *, was_stale: bool = False) -> None:
         """Its request has."""
-        tag = connection.put_down()
+        tag = connection.give_up()
         del self._under_way[connection]
         self._connecting.discard(connection)
         number = connection.number if connection.carried else 0
@@ -251,11 +248,11 @@ def _origin_of(endpoint: Endpoint) -> Origin:
     return Origin(endpoint.scheme, endpoint.host, endpoint.port, proxy_for(endpoint))
 
 
-def _head(endpoint: Endpoint, origin: Origin, method: str, path: str, signed: str) -> bytes:
-    """The request line and all headers. A proxy for plain HTTP is told whom the request is for."""
-    if origin.proxy is None or origin.scheme == "https":
-        return f"{method} {path} HTTP/1.1\r\n{signed}\r\n".encode()
+def _through_proxy(
+    endpoint: Endpoint, origin: Origin, path: str, signed: str
+) -> tuple[str, str]:
+    """Target and headers of a request over plain HTTP: the proxy is told whom it is for."""
+    assert origin.proxy is not None
     authorization = origin.proxy.authorization
     line = f"proxy-authorization: {authorization}\r\n" if authorization else ""
-    target = f"http://{endpoint.authority}{path}"
-    return f"{method} {target} HTTP/1.1\r\n{signed}{line}\r\n".encode()
+    return f"http://{endpoint.authority}{path}", f"{signed}{line}"

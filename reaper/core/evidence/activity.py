@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from enum import Enum
 from math import inf
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 PAUSE_SECONDS = 3.0
 """Between the two GETs of the self-test."""
@@ -27,6 +27,10 @@ class Belief(Enum):
     UNTESTED = "untested"
     BELIEVED = "believed"
     DISBELIEVED = "disbelieved"
+
+
+UNTESTED: Final = Belief.UNTESTED
+BELIEVED: Final = Belief.BELIEVED  # to look one up in its enum takes as long as a call
 
 
 class SelfTest:

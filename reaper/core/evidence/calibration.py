@@ -72,11 +72,13 @@ class Calibration:
         """What its clock shows at a moment, by most of its last answers."""
         return moment + median(self._clocks) if self._clocks else None
 
-    def earliest_gateway_time(self, moment: float) -> float | None:
-        """The same by the answer that makes rows youngest; None where too few have told."""
+    def moment_of(self, gateway_time: float) -> float | None:
+        """The moment at which it showed that, by the answer that makes rows youngest; None where
+        too few have told.
+        """
         if len(self._clocks) < AGREEING_ROWS:
             return None
-        return moment + min(self._clocks)
+        return gateway_time - min(self._clocks)
 
     @property
     def offset(self) -> Offset | None:

@@ -30,22 +30,22 @@ class Memory:
     in_sweep: set[Endpoint] = field(default_factory=set)
     """Endpoints that rows of the running sweep belong to."""
 
-    def born_at(self, rows: Iterable[Row], now: float) -> float | None:
+    def born_at(self, rows: Iterable[Row]) -> float | None:
         """When a connection was opened, by the youngest of its rows, where that can be known.
 
-        ``now`` and what is returned are moments of the clock that never goes back. Not by a row
-        that is keyed by something else than the connection: a user who comes back may have put a
-        new id beside an old time.
+        By the clock that never goes back. Not by a row that is keyed by something else than the
+        connection: a user who comes back may have put a new id beside an old time.
         """
-        gateway_time = self.calibration.earliest_gateway_time(now)
-        if gateway_time is None or not self.calibration.is_calibrated:
+        if not self.calibration.is_calibrated:
             return None
         youngest = -inf
         for row in rows:
-            if row.connected_at is None or not row.is_keyed_by_connection:
+            connected_at = row.connected_at
+            if connected_at is None or not row.is_keyed_by_connection:
                 return None
-            youngest = max(youngest, row.connected_at)
-        return now - (gateway_time - youngest)
+            if connected_at > youngest:
+                youngest = connected_at
+        return self.calibration.moment_of(youngest)
 
     def may_be_newborn(self, row: Row) -> bool:
         """Whether a row that looks newborn by its time can be: not where we know its client."""

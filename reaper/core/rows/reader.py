@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 
 from reaper.core.rows.endpoint import Endpoint
@@ -11,7 +11,6 @@ from reaper.core.rows.ids import looks_like_id
 from reaper.core.rows.items import (
     MAX_VALUE_LENGTH,
     AttributeValue,
-    Getter,
     Item,
     attribute,
     getter,
@@ -40,10 +39,14 @@ class RowReader:
     def __init__(self, shape: RowShape, resolver: EndpointResolver) -> None:
         self.shape = shape
         self._stored_id = shape.stored_id
+        self._is_of_members = bool(shape.collection)
+        self._id_pattern = shape.id_pattern
+        self._row_filter = shape.row_filter
         self._connected_at = getter(shape.connected_at)
         self._last_seen_at = getter(shape.last_seen_at)
         self._message_count = getter(shape.message_count)
-        self._endpoint = _endpoint_reader(shape, resolver)
+        self._endpoint_values = [getter(path) for path in shape.endpoint]
+        self._configured = resolver.of_row(())
         self._resolver = resolver
         self._zone, self._offset = shape.time_zone, shape.connected_at_offset_seconds
 
@@ -55,9 +58,11 @@ class RowReader:
         """The connections of an item: one, or those that it has as members, of whom there may be
         none for the moment. None for an item of some other kind.
         """
-        if self.shape.collection or is_collection(self._stored_id(item)):
+        stored_id = self._stored_id(item)
+        text = text_of(stored_id)
+        if self._is_of_members or (text is None and is_collection(stored_id)):
             return self._read_members(item, now)
-        row = self._read_one(item, now)
+        row = self._read_one(item, text, now)
         return None if row is None else [row]
 
     def _read_members(self, item: Item, now: float) -> list[Row] | None:
@@ -65,7 +70,7 @@ class RowReader:
         rows = [
             row._replace(occurrence=occurrence) if occurrence else row
             for _, one, occurrence in reader.shape.members_in(item)
-            if (row := reader._read_one(one, now)) is not None
+            if (row := reader._read_one(one, text_of(reader._stored_id(one)), now)) is not None
         ]
         return rows if rows or is_emptied(item, reader.shape.connection_id) else None
 
@@ -73,29 +78,32 @@ class RowReader:
     def _of_members(self) -> RowReader:
         return self if self.shape.collection else RowReader(self.shape.of_members, self._resolver)
 
-    def _read_one(self, item: Item, now: float) -> Row | None:
-        shape = self.shape
-        for condition in shape.row_filter:
+    def _read_one(self, item: Item, text: str | None, now: float) -> Row | None:
+        """``text`` is what holds the id."""
+        for condition in self._row_filter:
             if not condition.is_met_by(item):
                 return None
-        connection_id = text_of(self._stored_id(item))
-        if connection_id is not None and len(connection_id) > MAX_VALUE_LENGTH:
+        if text is None or len(text) > MAX_VALUE_LENGTH:
             connection_id = ""
-        elif connection_id is not None and shape.id_pattern is not None:
-            match = shape.id_pattern.fullmatch(connection_id)
-            if match is None:
-                return None
-            connection_id = match[1] if shape.id_pattern.groups else match[0]
-        endpoint = self._endpoint(item)
+        elif self._id_pattern is None:
+            connection_id = text
+        elif match := self._id_pattern.fullmatch(text):
+            connection_id = match[1 if self._id_pattern.groups else 0]
+        else:
+            return None
+        endpoint = self._configured
+        if self._endpoint_values:
+            endpoint = self._resolver.of_row([value(item) for value in self._endpoint_values])
+        message_count = self._message_count(item)
         return Row(
             item,
-            shape,
+            self.shape,
             connection_id if connection_id and _is_usable(connection_id, endpoint) else "",
             endpoint,
             epoch_seconds(self._connected_at(item), now, self._zone, self._offset),
             epoch_seconds(self._last_seen_at(item), now, self._zone),
-            _count(self._message_count(item)),
-            _missed_pongs(item) if shape.counts_pongs else None,
+            0 if message_count is None else _count(message_count),
+            _missed_pongs(item) if self.shape.counts_pongs else None,
         )
 
     def why_foreign(self, item: Item) -> str | None:
@@ -106,16 +114,6 @@ class RowReader:
         """What it says of when its client connected, however little sense that makes."""
         time = read_time(attribute(row.item, row.shape.connected_at), self._zone)
         return None if time is None else time._replace(seconds=time.seconds + self._offset)
-
-
-def _endpoint_reader(
-    shape: RowShape, resolver: EndpointResolver
-) -> Callable[[Item], Endpoint | None]:
-    if not shape.endpoint:
-        configured = resolver.of_row(())
-        return lambda _: configured
-    getters: list[Getter] = [getter(path) for path in shape.endpoint]
-    return lambda item: resolver.of_row([get(item) for get in getters])
 
 
 def _missed_pongs(item: Item) -> MissedPongs | None:
@@ -145,10 +143,8 @@ def _is_usable(connection_id: str, endpoint: Endpoint | None) -> bool:
     )
 
 
-def _count(value: AttributeValue | None) -> int:
-    """A message counter; what is absent, negative or no number counts nothing."""
-    if value is None:
-        return 0
+def _count(value: AttributeValue) -> int:
+    """A message counter; what is negative or no number counts nothing."""
     try:
         return min(max(0, int(text_of(value) or 0)), MAX_MESSAGE_COUNT)
     except ValueError:

@@ -43,6 +43,8 @@ def epoch_seconds(
     Returns None for what is absent, is no time, or makes no sense as one: before there were
     WebSocket APIs, or further ahead than clocks disagree. Forms are those of ``read_time``.
     """
+    if value is None:
+        return None
     told = _read(value, zone)
     return None if told is None else plausible(told[0] + offset_seconds, now)
 
@@ -59,15 +61,15 @@ def read_time(value: AttributeValue | None, zone: tzinfo = UTC) -> Time | None:
     seconds and nanoseconds, as protobuf has it; or the text that a common language prints. Text
     without a zone is read in ``zone``. A date alone is no time: it does not say when on that day.
     """
-    told = _read(value, zone)
+    told = None if value is None else _read(value, zone)
     return None if told is None else Time(*told)
 
 
-def _read(value: AttributeValue | None, zone: tzinfo) -> tuple[float, str, bool] | None:
+def _read(value: AttributeValue, zone: tzinfo) -> tuple[float, str, bool] | None:
     """The fields of a Time, for each row of a table."""
     text = text_of(value)
     if text is None:
-        return None if value is None or "M" not in value else _from_map(value["M"])
+        return _from_map(value["M"]) if "M" in value else None
     try:
         number = float(text)
     except ValueError:

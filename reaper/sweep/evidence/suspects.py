@@ -263,7 +263,7 @@ class Suspects:
         standings = {one: self._standing(one) for one in {case.endpoint for case in cases}}
         now = self._clock()
         for case in cases:
-            born_at = self._memory.born_at(case.rows, now)
+            born_at = self._memory.born_at(case.rows)
             yield case, _Known(now, standings[case.endpoint], born_at)
 
     def _look_at(self, case: Case) -> None:
@@ -319,7 +319,7 @@ class Suspects:
 
     def _known(self, endpoint: Endpoint, rows: Sequence[Row]) -> _Known:
         now = self._clock()
-        return _Known(now, self._standing(endpoint), self._memory.born_at(rows, now))
+        return _Known(now, self._standing(endpoint), self._memory.born_at(rows))
 
     def _standing(self, endpoint: Endpoint) -> Standing:
         return self._memory.endpoints[endpoint].standing(self._context.limits())

@@ -18,18 +18,18 @@ def calibrated() -> Memory:
 
 def test_a_connection_is_as_old_as_its_youngest_row():
     rows = [a_row("c", age=900), a_row("c", age=300), a_row("c", age=600)]
-    assert calibrated().born_at(rows, 1000.0) == 700.0
+    assert calibrated().born_at(rows) == 700.0
 
 
 def test_where_times_are_not_calibrated_no_age_is_known():
-    assert Memory().born_at([a_row("c", age=900)], 1000.0) is None
+    assert Memory().born_at([a_row("c", age=900)]) is None
 
 
 def test_a_row_that_is_keyed_by_something_else_leaves_the_age_unknown():
     """A user who comes back may have put a new id beside an old time."""
     by_user = a_row("c", age=900)._replace(item={"connectionId": {"S": "user-7"}})
-    assert calibrated().born_at([a_row("c", age=900), by_user], 1000.0) is None
+    assert calibrated().born_at([a_row("c", age=900), by_user]) is None
 
 
 def test_one_row_without_a_time_leaves_the_age_unknown():
-    assert calibrated().born_at([a_row("c", age=900), a_row("c")], 1000.0) is None
+    assert calibrated().born_at([a_row("c", age=900), a_row("c")]) is None
