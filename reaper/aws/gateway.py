@@ -86,12 +86,11 @@ class Gateway:
         if response.status == 200 and probe.ask is CHECK:
             told = _read_check(response.body, self._wall_clock())
             if told is not None:
-                said_at = _epoch_of_date(response.headers.get(b"date", b""))
-                return Answer(probe, ALIVE, "200", *told, said_at)
+                return Answer(probe, ALIVE, "200", *told, _epoch_of_date(response.date))
         outcome = outcome_of(
             response.status,
             probe.ask,
-            is_foreign=_is_html(response) and not _is_amazons(response),
+            is_foreign=_is_foreign(response),
             is_own_200=_has_request_id(response) or not probe.endpoint.is_execute_api,
         )
         refusal = self._refusal(response) if response.status in (400, 401, 403) else None
@@ -102,7 +101,7 @@ class Gateway:
 
     def _refusal(self, response: Response) -> Refusal | None:
         _, message = read_refusal(response.body)
-        skew_seconds = clock_skew(response.header(b"date"), self._wall_clock())
+        skew_seconds = clock_skew(response.date, self._wall_clock())
         return explain_refusal(response.error_type, message, PERMISSION, skew_seconds)
 
 
@@ -117,7 +116,7 @@ def _describe(response: Response, outcome: Outcome) -> str:
     """Status and error type, and of a refusal AWS's own sentence. The rest is nobody's business."""
     if outcome is Outcome.UNKNOWN and response.status in (200, 410):
         return f"{response.status}, but not API Gateway's own: is there a proxy in between?"
-    if outcome is Outcome.UNKNOWN and _is_html(response) and not _is_amazons(response):
+    if outcome is Outcome.UNKNOWN and _is_foreign(response):
         return (
             f"{response.status} with a page in HTML{_title(response.body)}, which is not API"
             " Gateway's: a firewall (WAF), a CDN or a proxy in between refuses or fails"
@@ -137,15 +136,13 @@ def _title(page: bytes) -> str:
 
 
 def _has_request_id(response: Response) -> bool:
-    return b"x-amzn-requestid" in response.headers
+    return bool(response.header(b"x-amzn-requestid"))
 
 
-def _is_html(response: Response) -> bool:
-    return "html" in response.header(b"content-type").lower() or response.body[:1] == b"<"
-
-
-def _is_amazons(response: Response) -> bool:
-    return any(name.startswith(b"x-amzn-") for name in response.headers)
+def _is_foreign(response: Response) -> bool:
+    """Whether it is a page of something in between."""
+    is_html = "html" in response.header(b"content-type").lower() or response.body[:1] == b"<"
+    return is_html and not any(name.lower().startswith(b"x-amzn-") for name in response.head)
 
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -193,9 +190,9 @@ def _moment(value: Any, now: float) -> float | None:
 
 
 @lru_cache(8)
-def _epoch_of_date(header: bytes) -> float | None:
+def _epoch_of_date(header: str) -> float | None:
     """The value of a Date header; it changes once a second."""
     try:
-        return parsedate_to_datetime(header.decode("latin-1")).timestamp()
+        return parsedate_to_datetime(header).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None

@@ -151,5 +151,5 @@ class LambdaHook:
             f"{self.permission} on {self.name}",
             self.permission,
             HookError,
-            skew_seconds=clock_skew(response.header(b"date"), self._wall_clock()),
+            skew_seconds=clock_skew(response.date, self._wall_clock()),
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import inf
+from typing import NamedTuple
 
 import structlog
 
@@ -20,11 +22,26 @@ log = structlog.get_logger()
 MAX_FOLLOW_UPS = 2
 """So many heartbeats may follow checks of one connection in a sweep."""
 
-MAX_UNDECIDED = 10_000
-"""Living clients that wait for the self-test, held in memory; meanwhile no more are asked after."""
+MAX_UNDECIDED = 60_000
+"""Living clients that wait for the self-test, held in memory at 400 bytes each; meanwhile no more
+are asked after. So many are found in its three seconds at twice the default quota.
+"""
+
+MAX_UNDECIDED_WITH_ROWS = 10_000
+"""Where pongs are awaited their rows are held too, some 1 kB each."""
 
 SECOND_TRY_SECONDS = 5.0
 """After a heartbeat that met a 410 although a check had just found the socket alive."""
+
+
+class _Undecided(NamedTuple):
+    """Of a check that found a living client: the heartbeat that it may turn out to need."""
+
+    heartbeat: Probe
+    last_active_at: float
+    """By the gateway's account."""
+    last_seen_at: float
+    """By the rows."""
 
 
 class Probes:
@@ -43,8 +60,9 @@ class Probes:
         self._own_heartbeats = context.memory.own_heartbeats
         self._suspects = context.memory.suspects
         self._prober = prober
-        self._undecided: list[Answer] = []
-        """Checks of living ones, until it is known whether ``lastActiveAt`` can be believed."""
+        self._holds_rows = rules.pong.expects_pongs
+        self._undecided: list[_Undecided] = []
+        """Until it is known whether ``lastActiveAt`` can be believed."""
 
     def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
         """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
@@ -78,7 +96,7 @@ class Probes:
 
     def try_again(self, heartbeat: Probe) -> None:
         """After a heartbeat that met a 410 although a check had just found the socket alive."""
-        again = _heartbeat_after(heartbeat)
+        again = _heartbeat_after(heartbeat, heartbeat.rows)
         again.follow_ups, again.is_second = heartbeat.follow_ups, True
         self._prober.ask_later(again, SECOND_TRY_SECONDS)
 
@@ -97,11 +115,16 @@ class Probes:
         """
         if not self._sends_heartbeats or check.probe.follow_ups >= MAX_FOLLOW_UPS:
             return
-        if self._self_test.belief is UNTESTED and check.last_active_at is not None:
-            self._undecided.append(check)
+        probe, last_active_at = check.probe, check.last_active_at
+        if self._self_test.belief is UNTESTED and last_active_at is not None:
+            heartbeat = _heartbeat_after(probe, probe.rows if self._holds_rows else [])
+            self._undecided.append(_Undecided(heartbeat, last_active_at, _last_seen(probe.rows)))
             self._test_next()
-        elif self._last_active(check) < self._cutoffs.awake_after:
-            self._send_heartbeat_after(check.probe)
+            return
+        if self._self_test.belief is not BELIEVED:
+            last_active_at = _last_seen(probe.rows)
+        if last_active_at is None or last_active_at < self._cutoffs.awake_after:
+            self._send(_heartbeat_after(probe, probe.rows))
 
     def learn_of_self_test(self, answer: Answer) -> None:
         """The second answer of somebody who was asked twice."""
@@ -122,9 +145,11 @@ class Probes:
     def decide(self) -> None:
         """Send the heartbeats that waited for the self-test, whatever is known by now."""
         undecided, self._undecided = self._undecided, []
-        for check in undecided:
-            if self._last_active(check) < self._cutoffs.awake_after:
-                self._send_heartbeat_after(check.probe)
+        is_believed = self._self_test.belief is BELIEVED
+        for one in undecided:
+            last_active_at = one.last_active_at if is_believed else one.last_seen_at
+            if last_active_at < self._cutoffs.awake_after:
+                self._send(one.heartbeat)
 
     @property
     def has_undecided(self) -> bool:
@@ -133,35 +158,26 @@ class Probes:
     @property
     def is_full(self) -> bool:
         """Whether no more should be asked after until the self-test under way has its answer."""
-        return len(self._undecided) >= MAX_UNDECIDED and not self._prober.idle
+        room = MAX_UNDECIDED_WITH_ROWS if self._holds_rows else MAX_UNDECIDED
+        return len(self._undecided) >= room and not self._prober.idle
 
     def _test_next(self) -> None:
         """Ask one of those that wait once more."""
         if not self._self_test.wants_trial or not self._undecided:
             return
-        check = self._undecided[-1]
-        assert check.last_active_at is not None
-        probe = check.probe
-        self._self_test.first(probe.connection_id, check.last_active_at)
+        probe, last_active_at, _ = self._undecided[-1]
+        self._self_test.first(probe.connection_id, last_active_at)
         second = Probe(probe.endpoint, probe.connection_id, CHECK, Purpose.SELF_TEST, probe.rows)
         self._prober.ask_later(second, PAUSE_SECONDS)
 
-    def _send_heartbeat_after(self, check: Probe) -> None:
+    def _send(self, heartbeat: Probe) -> None:
         """It goes before others that wait: nobody is known to be nearer to falling silent."""
-        if self._was_posted_to(check.connection_id):
+        if self._was_posted_to(heartbeat.connection_id):
             return
-        heartbeat = _heartbeat_after(check)
         if heartbeat.follow_ups == 1:
             self._prober.ask_next(heartbeat)
         else:
             self._prober.ask_later(heartbeat, SECOND_TRY_SECONDS)
-
-    def _last_active(self, check: Answer) -> float:
-        """By the gateway's account if that can be believed, else by the rows'."""
-        if self._self_test.belief is BELIEVED:
-            return -inf if check.last_active_at is None else check.last_active_at
-        seen_at = [row.last_seen_at for row in check.probe.rows if row.last_seen_at is not None]
-        return max(seen_at, default=-inf)
 
     def _way_to_ask(self, rows: list[Row]) -> Ask:
         if self._is_dry_run:
@@ -180,12 +196,17 @@ def _over_another_connection(probe: Probe, suspect: Suspect) -> Probe:
     return probe
 
 
-def _heartbeat_after(probe: Probe) -> Probe:
+def _last_seen(rows: Iterable[Row]) -> float:
+    seen_at = [row.last_seen_at for row in rows if row.last_seen_at is not None]
+    return max(seen_at, default=-inf)
+
+
+def _heartbeat_after(probe: Probe, rows: list[Row]) -> Probe:
     return Probe(
         probe.endpoint,
         probe.connection_id,
         HEARTBEAT,
         Purpose.KEEPALIVE,
-        probe.rows,
+        rows,
         follow_ups=probe.follow_ups + 1,
     )

@@ -98,7 +98,7 @@ class DynamoApi:
             message = NOT_ITS_OWN
         if code == "ConditionalCheckFailedException":
             return Outcome(tag, ConditionFailed(), may_pass=False)
-        skew_seconds = clock_skew(response.header(b"date"), time.time())
+        skew_seconds = clock_skew(response.date, time.time())
         code = code or f"HTTP status {response.status}"
         error = self._explain(operation, code, message, skew_seconds)
         return Outcome(tag, error, may_pass=code in _MAY_PASS or response.status >= 500)

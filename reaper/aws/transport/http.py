@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from reaper.aws.transport.connection import FIRST_BYTE, SEND, Connection, Origin
+from reaper.aws.transport.parser import Head, header_of
 from reaper.aws.transport.pool import ConnectionPool
 from reaper.aws.transport.proxies import ProxyUnfit, proxy_for
 from reaper.aws.transport.resolver import Address, Name, Resolver
@@ -34,8 +35,7 @@ class Response(msgspec.Struct, frozen=True):
 
     tag: Any
     status: int | None
-    headers: dict[bytes, bytes]
-    """Names in lower case."""
+    head: Head
     body: bytes
     error: str
     """Why there is no status, for a person; empty when there is one."""
@@ -46,7 +46,13 @@ class Response(msgspec.Struct, frozen=True):
 
     def header(self, name: bytes) -> str:
         """The value of a header, whose name is in lower case; empty where it is absent."""
-        return self.headers.get(name, b"").decode("latin-1")
+        return (header_of(self.head, name) or b"").decode("latin-1")
+
+    @property
+    def date(self) -> str:
+        """The Date header, which is looked for in every answer, and first as AWS writes it."""
+        told = self.head.get(b"Date")
+        return self.header(b"date") if told is None else told.decode("latin-1")
 
     @property
     def error_type(self) -> str:
@@ -221,7 +227,7 @@ class HttpClient:
         del self._under_way[connection]
         self._pool.keep(connection, time.monotonic())
         self._responses.append(
-            Response(tag, parser.status, parser.headers, parser.body, "", connection.number)
+            Response(tag, parser.status, parser.head, parser.body, "", connection.number)
         )
 
     def on_broken(self, connection: Connection, fault: str) -> None:

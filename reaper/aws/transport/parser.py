@@ -13,26 +13,38 @@ MAX_HEADER_BYTES = 65_536
 """Of one answer, looked at as they come. AWS sends about 400 bytes."""
 
 
+FIRST_FINAL = 200
+"""Answers of a lower status are interim ones, and another follows."""
+
+
 class BadAnswer(Exception):
     """What came is no HTTP answer, or is larger than it may be. The message says which."""
+
+
+Head = dict[bytes, bytes]
+"""Headers by their names, as they came. Of several with one name the last."""
+
+
+def header_of(head: Head, name: bytes) -> bytes | None:
+    """The value of a header, whose name is given in lower case."""
+    return next((value for held, value in head.items() if held.lower() == name), None)
 
 
 class AnswerParser:
     """One answer at a time: ``reset``, then ``feed`` until ``is_complete``.
 
-    Of an answer that is not complete, ``headers`` and ``body`` are those of the one before.
+    Of an answer that is not complete, ``head`` and ``body`` are those of the one before.
     """
 
     def __init__(self, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
-        self._head: dict[bytes, bytes] = {}
+        self._coming: Head = {}
         self._pieces: list[bytes] = []
         # Called by llhttp with each header's name and value, and with each piece of a body.
-        self.on_header = self._head.__setitem__
+        self.on_header = self._coming.__setitem__
         self.on_body = self._pieces.append
         self._llhttp = HttpResponseParser(self)
-        self.headers: dict[bytes, bytes] = {}
-        """Names in lower case. Of several with one name the last."""
+        self.head: Head = {}
         self.body = b""
         self.is_overfull = False
         """Whether more has come than the answer that was awaited."""
@@ -44,7 +56,7 @@ class AnswerParser:
         self.is_complete = False
         self.may_keep_alive = False
         self._head_bytes = self._body_bytes = 0
-        self._head.clear()
+        self._coming.clear()
         self._pieces.clear()
 
     def feed(self, data: bytes) -> None:
@@ -64,25 +76,21 @@ class AnswerParser:
 
     def end(self) -> bool:
         """The server has closed the connection. Whether that is how the answer ends."""
-        has_length = b"content-length" in self.headers or b"transfer-encoding" in self.headers
-        if self._has_head and not has_length:
+        if self.status >= FIRST_FINAL and not (
+            header_of(self.head, b"content-length") or header_of(self.head, b"transfer-encoding")
+        ):
             self._complete()
         return self.is_complete
 
-    @property
-    def _has_head(self) -> bool:
-        """Whether all headers of an answer are there; interim answers do not count."""
-        return self.status >= 200
-
     def _check_size(self, fed_bytes: int) -> None:
         """Of what has come of an answer that is not complete, and of what it announces."""
-        if not self._has_head:
+        if self.status < FIRST_FINAL:
             self._head_bytes += fed_bytes
             if self._head_bytes > MAX_HEADER_BYTES:
                 raise BadAnswer(f"its headers are longer than {MAX_HEADER_BYTES // 1024} kB")
             return
         self._body_bytes += fed_bytes if self._body_bytes else sum(map(len, self._pieces))
-        announced_bytes = int(self.headers.get(b"content-length", b"0"))
+        announced_bytes = int(header_of(self.head, b"content-length") or 0)
         if max(announced_bytes, self._body_bytes) > self._max_body_bytes:
             raise BadAnswer(self._too_large)
 
@@ -95,13 +103,13 @@ class AnswerParser:
     def on_headers_complete(self) -> None:
         if not self.is_overfull:
             self.status = self._llhttp.get_status_code()
-            self.headers = {name.lower(): value for name, value in self._head.items()}
+            self.head = self._coming.copy()
 
     def on_message_complete(self) -> None:
         if self.is_overfull:
             return
-        if not self._has_head:
-            self._head.clear()  # an interim answer: the one that counts is still to come
+        if self.status < FIRST_FINAL:
+            self._coming.clear()  # an interim answer: the one that counts is still to come
             return
         self._complete()
         self.may_keep_alive = self._llhttp.should_keep_alive()

@@ -89,12 +89,14 @@ class EndpointState:
 
     def answered_200(self, row: Row, sent_at: float, *, is_witness: bool) -> None:
         """Somebody lives: ``is_witness`` where it was asked for the sake of others."""
-        if is_witness:
-            self.counts.witnesses += 1
         if sent_at > self._alive_at:
             self._alive_at = sent_at
         self._draw.note_alive(row)
-        self._witnesses.note_alive(row)
+        if is_witness:
+            self.counts.witnesses += 1
+            self._witnesses.note_witness(row)
+        else:
+            self._witnesses.note_alive(row)
 
     def found_alive(self, rows: int) -> None:
         """Rows that were due are alive."""

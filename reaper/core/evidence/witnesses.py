@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from itertools import islice
 
@@ -19,7 +20,9 @@ class Witnesses:
     """Those who answered 200 last, then fresh rows, then newborn ones."""
 
     def __init__(self) -> None:
-        self._recent: dict[str, Row] = {}
+        self._recent: deque[Row] = deque(maxlen=MANY_WITNESSES)
+        self.note_alive = self._recent.append
+        """Somebody has answered 200. It is done for each row, so it is the deque's own."""
         self._fresh: dict[str, Row] = {}
         self._newborn: dict[str, Row] = {}
         self._calls_in_vain = 0
@@ -28,24 +31,35 @@ class Witnesses:
         self._fresh, self._newborn = {}, {}
         self._calls_in_vain = 0
 
-    def note_alive(self, row: Row) -> None:
-        self._recent.pop(row.connection_id, None)
-        self._recent[row.connection_id] = row
-        if len(self._recent) > MANY_WITNESSES:
-            del self._recent[next(iter(self._recent))]
-
     def note_left_alone(self, fresh: Iterable[Row], newborn: Iterable[Row]) -> None:
         for kept, rows in ((self._fresh, fresh), (self._newborn, newborn)):
             for row in islice(rows, max(0, MAX_LEFT_ALONE - len(kept))):
                 kept[row.connection_id] = row
 
     def forget(self, connection_id: str) -> None:
-        for rows in (self._recent, self._fresh, self._newborn):
+        for rows in (self._fresh, self._newborn):
             rows.pop(connection_id, None)
+        self._forget_recent(connection_id)
+
+    def note_witness(self, row: Row) -> None:
+        """One that was called has answered 200. It is there once, and displaces nobody."""
+        self._forget_recent(row.connection_id)
+        self.note_alive(row)
+
+    def _forget_recent(self, connection_id: str) -> None:
+        if any(row.connection_id == connection_id for row in self._recent):
+            others = [row for row in self._recent if row.connection_id != connection_id]
+            self._recent.clear()
+            self._recent.extend(others)
 
     @property
     def recent(self) -> dict[str, Row]:
-        return self._recent
+        """By their ids, those who answered last at the end."""
+        found: dict[str, Row] = {}
+        for row in self._recent:
+            found.pop(row.connection_id, None)
+            found[row.connection_id] = row
+        return found
 
     @property
     def fresh(self) -> dict[str, Row]:
@@ -59,9 +73,9 @@ class Witnesses:
     @property
     def are_left(self) -> bool:
         """Whether there is anybody who was not called in vain."""
-        recent = len(self._recent)
-        circles = recent, recent > FEW_WITNESSES, self._fresh, self._newborn
-        return any(circles[self._calls_in_vain :])
+        if not self._calls_in_vain and self._recent:
+            return True
+        return any(self._circles[self._calls_in_vain :])
 
     def called(self) -> list[Row]:
         """The likeliest to live; after each call that was in vain, others."""
@@ -73,7 +87,7 @@ class Witnesses:
 
     @property
     def _circles(self) -> list[list[Row]]:
-        recent = list(self._recent.values())
+        recent = list(self.recent.values())
         return [
             recent[-FEW_WITNESSES:],
             recent[:-FEW_WITNESSES],

@@ -28,28 +28,31 @@ def recheck(batch: Sequence[Sequence[Zombie]], table: Table, removal: Removal) -
     """Read the whole rows of zombies, grouped by connection. Raises TableError."""
     found = table.read([zombie.row.key for group in batch for zombie in group])
     items = removal.shape.by_identity(found)
-    vanished = sum(zombie.row.identity not in items for group in batch for zombie in group)
-    result = Recheck([], [], vanished, [])
+    vanished = 0
+    evictions: list[Eviction] = []
+    all_touched: list[Zombie] = []
+    refused: list[tuple[list[Zombie], Exception]] = []
     for group in batch:
         dead: list[tuple[Zombie, Item]] = []
         touched: list[Zombie] = []
         for zombie in group:
             item = items.get(zombie.row.identity)
+            vanished += item is None
             if item is not None and zombie.row.is_untouched(item):
                 dead.append((zombie, item))
             else:
                 touched.append(zombie)
         if touched and _is_all_or_nothing(group, removal):
             dead, touched = [], list(group)
-        result.touched.extend(touched)
+        all_touched += touched
         if not dead:
             continue
         eviction = Eviction(dead[0][0], dead, [])
         try:
-            result.evictions.append(eviction._replace(along=removal.goes_along(eviction)))
+            evictions.append(eviction._replace(along=removal.goes_along(eviction)))
         except (NotItsOwn, PartitionTooLarge) as error:
-            result.refused.append((eviction.zombies, error))
-    return result
+            refused.append((eviction.zombies, error))
+    return Recheck(evictions, all_touched, vanished, refused)
 
 
 def _is_all_or_nothing(group: Sequence[Zombie], removal: Removal) -> bool:

@@ -25,9 +25,6 @@ from reaper.sweep.probes import Probes
 
 log = structlog.get_logger()
 
-WITNESSES_FLOW_SECONDS = 1.0
-"""Where somebody has answered 200 within this time, others do all the time."""
-
 WITNESS_PAUSE_SECONDS = 0.1
 """So long a suspect waits for one of them."""
 
@@ -228,7 +225,7 @@ class Suspects:
                 self._look_at(case)
             case Next.LOOK:
                 self._cases.postpone(case, step.at)
-            case Next.WITNESS if self._is_soon_witnessed(standing, now):
+            case Next.WITNESS if self._witness_calls.are_needless(standing, now):
                 self._cases.postpone(case, now + WITNESS_PAUSE_SECONDS)
             case Next.WITNESS:
                 self._cases.block(case)
@@ -245,11 +242,6 @@ class Suspects:
                 self._decide(case, known)
             case Next.CONVICT | Next.CONVICT_BY_AGE:
                 self._convict(case, step.what)
-
-    @staticmethod
-    def _is_soon_witnessed(standing: Standing, now: float) -> bool:
-        """Whether somebody will answer 200 anyway, so that nobody need be called."""
-        return not standing.should_weigh and now - standing.alive_at < WITNESSES_FLOW_SECONDS
 
     def _decide_all(self, endpoint: Endpoint, place: Place) -> None:
         self._decide_each(self._cases.at(place, endpoint))

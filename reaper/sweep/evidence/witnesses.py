@@ -15,7 +15,7 @@ import structlog
 from reaper.core.errors import TableError
 from reaper.core.evidence.breaker import Harvest
 from reaper.core.evidence.endpoint_state import EndpointState
-from reaper.core.evidence.evidence_rule import MAX_PANEL
+from reaper.core.evidence.evidence_rule import MAX_PANEL, Standing
 from reaper.core.model import Answer, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.reader import RowReader
@@ -29,6 +29,12 @@ from reaper.sweep.probes import Probes
 log = structlog.get_logger()
 
 LANE = "witnesses"
+
+WITNESSES_FLOW_SECONDS = 1.0
+"""Where somebody has answered 200 within this time, others do all the time."""
+
+LAST_WITNESSES_FLOW_SECONDS = 0.1
+"""The same at the end of a sweep by itself, when only suspects are left to be asked."""
 
 PANEL_PAUSE_SECONDS = 1.0
 """Between two panels of an endpoint, so that many suspects have one together."""
@@ -133,6 +139,12 @@ class WitnessCalls:
     def expect_more_rows(self, *, more: bool) -> None:
         """Whether rows still wait for their turn, of whom somebody may be found alive."""
         self._is_everybody_asked = not more
+
+    def are_needless(self, standing: Standing, now: float) -> bool:
+        """Whether somebody will soon answer 200 anyway."""
+        is_end = self._is_everybody_asked and self._has_time
+        flow_seconds = LAST_WITNESSES_FLOW_SECONDS if is_end else WITNESSES_FLOW_SECONDS
+        return not standing.should_weigh and now - standing.alive_at < flow_seconds
 
     def call_witnesses(self, endpoint: Endpoint) -> None:
         """Whoever is likeliest to answer 200; or fresh rows, where most of the table seems gone."""
