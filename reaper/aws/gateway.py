@@ -19,6 +19,7 @@ from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.errors import Refused
 from reaper.core.model import ALIVE, CHECK, HEARTBEAT, Answer, Outcome, Probe
 from reaper.core.refusals import Refusal, explain_refusal, tidied
+from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.times import epoch_seconds, plausible
 from reaper.core.status_codes import outcome_of
 
@@ -91,7 +92,7 @@ class Gateway:
             response.status,
             probe.ask,
             is_foreign=_is_foreign(response),
-            is_own_200=_has_request_id(response) or not probe.endpoint.is_execute_api,
+            is_own_200=response.status == 200 and _is_own(response, probe.endpoint),
         )
         refusal = self._refusal(response) if response.status in (400, 401, 403) else None
         if refusal is not None and refusal.refused is Refused.CREDENTIALS:
@@ -135,8 +136,9 @@ def _title(page: bytes) -> str:
     return f' ("{tidied(text)}")'
 
 
-def _has_request_id(response: Response) -> bool:
-    return bool(response.header(b"x-amzn-requestid"))
+def _is_own(response: Response, endpoint: Endpoint) -> bool:
+    """Whether an answer of 200 is API Gateway's own, as far as that can be told."""
+    return bool(response.header(b"x-amzn-requestid")) or not endpoint.is_execute_api
 
 
 def _is_foreign(response: Response) -> bool:

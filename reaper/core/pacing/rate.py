@@ -56,9 +56,11 @@ class TokenBucket:
 
     def take(self, now: float) -> bool:
         """Take one token if there is one."""
-        if self._ready_at > now:
+        ready_at = self._ready_at
+        if ready_at > now:
             return False
-        self._ready_at = max(self._ready_at, now - CATCH_UP_SECONDS) + 1 / self._rate
+        earliest = now - CATCH_UP_SECONDS
+        self._ready_at = (ready_at if ready_at > earliest else earliest) + 1 / self._rate
         return True
 
     def seconds_to_next(self, now: float) -> float:
