@@ -35,7 +35,7 @@ _TITLE = re.compile(rb"<(title|h1)[^>]*>(.{1,200}?)</", re.IGNORECASE | re.DOTAL
 
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
-_QUOTED = {ord(character): quote(character, safe="") for character in map(chr, range(128))}
+_USUAL_ID = re.compile(r"[A-Za-z0-9_-]+=*")
 
 
 class Gateway:
@@ -108,8 +108,8 @@ class Gateway:
 
 def connection_path(base: str, connection_id: str) -> str:
     """The path of a connection; its id is percent-encoded exactly once."""
-    if connection_id.isascii():
-        return f"{base}/@connections/{connection_id.translate(_QUOTED)}"
+    if _USUAL_ID.fullmatch(connection_id):
+        return f"{base}/@connections/{connection_id.replace('=', '%3D')}"
     return f"{base}/@connections/{quote(connection_id, safe='')}"
 
 
@@ -144,7 +144,7 @@ def _is_own(response: Response, endpoint: Endpoint) -> bool:
 def _is_foreign(response: Response) -> bool:
     """Whether it is a page of something in between."""
     is_html = "html" in response.header(b"content-type").lower() or response.body[:1] == b"<"
-    return is_html and not any(name.lower().startswith(b"x-amzn-") for name in response.head)
+    return is_html and b"\r\nx-amzn-" not in response.head.lower()
 
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]

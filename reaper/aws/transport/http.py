@@ -29,6 +29,9 @@ GATHER_SECONDS = 0.002
 
 ORIGINS_KNOWN = 1024
 
+_DATE = b"\r\nDate: "
+_DATE_LENGTH = len("Fri, 27 Nov 2026 16:37:13 GMT")
+
 
 class Response(msgspec.Struct, frozen=True):
     """What came of a request. ``status`` is None when nothing or only half an answer came."""
@@ -45,14 +48,17 @@ class Response(msgspec.Struct, frozen=True):
     """Whether a kept-alive connection turned out to be closed: it may be sent again at once."""
 
     def header(self, name: bytes) -> str:
-        """The value of a header, whose name is in lower case; empty where it is absent."""
+        """The value of a header, whose name is given in lower case; empty where it is absent."""
         return (header_of(self.head, name) or b"").decode("latin-1")
 
     @property
     def date(self) -> str:
         """The Date header, which is looked for in every answer, and first as AWS writes it."""
-        told = self.head.get(b"Date")
-        return self.header(b"date") if told is None else told.decode("latin-1")
+        start = self.head.find(_DATE)
+        if start < 0:
+            return self.header(b"date")
+        start += len(_DATE)
+        return self.head[start : start + _DATE_LENGTH].decode("latin-1")
 
     @property
     def error_type(self) -> str:
@@ -114,10 +120,10 @@ class HttpClient:
             origin = self._origin_of(endpoint)
             signed = self._signer.sign(endpoint, method, path, body, time.time(), headers)
         except (ProxyUnfit, ValueError) as error:
-            self._responses.append(Response(tag, None, {}, b"", str(error)))
+            self._responses.append(Response(tag, None, b"", b"", str(error)))
             return
         except Exception as error:  # noqa: BLE001 - a refresh raises whatever a provider raises
-            self._responses.append(Response(tag, None, {}, b"", f"cannot sign: {error}"))
+            self._responses.append(Response(tag, None, b"", b"", f"cannot sign: {error}"))
             return
         if origin.proxy is not None and origin.scheme == "http":
             path, signed = _through_proxy(endpoint, origin, path, signed)
@@ -244,7 +250,7 @@ class HttpClient:
         del self._under_way[connection]
         self._connecting.discard(connection)
         number = connection.number if connection.carried else 0
-        self._responses.append(Response(tag, None, {}, b"", error, number, was_stale))
+        self._responses.append(Response(tag, None, b"", b"", error, number, was_stale))
 
 
 def _origin_of(endpoint: Endpoint) -> Origin:
@@ -254,9 +260,7 @@ def _origin_of(endpoint: Endpoint) -> Origin:
     return Origin(endpoint.scheme, endpoint.host, endpoint.port, proxy_for(endpoint))
 
 
-def _through_proxy(
-    endpoint: Endpoint, origin: Origin, path: str, signed: str
-) -> tuple[str, str]:
+def _through_proxy(endpoint: Endpoint, origin: Origin, path: str, signed: str) -> tuple[str, str]:
     """Target and headers of a request over plain HTTP: the proxy is told whom it is for."""
     assert origin.proxy is not None
     authorization = origin.proxy.authorization

@@ -17,34 +17,42 @@ FIRST_FINAL = 200
 """Answers of a lower status are interim ones, and another follows."""
 
 
+_TELLING_THE_END = (b"content-length", b"transfer-encoding")
+
+
 class BadAnswer(Exception):
     """What came is no HTTP answer, or is larger than it may be. The message says which."""
 
 
-Head = dict[bytes, bytes]
-"""Headers by their names, as they came. Of several with one name the last."""
+Head = bytes
+"""Status line and headers of an answer as they came, without the empty line after them. Few of
+them are ever asked for, so they are not taken apart.
+"""
 
 
 def header_of(head: Head, name: bytes) -> bytes | None:
-    """The value of a header, whose name is given in lower case."""
-    return next((value for held, value in head.items() if held.lower() == name), None)
+    """The value of the first header with a name, which is given in lower case."""
+    mark = b"\r\n%s:" % name
+    start = head.lower().find(mark)
+    if start < 0:
+        return None
+    start += len(mark)
+    end = head.find(b"\r\n", start)
+    return head[start : end if end >= 0 else None].strip()
 
 
 class AnswerParser:
     """One answer at a time: ``reset``, then ``feed`` until ``is_complete``.
 
-    Of an answer that is not complete, ``head`` and ``body`` are those of the one before.
+    Of an answer that is not complete, ``head`` and ``body`` may be those of the one before.
     """
 
     def __init__(self, max_body_bytes: int) -> None:
         self._max_body_bytes = max_body_bytes
-        self._coming: Head = {}
         self._pieces: list[bytes] = []
-        # Called by llhttp with each header's name and value, and with each piece of a body.
-        self.on_header = self._coming.__setitem__
-        self.on_body = self._pieces.append
+        self.on_body = self._pieces.append  # called by llhttp with each piece
         self._llhttp = HttpResponseParser(self)
-        self.head: Head = {}
+        self.head: Head = b""
         self.body = b""
         self.is_overfull = False
         """Whether more has come than the answer that was awaited."""
@@ -55,12 +63,14 @@ class AnswerParser:
         self.status = 0
         self.is_complete = False
         self.may_keep_alive = False
-        self._head_bytes = self._body_bytes = 0
-        self._coming.clear()
+        self._unparsed = b""
+        self._interim_answers = self._body_bytes = 0
         self._pieces.clear()
 
     def feed(self, data: bytes) -> None:
         """Raises BadAnswer."""
+        if self.status < FIRST_FINAL:
+            self._unparsed = self._unparsed + data if self._unparsed else data
         try:
             self._llhttp.feed_data(data)
         except HttpParserCallbackError as error:
@@ -76,17 +86,15 @@ class AnswerParser:
 
     def end(self) -> bool:
         """The server has closed the connection. Whether that is how the answer ends."""
-        if self.status >= FIRST_FINAL and not (
-            header_of(self.head, b"content-length") or header_of(self.head, b"transfer-encoding")
-        ):
+        ends_so = not any(header_of(self.head, name) for name in _TELLING_THE_END)
+        if self.status >= FIRST_FINAL and ends_so:
             self._complete()
         return self.is_complete
 
     def _check_size(self, fed_bytes: int) -> None:
         """Of what has come of an answer that is not complete, and of what it announces."""
         if self.status < FIRST_FINAL:
-            self._head_bytes += fed_bytes
-            if self._head_bytes > MAX_HEADER_BYTES:
+            if len(self._unparsed) > MAX_HEADER_BYTES:
                 raise BadAnswer(f"its headers are longer than {MAX_HEADER_BYTES // 1024} kB")
             return
         self._body_bytes += fed_bytes if self._body_bytes else sum(map(len, self._pieces))
@@ -103,13 +111,14 @@ class AnswerParser:
     def on_headers_complete(self) -> None:
         if not self.is_overfull:
             self.status = self._llhttp.get_status_code()
-            self.head = self._coming.copy()
+            heads = self._unparsed.split(b"\r\n\r\n", self._interim_answers + 1)
+            self.head = heads[self._interim_answers]
 
     def on_message_complete(self) -> None:
         if self.is_overfull:
             return
         if self.status < FIRST_FINAL:
-            self._coming.clear()  # an interim answer: the one that counts is still to come
+            self._interim_answers += 1  # the answer that counts is still to come
             return
         self._complete()
         self.may_keep_alive = self._llhttp.should_keep_alive()

@@ -23,8 +23,7 @@ Headers = Sequence[tuple[str, str]]
 
 _ALGORITHM = "AWS4-HMAC-SHA256"
 _NO_BODY_HASH = sha256().hexdigest()
-_USUAL_PATH = re.compile(r"/|(?:/[A-Za-z0-9_~%@-][A-Za-z0-9_.~%@-]*)+")
-"""No segment is empty, or begins with a dot, so there is nothing to be normalized."""
+_USUAL_PATH = re.compile(r"[A-Za-z0-9_.~/%@-]*")
 _QUOTED_AGAIN = {code: quote(chr(code), safe="/~") for code in range(128)}
 
 
@@ -147,8 +146,8 @@ class Signer:
 
 def _canonical(path: str) -> str:
     """SigV4 encodes the path, which is encoded already, a second time."""
-    if _USUAL_PATH.fullmatch(path):
-        return path.replace("%", "%25").replace("@", "%40")
     if "//" in path or "/." in path:
         path = normalize_url_path(path)
+    if _USUAL_PATH.fullmatch(path):
+        return path.replace("%", "%25").replace("@", "%40")
     return path.translate(_QUOTED_AGAIN)
