@@ -218,7 +218,8 @@ class DynamoTable:
                     f"BatchGetItem on table {self.name}",
                     f"{len(wanted)} keys came back as UnprocessedKeys {rounds_in_vain} times",
                 )
-            time.sleep(pause_seconds(rounds_in_vain) if rounds_in_vain else 0)
+            if rounds_in_vain:
+                time.sleep(pause_seconds(rounds_in_vain))
             chunks = [wanted[n : n + READ_BATCH] for n in range(0, len(wanted), READ_BATCH)]
             asked, wanted = len(wanted), []
             for result in self._calls.make("BatchGetItem", [self._batch(keys) for keys in chunks]):

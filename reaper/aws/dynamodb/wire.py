@@ -74,7 +74,7 @@ def _decoded(decoder: msgspec.json.Decoder[T], unparsed: bytes) -> T:
 
 def _with_bytes(items: list[Item], unparsed: bytes) -> list[Item]:
     """Binary values are base64 in JSON. Few tables have any, and most bodies show that at once."""
-    if b'"B"' in unparsed or b'"BS"' in unparsed:
+    if b'"B' in unparsed and (b'"B"' in unparsed or b'"BS"' in unparsed):
         try:
             return [item_from_json(item) for item in items]
         except (ValueError, KeyError, TypeError, AttributeError) as error:

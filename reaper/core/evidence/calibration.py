@@ -22,6 +22,9 @@ TOLERANCE_SECONDS = 120.0
 
 MAX_SAMPLES = 50
 
+MAX_CLOCKS = 10
+"""So many of the last answers tell the gateway's time. It is asked for with every decision."""
+
 ROUND_SECONDS = 900
 """Zones and TTLs are multiples of a quarter of an hour."""
 
@@ -46,7 +49,7 @@ class Calibration:
     """Whether a living row's time was off, in whichever direction: it says nothing of youth."""
     _agreeing: set[str] = field(default_factory=set)
     _samples: deque[tuple[float, bool]] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
-    _clocks: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_SAMPLES))
+    _clocks: deque[float] = field(default_factory=lambda: deque(maxlen=MAX_CLOCKS))
 
     @property
     def is_calibrated(self) -> bool:

@@ -6,7 +6,6 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from operator import methodcaller
 from typing import Any
 
 AttributeValue = dict[str, Any]
@@ -97,7 +96,8 @@ def identity(key: Item) -> Identity:
 def getter(path: AttributePath) -> Getter:
     """``attribute`` for one path, faster where that is a single name."""
     if len(path) == 1:
-        return methodcaller("get", path[0])
+        (name,) = path
+        return lambda item: item.get(name)
     return partial(attribute, path=path)
 
 
