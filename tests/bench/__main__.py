@@ -126,7 +126,9 @@ def memory(lab: Lab) -> dict[str, float]:
 
 
 def pacing(lab: Lab) -> dict[str, float]:
-    """The fullest second and the mean, as parts of the budget."""
+    """The fullest second and the mean, as parts of the budget; and what a high rate takes of a core
+    where each answer takes 50 ms, over plain HTTP.
+    """
     found: dict[str, float] = {}
     for budget, seconds in ((50, 20), (1_000, 15), (8_000, 15)):
         with (
@@ -135,9 +137,10 @@ def pacing(lab: Lab) -> dict[str, float]:
         ):
             lab.sweep(gateway, table, REAPER_QUOTA_RPS=str(budget))
         found |= _steadiness(f"{budget}_rps", lab.arrivals(), budget)
-    with lab.slow_gateway() as gateway, lab.table(8_000 * 15) as table:
-        lab.sweep(gateway, table, REAPER_QUOTA_RPS="8000")
-    return found | _steadiness("8000_rps_at_50_ms", lab.arrivals(), 8_000)
+    with lab.slow_gateway() as gateway, lab.table(10_000 * 20) as table:
+        slow = lab.sweep(gateway, table, REAPER_QUOTA_RPS="10000")
+    found["cores_10000_rps_at_50_ms"] = slow.cpu_us_per_row * 10_000 / 1e6
+    return found | _steadiness("10000_rps_at_50_ms", lab.arrivals(), 10_000)
 
 
 def _steadiness(name: str, arrivals: list[float], budget: int) -> dict[str, float]:
@@ -183,6 +186,7 @@ GOALS = {
     "peak_mb_1000000_rows_50_percent": "at most 150",
     "peak_ratio_5_percent": "at most 1.15",
     "peak_ratio_50_percent": "at most 1.15",
+    "cores_10000_rps_at_50_ms": "at most 0.5",
     "coordination_percent_4_workers": "below 2",
     "live_rows_evicted": "0",
     "zombies_left": "0",
@@ -190,7 +194,7 @@ GOALS = {
     "fullest_second_of_budget": "at most 1.02",
 } | {
     f"{what}_{rate}": goal
-    for rate in ("50_rps", "1000_rps", "8000_rps", "8000_rps_at_50_ms")
+    for rate in ("50_rps", "1000_rps", "8000_rps", "10000_rps_at_50_ms")
     for what, goal in (("fullest_second", "at most 1.02"), ("mean", "at least 0.97"))
 }
 

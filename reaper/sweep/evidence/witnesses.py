@@ -33,8 +33,10 @@ LANE = "witnesses"
 WITNESSES_FLOW_SECONDS = 1.0
 """Where somebody has answered 200 within this time, others do all the time."""
 
-LAST_WITNESSES_FLOW_SECONDS = 0.1
-"""The same at the end of a sweep by itself, when only suspects are left to be asked."""
+MIN_FLOW_SECONDS = 0.1
+"""The same when only suspects are left to be asked, who need not wait for longer than the operator
+has them wait between two strikes. So many of them have their witnesses together.
+"""
 
 PANEL_PAUSE_SECONDS = 1.0
 """Between two panels of an endpoint, so that many suspects have one together."""
@@ -115,6 +117,7 @@ class WitnessCalls:
         self._limits = context.limits
         self._clock = context.clock
         self._has_time = context.rules.question_seconds == inf
+        self._confirm_delay_seconds = context.rules.confirm_delay_seconds
         self._probes = probes
         self._shared_table = shared_table
         self._table = table
@@ -142,8 +145,9 @@ class WitnessCalls:
 
     def are_needless(self, standing: Standing, now: float) -> bool:
         """Whether somebody will soon answer 200 anyway."""
-        is_end = self._is_everybody_asked and self._has_time
-        flow_seconds = LAST_WITNESSES_FLOW_SECONDS if is_end else WITNESSES_FLOW_SECONDS
+        flow_seconds = WITNESSES_FLOW_SECONDS
+        if self._is_everybody_asked:
+            flow_seconds = max(MIN_FLOW_SECONDS, min(flow_seconds, self._confirm_delay_seconds))
         return not standing.should_weigh and now - standing.alive_at < flow_seconds
 
     def call_witnesses(self, endpoint: Endpoint) -> None:

@@ -28,6 +28,17 @@ def test_a_zombie_is_asked_three_times_a_delay_apart():
     assert third - second >= 60
 
 
+@pytest.mark.parametrize(("confirm_delay", "seconds"), [(0.0, 0.6), (60.0, 125.0)])
+def test_the_last_suspects_wait_no_longer_for_witnesses_than_between_strikes(
+    confirm_delay, seconds
+):
+    world = a_world(confirm_delay=confirm_delay)
+    world.sweep(triage=OFF)
+
+    assert {name for name in world.rows if name.startswith("zombie")} == set()
+    assert world.moment <= seconds
+
+
 def test_a_suspect_that_answers_after_all_stays():
     world = a_world()
     world.lies["live-3"] = [Outcome.GONE]
