@@ -12,10 +12,8 @@ from httptools import (
 MAX_HEADER_BYTES = 65_536
 """Of one answer, looked at as they come. AWS sends about 400 bytes."""
 
-
 FIRST_FINAL = 200
 """Answers of a lower status are interim ones, and another follows."""
-
 
 _TELLING_THE_END = (b"content-length", b"transfer-encoding")
 
