@@ -41,7 +41,7 @@ MAX_NAP_SECONDS = 0.1
 BESIDE_NAP_SECONDS = 0.002
 """And so often whether work that is done beside it is done."""
 
-PROGRESS_SECONDS = 0.1
+PROGRESS_SECONDS = 0.25
 """So often it tells how far it has come, at most."""
 
 HOOK_GRACE_SECONDS = 30.0
