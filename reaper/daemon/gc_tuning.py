@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-YOUNG_OBJECTS = 50_000
-"""A page of rows is as many; Python's own 700 would have it look at each page a hundred times."""
+YOUNG_OBJECTS = 200_000
+"""As many as are in some pages of rows, at which Python's own 700 would have it look all the time."""
 
 
 def tune_gc() -> None:
