@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 
 YOUNG_OBJECTS = 200_000
-"""As many as are in some pages of rows, at which Python's own 700 would have it look all the time."""
+"""As many as some pages of rows hold. Python's own 700 would have it look at them all the time."""
 
 
 def tune_gc() -> None:
