@@ -6,17 +6,16 @@ import re
 import time
 from collections.abc import Callable
 from datetime import datetime
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import msgspec
 
 from reaper.aws.json_bodies import UnreadableBody, read_json, read_object, read_refusal
-from reaper.aws.service_errors import clock_skew
+from reaper.aws.service_errors import clock_skew, epoch_of_date
 from reaper.aws.transport.http import HttpClient, Response
 from reaper.core.errors import Refused
+from reaper.core.iam import MANAGE_CONNECTIONS
 from reaper.core.model import ALIVE, CHECK, HEARTBEAT, Answer, Outcome, Probe
 from reaper.core.refusals import Refusal, explain_refusal, tidied
 from reaper.core.rows.endpoint import Endpoint
@@ -28,8 +27,6 @@ MAX_CHECK_BYTES = 65_536
 
 CLOCKS_DIFFER_SECONDS = 3600.0
 """A time of the gateway's makes sense even where this host's clock is slow by so much."""
-
-PERMISSION = "execute-api:ManageConnections"
 
 _TITLE = re.compile(rb"<(title|h1)[^>]*>(.{1,200}?)</", re.IGNORECASE | re.DOTALL)
 
@@ -82,12 +79,12 @@ class Gateway:
                 Outcome.UNKNOWN,
                 response.error,
                 was_stale=response.was_stale,
-                refusal=explain_refusal("", response.error, PERMISSION),
+                refusal=explain_refusal("", response.error, MANAGE_CONNECTIONS),
             )
         if response.status == 200 and probe.ask is CHECK:
             told = _read_check(response.body, self._wall_clock())
             if told is not None:
-                return Answer(probe, ALIVE, "200", *told, _epoch_of_date(response.date))
+                return Answer(probe, ALIVE, "200", *told, epoch_of_date(response.date))
         outcome = outcome_of(
             response.status,
             probe.ask,
@@ -103,7 +100,7 @@ class Gateway:
     def _refusal(self, response: Response) -> Refusal | None:
         _, message = read_refusal(response.body)
         skew_seconds = clock_skew(response.date, self._wall_clock())
-        return explain_refusal(response.error_type, message, PERMISSION, skew_seconds)
+        return explain_refusal(response.error_type, message, MANAGE_CONNECTIONS, skew_seconds)
 
 
 def connection_path(base: str, connection_id: str) -> str:
@@ -189,12 +186,3 @@ def _read_other_check(body: bytes, now: float) -> _Told | None:
 
 def _moment(value: Any, now: float) -> float | None:
     return None if value is None else epoch_seconds({"S": str(value)}, now + CLOCKS_DIFFER_SECONDS)
-
-
-@lru_cache(8)
-def _epoch_of_date(header: str) -> float | None:
-    """The value of a Date header; it changes once a second."""
-    try:
-        return parsedate_to_datetime(header).timestamp()
-    except (ValueError, OverflowError, TypeError):
-        return None

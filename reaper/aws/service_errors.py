@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -72,12 +73,19 @@ def is_page(text: str | bytes) -> bool:
     return start.startswith("<") if isinstance(start, str) else start.startswith(b"<")
 
 
-def clock_skew(date: str, now: float) -> float | None:
-    """By how many seconds ``now`` is ahead of an answer's Date header; None where it is none."""
+@lru_cache(8)
+def epoch_of_date(header: str) -> float | None:
+    """When an answer was given, by its Date header, which changes once a second; None for none."""
     try:
-        return now - parsedate_to_datetime(date).timestamp()
+        return parsedate_to_datetime(header).timestamp()
     except (ValueError, OverflowError, TypeError):
         return None
+
+
+def clock_skew(date: str, now: float) -> float | None:
+    """By how many seconds ``now`` is ahead of an answer's Date header; None where it is none."""
+    said_at = epoch_of_date(date)
+    return None if said_at is None else now - said_at
 
 
 def skew_of(error: BaseException) -> float | None:

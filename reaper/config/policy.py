@@ -7,7 +7,7 @@ from typing import Any
 
 from reaper.config.rules import configured_endpoint
 from reaper.config.settings import Settings
-from reaper.core.iam import arn_of, arn_of_named, connections_arn
+from reaper.core.iam import MANAGE_CONNECTIONS, arn_of, arn_of_named, connections_arn
 from reaper.core.model import Ask
 from reaper.core.rows.endpoint import parse_endpoint
 from reaper.core.sweep_rules import EvictAction, EvictScope
@@ -67,7 +67,7 @@ def _of_connections(settings: Settings, region: str) -> Statement:
     if settings.endpoint_attribute or endpoint is None:
         endpoint = parse_endpoint("https://any.invalid", region)
     resources = [connections_arn(endpoint, ask) for ask in asks(settings)]
-    return _allow("Connections", ["execute-api:ManageConnections"], *resources)
+    return _allow("Connections", [MANAGE_CONNECTIONS], *resources)
 
 
 def _of_hooks(settings: Settings, region: str) -> Iterator[Statement]:

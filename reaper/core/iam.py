@@ -11,13 +11,17 @@ from reaper.core.model import Ask
 from reaper.core.rows.endpoint import Endpoint
 
 
+MANAGE_CONNECTIONS = "execute-api:ManageConnections"
+"""What every request to the management API needs; each method is a grant of its own."""
+
+
 def statement(action: str, resource: str) -> str:
     """One statement of an IAM policy, as JSON."""
     return json.dumps({"Effect": "Allow", "Action": action, "Resource": resource})
 
 
 def connections_arn(endpoint: Endpoint, ask: Ask) -> str:
-    """What execute-api:ManageConnections is granted on; each method has its own."""
+    """What MANAGE_CONNECTIONS is granted on for a method."""
     api, stage = endpoint.api_id or "*", endpoint.stage or "*"
     region = endpoint.region
     return arn_of("execute-api", region, f"{api}/{stage}/{ask.value}/@connections/*")

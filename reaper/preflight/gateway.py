@@ -15,7 +15,7 @@ from reaper.config.policy import asks
 from reaper.config.settings import Settings
 from reaper.core.evidence.births import Births
 from reaper.core.evidence.calibration import Calibration, cure_of
-from reaper.core.iam import connections_arn, statement
+from reaper.core.iam import MANAGE_CONNECTIONS, connections_arn, statement
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose
 from reaper.core.rows.endpoint import Endpoint
 from reaper.core.rows.items import spelled
@@ -67,7 +67,7 @@ def _finding_of_answer(answer: Answer, endpoint: Endpoint, ask: Ask) -> Finding:
         case Outcome.GONE | Outcome.ALIVE:
             return Finding(True, f"{what} is granted and answers")
         case Outcome.DENIED:
-            grant = statement("execute-api:ManageConnections", connections_arn(endpoint, ask))
+            grant = statement(MANAGE_CONNECTIONS, connections_arn(endpoint, ask))
             return Finding(
                 False,
                 f"{what} answers {answer.detail}. If the stage and path of the endpoint are right,"

@@ -10,6 +10,7 @@ import structlog
 from reaper.core.errors import GatewayError, Refused
 from reaper.core.evidence.calibration import TOLERANCE_SECONDS
 from reaper.core.evidence.endpoint_state import EndpointState
+from reaper.core.iam import MANAGE_CONNECTIONS
 from reaper.core.model import ALIVE, DUE, HEARTBEAT, Answer, Outcome, Probe, Purpose
 from reaper.core.refusals import Refusal
 from reaper.core.rows.reader import RowReader
@@ -94,7 +95,7 @@ class Answers:
             )
         return GatewayError(
             why,
-            "grant execute-api:ManageConnections for POST on @connections/*, or set"
+            f"grant {MANAGE_CONNECTIONS} for POST on @connections/*, or set"
             " REAPER_HEARTBEAT_MODE=off",
             refused=Refused.NOT_GRANTED,
         )

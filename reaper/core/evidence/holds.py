@@ -6,9 +6,8 @@ import re
 from typing import NamedTuple
 
 from reaper.core.evidence.breaker import BreakerLimits, Findings, HoldReason, hold_of
+from reaper.core.iam import MANAGE_CONNECTIONS
 from reaper.core.refusals import Refusal
-
-PERMISSION = "execute-api:ManageConnections"
 
 
 class Explanation(NamedTuple):
@@ -83,11 +82,11 @@ def _explain_denied(findings: Findings) -> Explanation:
     counts, refusal = findings.counts, findings.refusal
     refused = f"{counts.denied} of {_decided(findings)} answers were 403"
     if refusal is not None:
-        return Explanation(f"{refused}: {PERMISSION} {refusal.why}", refusal.cure, refusal)
+        return Explanation(f"{refused}: {MANAGE_CONNECTIONS} {refusal.why}", refusal.cure, refusal)
     return Explanation(
         f"{refused}, which AWS does not explain",
         "correct the stage and path in REAPER_API_ENDPOINT; if they are right, grant"
-        f" {PERMISSION} for GET and POST on @connections/* (`reaper policy`)",
+        f" {MANAGE_CONNECTIONS} for GET and POST on @connections/* (`reaper policy`)",
     )
 
 
@@ -95,7 +94,7 @@ def _explain_too_many_unknown(findings: Findings, limits: BreakerLimits) -> Expl
     counts, refusal = findings.counts, findings.refusal
     if refusal is not None:
         why = f"{counts.unknown} of {_decided(findings)} rows could not be asked"
-        return Explanation(f"{why}: {PERMISSION} {refusal.why}", refusal.cure, refusal)
+        return Explanation(f"{why}: {MANAGE_CONNECTIONS} {refusal.why}", refusal.cure, refusal)
     return Explanation(
         f"{counts.unknown} of {_decided(findings)} answers were neither 200 nor 410"
         f" ({counts.throttled} throttled, {counts.denied} denied, {counts.rejected} ids"

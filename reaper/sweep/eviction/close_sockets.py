@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 
 from reaper.core.errors import GatewayError, Refused
+from reaper.core.iam import MANAGE_CONNECTIONS
 from reaper.core.model import Answer, Ask, Outcome, Probe, Purpose, Reason, Zombie
 from reaper.sweep.prober import Prober
 
@@ -58,9 +59,9 @@ def _fault(answer: Answer | None) -> Exception | None:
     if answer.outcome is Outcome.DENIED:
         return GatewayError(
             f"the gateway refuses to close a deaf client's socket ({answer.detail})",
-            "grant execute-api:ManageConnections for DELETE on @connections/*, or set"
+            f"grant {MANAGE_CONNECTIONS} for DELETE on @connections/*, or set"
             " REAPER_PONG_TIMEOUT_SECONDS=0",
             refused=Refused.NOT_GRANTED,
-            permission="execute-api:ManageConnections",
+            permission=MANAGE_CONNECTIONS,
         )
     return GatewayError(f"a deaf client's socket could not be closed: {answer.detail}")
