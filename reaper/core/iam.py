@@ -10,7 +10,6 @@ from reaper.core.aws_partitions import partition_of
 from reaper.core.model import Ask
 from reaper.core.rows.endpoint import Endpoint
 
-
 MANAGE_CONNECTIONS = "execute-api:ManageConnections"
 """What every request to the management API needs; each method is a grant of its own."""
 
