@@ -60,6 +60,14 @@ def test_the_count_lives_on_the_row():
     assert "reaperMissedPongs" not in world.rows["healthy-0"]
 
 
+def test_a_heartbeat_that_waited_for_the_self_test_is_counted_too():
+    world = World()
+    world.add("deaf", alive=True, silent=None, active=470)
+    report = world.sweep(pong=PONGS)
+    assert report.heartbeats == 1
+    assert world.rows["deaf"]["reaperMissedPongs"]["M"]["missed"] == {"N": "1"}
+
+
 def test_a_slow_client_that_answers_in_time_is_left_alone():
     world = a_world()
     world.pong_after["deaf-0"] = PONGS.timeout_seconds - LATENCY_MARGIN
