@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-YOUNG_OBJECTS = 200_000
-"""As many as some pages of rows hold. Python's own 700 would have it look at them all the time."""
+YOUNG_OBJECTS = 50_000
+"""A page of rows is as many; Python's own 700 would have it look at each page a hundred times."""
 
 
 def tune_gc() -> None:
