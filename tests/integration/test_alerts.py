@@ -307,7 +307,7 @@ def test_recovery_is_told_once(cloud, kent, tmp_path):
     table, log = cloud.make_table(("connectionId", "S")), tmp_path / "log"
     cloud.put(table, *(zombie(f"secret-id-{n}") for n in range(5)))
     with FaultyGateway(default=faults.gone) as server:
-        environment = alerting(cloud, kent, table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="0.5")
+        environment = alerting(cloud, kent, table, server.url, REAPER_SWEEP_INTERVAL_SECONDS="2")
         with daemon(environment, log) as process:
             eventually(lambda: kent.events(kind="evictions-held"))
             server.default = faults.alive
