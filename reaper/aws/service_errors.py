@@ -69,7 +69,7 @@ def refused_or_failed(
 
 def is_page(text: str | bytes) -> bool:
     """Whether it is HTML, which no AWS service answers: it may hold anything, at any length."""
-    start = text[:200].lstrip().lower()
+    start = text[:200].lstrip()
     return start.startswith("<") if isinstance(start, str) else start.startswith(b"<")
 
 

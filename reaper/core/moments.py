@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from functools import lru_cache
 
+SHORT_SECONDS = 90.0
+"""What is longer is told in minutes."""
+
 
 def iso(epoch_seconds: float | None) -> str | None:
     """With milliseconds, such as ``2026-11-27T13:02:11.123Z``."""
@@ -20,6 +23,11 @@ def iso_of(epoch_seconds: float) -> str:
 def _second(epoch_seconds: int) -> str:
     """Most moments of an audit line are of the last few minutes."""
     return datetime.fromtimestamp(epoch_seconds, UTC).replace(tzinfo=None).isoformat()
+
+
+def duration_of(seconds: float) -> str:
+    """For a person, in seconds or minutes."""
+    return f"{seconds:.0f} s" if seconds < SHORT_SECONDS else f"{seconds / 60:.0f} min"
 
 
 def epoch_of(text: str) -> float:

@@ -112,9 +112,8 @@ class Answers:
         if rows:
             is_witness = purpose in _CALLED
             state.answered_200(rows[0], probe.sent_at, is_witness=is_witness)
-        acquitted: list[Row] = []
-        if self._memory.suspects.get((probe.endpoint, probe.connection_id)):
-            acquitted = self._suspects.acquit(answer)
+        acquitted = self._suspects.acquit(answer)
+        if acquitted:
             self._tally.count_messages(acquitted, self._wall_clock())
         if answer.said_at is not None:
             self._memory.calibration.learn_clock(answer.said_at, self._clock())

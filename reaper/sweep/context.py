@@ -41,7 +41,7 @@ class SweepContext:
 
     def limits(self) -> BreakerLimits:
         """The breaker's. The floor in rows is the table's, so a portion has its part of it."""
-        share = share_of(self.portion)
+        share = self.share()
         return self.rules.breaker if share == 1 else _of_share(self.rules.breaker, share)
 
     def cutoffs(self) -> Cutoffs:

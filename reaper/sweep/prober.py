@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable
 
 import structlog
@@ -86,7 +86,7 @@ class Prober:
         self._max_in_flight = max_in_flight
         self._rate = rate
         self._bucket = TokenBucket(rate.rate(clock()) * share(), clock())
-        self._lanes: dict[Endpoint, _Lane] = {}
+        self._lanes: defaultdict[Endpoint, _Lane] = defaultdict(self._new_lane)
         self._turns: deque[_Lane] = deque()
         self._later: list[tuple[float, int, Probe]] = []
         self._order = itertools.count()
@@ -125,11 +125,11 @@ class Prober:
 
     def ask(self, probe: Probe) -> None:
         """Send this as soon as its turn comes."""
-        (self._lanes.get(probe.endpoint) or self._new_lane(probe.endpoint)).ready.append(probe)
+        self._lanes[probe.endpoint].ready.append(probe)
 
     def ask_next(self, probe: Probe) -> None:
         """Send this before what merely waits its turn."""
-        (self._lanes.get(probe.endpoint) or self._new_lane(probe.endpoint)).ready.appendleft(probe)
+        self._lanes[probe.endpoint].ready.appendleft(probe)
 
     def ask_later(self, probe: Probe, delay_seconds: float) -> None:
         """Send this no sooner than after so long, and then before what merely waits its turn."""
@@ -158,9 +158,8 @@ class Prober:
         answers = self._gateway.poll(min(wait_seconds, next_send))
         return [answer for answer in answers if self._take_answer(answer)]
 
-    def _new_lane(self, endpoint: Endpoint) -> _Lane:
+    def _new_lane(self) -> _Lane:
         lane = _Lane(ConcurrencyLimit(self._clock(), self._max_in_flight))
-        self._lanes[endpoint] = lane
         self._turns.append(lane)
         return lane
 

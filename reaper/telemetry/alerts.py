@@ -17,6 +17,7 @@ from sentry_sdk.types import Breadcrumb, MonitorConfig
 
 from reaper import __version__
 from reaper.core.masking import masked
+from reaper.core.moments import duration_of
 from reaper.core.report.condition import State
 from reaper.core.report.outage import Over
 from reaper.core.report.report import Report
@@ -125,7 +126,7 @@ class Alerts:
             return
         self._raised.clear()
         message = (
-            f"recovered: reaper is ok again, after {_duration(over.lasted_seconds)}, at worst"
+            f"recovered: reaper is ok again, after {duration_of(over.lasted_seconds)}, at worst"
             f" {over.worst.state.value} ({over.worst.why})"
         )
         self._send("recovered", message, "info", State.OK, None)
@@ -229,7 +230,3 @@ class Alerts:
             "failure_issue_threshold": 1,
             "recovery_threshold": 1,
         }
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

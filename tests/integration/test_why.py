@@ -34,12 +34,18 @@ def test_a_connection_that_was_evicted_put_back_and_evicted_again(cloud, tmp_pat
     assert "It can be put back" in third.stdout
 
 
-def test_a_rotated_file_is_read_too(cloud, tmp_path):
+def log_of_an_eviction(cloud, tmp_path):
+    """Of the row of ``a``."""
     table, audit = cloud.make_table(("connectionId", "S")), tmp_path / "audit.jsonl"
     cloud.put(table, zombie("a"), *living())
     with FaultyGateway({"a": faults.gone}) as server:
         environment = cloud.environment(table, server.url, REAPER_AUDIT_LOG=str(audit))
         cloud.reaper("sweep", environment=environment)
+    return audit
+
+
+def test_a_rotated_file_is_read_too(cloud, tmp_path):
+    audit = log_of_an_eviction(cloud, tmp_path)
     rotated, empty = tmp_path / "audit.jsonl.1.gz", tmp_path / "audit.jsonl"
     with audit.open("rb") as file, gzip.open(rotated, "wb") as packed:
         shutil.copyfileobj(file, packed)
@@ -59,11 +65,7 @@ def test_who_was_not_evicted_is_told_so(cloud, tmp_path):
 
 
 def test_a_broken_archive_tells_what_came_before_the_break(cloud, tmp_path):
-    table, audit = cloud.make_table(("connectionId", "S")), tmp_path / "audit.jsonl"
-    cloud.put(table, zombie("a"), *living())
-    with FaultyGateway({"a": faults.gone}) as server:
-        environment = cloud.environment(table, server.url, REAPER_AUDIT_LOG=str(audit))
-        cloud.reaper("sweep", environment=environment)
+    audit = log_of_an_eviction(cloud, tmp_path)
     line = audit.read_bytes()
     packed = tmp_path / "cut.gz"
     packed.write_bytes(gzip.compress(line * 2000)[:-20])

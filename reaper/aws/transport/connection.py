@@ -115,7 +115,7 @@ class Connection:
         self._addresses: list[Address] = []
         self._deadline = 0.0
         self._socket: Any = None
-        self._receive: Callable[[int], bytes] = _nothing
+        self._receive: Any = None
         self._go_on: Callable[[], None] = self._on_connected
         """What is to be done when the socket is ready."""
         self._events = 0
@@ -373,11 +373,6 @@ class Connection:
         else:
             self._selector.modify(self._socket, events, self)
         self._events = events
-
-
-def _nothing(_: int) -> bytes:
-    """What a connection brings that is not open yet."""
-    return b""
 
 
 def _words(error: Exception) -> str:

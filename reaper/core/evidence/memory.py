@@ -43,8 +43,7 @@ class Memory:
             connected_at = row.connected_at
             if connected_at is None or not row.is_keyed_by_connection:
                 return None
-            if connected_at > youngest:
-                youngest = connected_at
+            youngest = max(youngest, connected_at)
         return self.calibration.moment_of(youngest)
 
     def may_be_newborn(self, row: Row) -> bool:

@@ -56,11 +56,9 @@ class TokenBucket:
 
     def take(self, now: float) -> bool:
         """Take one token if there is one."""
-        ready_at = self._ready_at
-        if ready_at > now:
+        if self._ready_at > now:
             return False
-        earliest = now - CATCH_UP_SECONDS
-        self._ready_at = (ready_at if ready_at > earliest else earliest) + 1 / self._rate
+        self._ready_at = max(self._ready_at, now - CATCH_UP_SECONDS) + 1 / self._rate
         return True
 
     def seconds_to_next(self, now: float) -> float:

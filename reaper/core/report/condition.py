@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from reaper.core.moments import iso_of
+from reaper.core.moments import duration_of, iso_of
 from reaper.core.report.troubles import Trouble
 
 FAILURES_TO_FAIL = 3
 """So many sweeps in a row, where some have succeeded before: one may be a hiccup of the network."""
 
 INTERVALS_WITHOUT_A_SWEEP = 3
-
-SHORT_SECONDS = 90.0
-"""What is longer is told in minutes."""
 
 STUCK_AFTER_SECONDS = 60.0
 """A running sweep that has not moved for so long is stuck: its loop turns ten times a second."""
@@ -100,10 +97,9 @@ class Record:
         state = State.DEGRADED if is_moving else State.FAILING
         if self.troubles:
             return self._troubled(state)
-        span = f"{seconds:.0f} s" if seconds < SHORT_SECONDS else f"{seconds / 60:.0f} min"
         why = (
-            f"no sweep has succeeded for {span}, more than {INTERVALS_WITHOUT_A_SWEEP} times"
-            " REAPER_SWEEP_INTERVAL_SECONDS"
+            f"no sweep has succeeded for {duration_of(seconds)}, more than"
+            f" {INTERVALS_WITHOUT_A_SWEEP} times REAPER_SWEEP_INTERVAL_SECONDS"
         )
         if is_moving:
             cure = "wait: a sweep is running and moves; if that is usual, raise the interval"
