@@ -32,6 +32,8 @@ _TITLE = re.compile(rb"<(title|h1)[^>]*>(.{1,200}?)</", re.IGNORECASE | re.DOTAL
 
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 
+_OWN_HEADER = b"\r\nx-amzn-"
+
 _USUAL_ID = re.compile(r"[A-Za-z0-9_-]+=*")
 
 
@@ -140,8 +142,9 @@ def _is_own(response: Response, endpoint: Endpoint) -> bool:
 
 def _is_foreign(response: Response) -> bool:
     """Whether it is a page of something in between."""
-    is_html = "html" in response.header(b"content-type").lower() or response.body[:1] == b"<"
-    return is_html and b"\r\nx-amzn-" not in response.head.lower()
+    if _OWN_HEADER in response.head.lower():
+        return False
+    return "html" in response.header(b"content-type").lower() or response.body[:1] == b"<"
 
 
 _Moment = Annotated[datetime, msgspec.Meta(tz=True)]

@@ -67,7 +67,7 @@ class Probes:
     def ask_due(self, endpoint: Endpoint, connection_id: str, rows: list[Row]) -> None:
         """Ask once for all rows that hold this id, with a heartbeat if any of them needs one."""
         probe = Probe(endpoint, connection_id, self._way_to_ask(rows), DUE, rows)
-        suspect = self._suspects.get((endpoint, connection_id))
+        suspect = self._suspects.get(endpoint, connection_id)
         if suspect is not None:
             _over_another_connection(probe, suspect)
         self._prober.ask(probe)

@@ -17,8 +17,10 @@ from tests.support.certificates import self_signed
 GONE_PREFIX = "Z"
 """Ids that start so are answered 410."""
 
-CONNECTED_BEFORE_SECONDS = 600
-"""All clients connected so long ago, as the rows of the table say too."""
+ACTIVE_FOR_SECONDS = 1800
+"""So long after its start all clients count as active, so that nobody is due for a heartbeat: what
+it answers never changes.
+"""
 
 _CONFIG = """
 daemon off; master_process off; worker_processes 1;
@@ -50,10 +52,13 @@ http {{
 
 
 @contextmanager
-def gateway(directory: Path, arrivals_file: Path | None, cores: set[int]) -> Iterator[str]:
+def gateway(
+    directory: Path, arrivals_file: Path | None, cores: set[int], connected_at: float
+) -> Iterator[str]:
     """Start nginx (``apt-get install nginx-light``), by its URL; ``server.pem`` is its authority.
 
-    When each request was answered, in epoch seconds, and its path go to ``arrivals_file``.
+    When each request was answered, in epoch seconds, and its path go to ``arrivals_file``. All
+    clients connected at ``connected_at``, in epoch seconds too.
     """
     nginx = shutil.which("nginx", path="/usr/sbin:/usr/local/sbin:/usr/bin:/opt/homebrew/bin")
     if nginx is None:
@@ -66,8 +71,8 @@ def gateway(directory: Path, arrivals_file: Path | None, cores: set[int]) -> Ite
             directory=directory,
             port=port,
             gone=GONE_PREFIX,
-            connected_at=_iso(time.time() - CONNECTED_BEFORE_SECONDS),
-            last_active_at=_iso(time.time()),
+            connected_at=iso_of(connected_at),
+            last_active_at=iso_of(time.time() + ACTIVE_FOR_SECONDS),
             access_log=f"{arrivals_file} arrivals buffer=64k" if arrivals_file else "off",
         )
     )
@@ -82,7 +87,7 @@ def gateway(directory: Path, arrivals_file: Path | None, cores: set[int]) -> Ite
             process.send_signal(signal.SIGQUIT)
 
 
-def _iso(moment: float) -> str:
+def iso_of(moment: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment))
 
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,10 @@ SETTINGS = {
 core that is measured."""
 
 
+CONNECTED_BEFORE_SECONDS = 600
+"""All clients connected so long ago, by the gateway's word and by the rows of every table."""
+
+
 @dataclass(frozen=True)
 class Swept:
     """A ``reaper sweep`` in a process of its own, by its report and the system's account of it."""
@@ -59,24 +64,29 @@ class Lab:
         self._directory = directory
         self._ca_file = directory / "server.pem"
         self._arrivals_file = directory / "arrivals.log"
+        self._connected_at = time.time() - CONNECTED_BEFORE_SECONDS
 
     @contextmanager
     def gateway(self, *, counts_arrivals: bool = False) -> Iterator[str]:
         """nginx, by its URL."""
         self._arrivals_file.unlink(missing_ok=True)
         arrivals_file = self._arrivals_file if counts_arrivals else None
-        with nginx.gateway(self._directory, arrivals_file, SERVERS) as url:
+        with nginx.gateway(self._directory, arrivals_file, SERVERS, self._connected_at) as url:
             yield url
 
     @contextmanager
     def table(self, rows: int, *, gone_percent: int = 0, is_fresh: bool = False) -> Iterator[str]:
         kind = "fresh" if is_fresh else "due"
-        with self._server("table_api", str(rows), str(gone_percent), kind) as port:
+        with self._server(
+            "table_api", str(rows), str(gone_percent), kind, str(self._connected_at)
+        ) as port:
             yield f"http://127.0.0.1:{port}"
 
     @contextmanager
     def slow_gateway(self) -> Iterator[str]:
-        with self._server("slow_gateway", str(self._arrivals_file)) as port:
+        with self._server(
+            "slow_gateway", str(self._arrivals_file), str(self._connected_at)
+        ) as port:
             yield f"http://127.0.0.1:{port}/_aws/execute-api/abc/prod"
 
     def arrivals(self) -> list[float]:

@@ -1,7 +1,7 @@
 """A gateway that takes 50 ms for each answer.
 
-``python -m tests.bench.slow_gateway ARRIVALS_FILE`` prints its port, serves until SIGTERM, and
-then writes down when each request came, in epoch seconds.
+``python -m tests.bench.slow_gateway ARRIVALS_FILE CONNECTED_AT`` prints its port, serves until
+SIGTERM, and then writes down when each request came, in epoch seconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.bench.gateway import CONNECTED_BEFORE_SECONDS
+from tests.bench.gateway import ACTIVE_FOR_SECONDS, iso_of
 
 DELAY_SECONDS = 0.05
 _ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s"
@@ -37,12 +37,14 @@ class Connection(asyncio.Protocol):
         self._transport.write(self._said)
 
 
-async def serve(arrivals_file: Path) -> None:
+async def serve(arrivals_file: Path, connected_at: float) -> None:
     arrivals: list[float] = []
     loop, stopped = asyncio.get_running_loop(), asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopped.set)
-    connected_at, active_at = (_iso(time.time() - ago) for ago in (CONNECTED_BEFORE_SECONDS, 0))
-    body = b'{"connectedAt":"%s","lastActiveAt":"%s"}' % (connected_at, active_at)
+    moments = (connected_at, time.time() + ACTIVE_FOR_SECONDS)
+    body = b'{"connectedAt":"%s","lastActiveAt":"%s"}' % tuple(
+        iso_of(one).encode() for one in moments
+    )
     answer = _ANSWER % (len(body), body)
     server = await loop.create_server(
         lambda: Connection(arrivals, answer), "127.0.0.1", 0, backlog=1000
@@ -52,9 +54,5 @@ async def serve(arrivals_file: Path) -> None:
     arrivals_file.write_text("\n".join(map(str, arrivals)))
 
 
-def _iso(moment: float) -> bytes:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(moment)).encode()
-
-
 if __name__ == "__main__":
-    asyncio.run(serve(Path(sys.argv[1])))
+    asyncio.run(serve(Path(sys.argv[1]), float(sys.argv[2])))

@@ -1,7 +1,7 @@
 """A table API that serves prepared pages, so that it is never the bottleneck.
 
-``python -m tests.bench.table_api ROWS KIND`` prints its port and serves until it is ended. It
-knows what the benchmarks call and nothing else; conditions are taken as met.
+``python -m tests.bench.table_api ROWS GONE_PERCENT KIND CONNECTED_AT`` prints its port and serves
+until it is ended. It knows what the benchmarks call and nothing else; conditions are taken as met.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import time
 from typing import Any
 
-from tests.bench.gateway import CONNECTED_BEFORE_SECONDS, GONE_PREFIX
+from tests.bench.gateway import GONE_PREFIX
 
 TABLE = "connections"
 PAGE_ROWS = 10_000
@@ -28,14 +28,16 @@ def connection_id(number: int, gone_percent: int) -> str:
 class Table:
     """Rows in wire form, ready to be joined into pages, and what a projection leaves of them."""
 
-    def __init__(self, rows: int, gone_percent: int, *, is_fresh: bool) -> None:
-        now = time.time()
-        connected_at = int((now - CONNECTED_BEFORE_SECONDS) * 1000)
-        seen = f',"lastSeenAt":{{"N":"{int(now * 1000)}"}}' if is_fresh else ""
+    def __init__(
+        self, rows: int, gone_percent: int, *, is_fresh: bool, connected_at: float
+    ) -> None:
+        """``connected_at`` is in epoch seconds."""
+        connected_at_ms = int(connected_at * 1000)
+        seen = f',"lastSeenAt":{{"N":"{int(time.time() * 1000)}"}}' if is_fresh else ""
         self.projected = [
             (
                 f'{{"connectionId":{{"S":"{connection_id(n, gone_percent)}"}},'
-                f'"connectedAt":{{"N":"{connected_at + n % 1000}"}}{seen}}}'
+                f'"connectedAt":{{"N":"{connected_at_ms + n % 1000}"}}{seen}}}'
             ).encode()
             for n in range(rows)
         ]
@@ -142,5 +144,11 @@ async def serve(table: Table) -> None:
 
 
 if __name__ == "__main__":
-    rows, gone_percent, kind = sys.argv[1:]
-    asyncio.run(serve(Table(int(rows), int(gone_percent), is_fresh=kind == "fresh")))
+    rows, gone_percent, kind, connected_at = sys.argv[1:]
+    table = Table(
+        int(rows),
+        int(gone_percent),
+        is_fresh=kind == "fresh",
+        connected_at=float(connected_at),
+    )
+    asyncio.run(serve(table))

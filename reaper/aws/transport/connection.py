@@ -116,7 +116,7 @@ class Connection:
         self._deadline = 0.0
         self._socket: Any = None
         self._receive: Any = None
-        self._go_on: Callable[[], None] = self._on_connected
+        self._go_on: Callable[[Connection], None] = Connection._on_connected
         """What is to be done when the socket is ready."""
         self._events = 0
         self._message = b""
@@ -164,11 +164,16 @@ class Connection:
         if not self.is_open:
             return
         try:
-            self._go_on()
+            self._go_on(self)
         except (OSError, BadAnswer) as error:
             self._on_fault(error)
 
     def close(self) -> None:
+        """For good. Nothing is left that would wait for the garbage collector."""
+        self._close_socket()
+        self.parser.release()
+
+    def _close_socket(self) -> None:
         if not self.is_open:
             return
         self._watch(0)
@@ -184,7 +189,7 @@ class Connection:
         self.next_address_at = now + max(MIN_CONNECT_SECONDS, share)
         try:
             self._socket = socket.socket(family, socket.SOCK_STREAM)
-            self.is_open, self._go_on = True, self._on_connected
+            self.is_open, self._go_on = True, Connection._on_connected
             self._socket.setblocking(False)
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = self._socket.connect_ex(address)
@@ -203,7 +208,7 @@ class Connection:
             return
         self._owner.on_connected(self)
         if self.origin.proxy and self.origin.scheme == "https":
-            self.phase, self._go_on = Phase.PROXY, self._pass_proxy
+            self.phase, self._go_on = Phase.PROXY, Connection._pass_proxy
             self._tunnel = Tunnel(self.origin.proxy, self.origin.host, self.origin.port)
             self._outgoing = self._tunnel.request
             self._pass_proxy()
@@ -212,7 +217,7 @@ class Connection:
 
     def _unreachable(self, why: str) -> None:
         """Go on with the next address, if there is one."""
-        self.close()
+        self._close_socket()
         address = self._addresses.pop(0)
         self._owner.on_unreachable(self, address)
         if self._addresses:
@@ -250,7 +255,7 @@ class Connection:
             self._receive = self._socket.recv
             self._become_idle()
             return
-        self.phase, self._go_on = Phase.TLS, self._shake_hands
+        self.phase, self._go_on = Phase.TLS, Connection._shake_hands
         self._watch(0)
         try:
             self._socket = self._trust.context.wrap_socket(
@@ -271,7 +276,7 @@ class Connection:
 
     def _become_idle(self) -> None:
         """Open, and so ready for the request that it was opened for."""
-        self.phase, self._go_on = IDLE, self._exchange_bytes
+        self.phase, self._go_on = IDLE, Connection._exchange_bytes
         self._watch(EVENT_READ)
         self._send()
 

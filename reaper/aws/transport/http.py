@@ -217,7 +217,6 @@ class HttpClient:
             connection.try_next_address()
         while self._under_way and next(iter(self._under_way.values())) <= now:
             connection = next(iter(self._under_way))
-            connection.close()
             self._fail(
                 connection,
                 f"no answer within {self._timeout_seconds:g} s: waited for {connection.phase}",
@@ -245,7 +244,8 @@ class HttpClient:
         self._resolver.put_last(connection.origin.socket_name, address)
 
     def _fail(self, connection: Connection, error: str, *, was_stale: bool = False) -> None:
-        """Its request has."""
+        """Its request has, and so it is of no use any more."""
+        connection.close()
         tag = connection.give_up()
         del self._under_way[connection]
         self._connecting.discard(connection)

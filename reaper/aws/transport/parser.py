@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from httptools import (
     HttpParserCallbackError,
     HttpParserError,
@@ -49,7 +51,7 @@ class AnswerParser:
         self._max_body_bytes = max_body_bytes
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # called by llhttp with each piece
-        self._llhttp = HttpResponseParser(self)
+        self._llhttp: Any = HttpResponseParser(self)
         self.head: Head = b""
         self.body = b""
         self.is_overfull = False
@@ -88,6 +90,10 @@ class AnswerParser:
         if self.status >= FIRST_FINAL and ends_so:
             self._complete()
         return self.is_complete
+
+    def release(self) -> None:
+        """Nothing more is fed. Until then parser and llhttp hold each other."""
+        self._llhttp = None
 
     def _check_size(self, fed_bytes: int) -> None:
         """Of what has come of an answer that is not complete, and of what it announces."""

@@ -48,14 +48,16 @@ class ConnectionPool:
         return None
 
     def keep(self, connection: Connection, now: float) -> None:
-        """Put a connection aside for the next request, unless too many wait already."""
+        """Put a connection aside for the next request, unless too many wait already: those have
+        rested for longer."""
         if not connection.is_open:
             return
         idle = self._idle[connection.origin]
-        while idle and (
-            now - idle[0].idle_since > MAX_IDLE_SECONDS or len(idle) >= MAX_IDLE_PER_ORIGIN
-        ):
+        while idle and now - idle[0].idle_since > MAX_IDLE_SECONDS:
             idle.popleft().close()
+        if len(idle) >= MAX_IDLE_PER_ORIGIN:
+            connection.close()
+            return
         connection.idle_since = now
         idle.append(connection)
 

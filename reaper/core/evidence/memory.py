@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -30,21 +29,14 @@ class Memory:
     in_sweep: set[Endpoint] = field(default_factory=set)
     """Endpoints that rows of the running sweep belong to."""
 
-    def born_at(self, rows: Iterable[Row]) -> float | None:
-        """When a connection was opened, by the youngest of its rows, where that can be known.
+    def born_at(self, opened_at: float | None) -> float | None:
+        """The moment at which rows say that their connection was opened, if they can be believed.
 
-        By the clock that never goes back. Not by a row that is keyed by something else than the
-        connection: a user who comes back may have put a new id beside an old time.
+        By the clock that never goes back; ``opened_at`` is by the application's.
         """
-        if not self.calibration.is_calibrated:
+        if opened_at is None or not self.calibration.is_calibrated:
             return None
-        youngest = -inf
-        for row in rows:
-            connected_at = row.connected_at
-            if connected_at is None or not row.is_keyed_by_connection:
-                return None
-            youngest = max(youngest, connected_at)
-        return self.calibration.moment_of(youngest)
+        return self.calibration.moment_of(opened_at)
 
     def may_be_newborn(self, row: Row) -> bool:
         """Whether a row that looks newborn by its time can be: not where we know its client."""

@@ -2,39 +2,42 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from reaper.core.evidence.evidence_rule import Suspect
 from reaper.core.rows.endpoint import Endpoint
 
 MAX_SUSPECTS = 100_000
-"""Some 300 bytes each. More are asked again in every sweep until there is room for them."""
-
-Key = tuple[Endpoint, str]
-"""An id, and whose."""
+"""Some 350 bytes each. More are asked again in every sweep until there is room for them."""
 
 
 class SuspectStore:
-    """Ids that answered 410, in bounded memory."""
+    """Ids that answered 410, each of one endpoint, in bounded memory."""
 
     def __init__(self) -> None:
-        self._suspects: dict[Key, Suspect] = {}
-        self.get = self._suspects.get
-        """The suspect of a key, or None. It is asked of every row, so it is the dict's own."""
+        self._of: defaultdict[Endpoint, dict[str, Suspect]] = defaultdict(dict)
 
     def __len__(self) -> int:
-        return len(self._suspects)
+        return sum(map(len, self._of.values()))
 
-    def remember(self, key: Key, suspect: Suspect) -> bool:
+    def get(self, endpoint: Endpoint, connection_id: str) -> Suspect | None:
+        return self._of[endpoint].get(connection_id)
+
+    def remember(self, endpoint: Endpoint, connection_id: str, suspect: Suspect) -> bool:
         """Whether there was room for it."""
-        if len(self._suspects) >= MAX_SUSPECTS:
+        if len(self) >= MAX_SUSPECTS:
             return False
-        self._suspects[key] = suspect
+        self._of[endpoint][connection_id] = suspect
         return True
 
-    def forget(self, key: Key) -> None:
-        self._suspects.pop(key, None)
+    def forget(self, endpoint: Endpoint, connection_id: str) -> None:
+        self._of[endpoint].pop(connection_id, None)
 
     def forget_unasked_since(self, moment: float) -> None:
         """Those whose rows are gone, or show signs of life; none of them answered 200."""
-        unasked = [key for key, one in self._suspects.items() if one.last_410_at < moment]
-        for key in unasked:
-            del self._suspects[key]
+        for endpoint, suspects in list(self._of.items()):
+            unasked = [name for name, one in suspects.items() if one.last_410_at < moment]
+            for connection_id in unasked:
+                del suspects[connection_id]
+            if not suspects:
+                del self._of[endpoint]

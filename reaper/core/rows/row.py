@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from math import inf
 from typing import NamedTuple
 
 from reaper.core.rows.endpoint import Endpoint
@@ -72,3 +74,17 @@ class Row(NamedTuple):
             if self.connection_id in (text_of(self.item[name]) or ""):
                 return True
         return False
+
+
+def opened_at(rows: Iterable[Row]) -> float | None:
+    """When a connection was opened, by the youngest of its rows; None where they cannot tell.
+
+    Not by a row that is keyed by something else than the connection: a user who comes back may
+    have put a new id beside an old time.
+    """
+    youngest = -inf
+    for row in rows:
+        if row.connected_at is None or not row.is_keyed_by_connection:
+            return None
+        youngest = max(youngest, row.connected_at)
+    return youngest

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import heapq
 import itertools
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
 
 from reaper.core.evidence.evidence_rule import Suspect
-from reaper.core.evidence.suspect_store import Key
 from reaper.core.model import Probe
 from reaper.core.rows.endpoint import Endpoint
-from reaper.core.rows.row import Row
+from reaper.core.rows.row import Row, opened_at
 
 MAX_CASES = 20_000
 """Suspects whose rows are held in memory. The rows of more are found again by the next sweep."""
+
+_Key = tuple[Endpoint, str]
+"""An id, and whose."""
 
 
 class Place(Enum):
@@ -44,9 +47,19 @@ class Case:
     place: Place = Place.ASKED
     is_looked_at: bool = False
     """Whether it was asked again in this sweep."""
+    opened_at: float | None = field(init=False)
+    """When its connection was opened, by its rows. It bears on every decision."""
+
+    def __post_init__(self) -> None:
+        self.opened_at = opened_at(self.rows)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Another page has brought others that hold its id."""
+        self.rows.extend(rows)
+        self.opened_at = opened_at(self.rows)
 
     @property
-    def key(self) -> Key:
+    def key(self) -> _Key:
         return self.endpoint, self.connection_id
 
 
@@ -54,7 +67,7 @@ class Cases:
     """Owns the open cases. Moments are of the clock that never goes back."""
 
     def __init__(self) -> None:
-        self._open: dict[Key, Case] = {}
+        self._open: dict[_Key, Case] = {}
         self._later: list[tuple[float, int, Case]] = []
         self._order = itertools.count()
 
@@ -66,9 +79,6 @@ class Cases:
     def rows(self) -> int:
         """Of all open cases."""
         return sum(len(case.rows) for case in self._open.values())
-
-    def get(self, key: Key) -> Case | None:
-        return self._open.get(key)
 
     def of(self, probe: Probe) -> Case | None:
         return self._open.get((probe.endpoint, probe.connection_id))

@@ -15,7 +15,7 @@ from reaper.core.audit import evidence_against
 from reaper.core.evidence.evidence_rule import EvidenceRules, Next, Standing, Suspect, next_step
 from reaper.core.model import Answer, Outcome, Probe, Purpose, Reason, Zombie
 from reaper.core.rows.endpoint import Endpoint
-from reaper.core.rows.row import Row
+from reaper.core.rows.row import Row, opened_at
 from reaper.core.triage import HeartbeatMode
 from reaper.sweep.context import SweepContext
 from reaper.sweep.evidence.cases import Case, Cases, Place
@@ -77,9 +77,9 @@ class Suspects:
         self._memory.endpoints[probe.endpoint].accuse(probe.connection_id, len(probe.rows))
         case = self._cases.of(probe)
         if case is not None:
-            case.rows += probe.rows  # another page has brought another row of it
+            case.add(probe.rows)
             return
-        known = self._known(probe.endpoint, probe.rows)
+        known = self._known(probe.endpoint, opened_at(probe.rows))
         suspect = self._suspect_of(answer, known)
         if suspect is None or not self._cases.has_room:
             self.overflow += len(probe.rows)
@@ -97,7 +97,7 @@ class Suspects:
         if case is None:
             return 0  # it has answered 200 meanwhile, to another probe
         if answer.outcome is Outcome.GONE:
-            known = self._known(case.endpoint, case.rows)
+            known = self._known(case.endpoint, case.opened_at)
             self._add_410(case.suspect, answer, known)
             self._decide(case, known)
             return 0
@@ -109,15 +109,15 @@ class Suspects:
 
         Returns the rows that were questioned, if any were.
         """
-        key = answer.probe.endpoint, answer.probe.connection_id
-        suspect = self._memory.suspects.get(key)
+        probe = answer.probe
+        suspect = self._memory.suspects.get(probe.endpoint, probe.connection_id)
         if suspect is None:
             return []
-        state = self._memory.endpoints[answer.probe.endpoint]
+        state = self._memory.endpoints[probe.endpoint]
         if suspect.contradicts():
             note_contradiction(state, answer)
-        self._memory.suspects.forget(key)
-        case = self._cases.get(key)
+        self._memory.suspects.forget(probe.endpoint, probe.connection_id)
+        case = self._cases.of(probe)
         if case is None:
             return []
         log.info("suspect is alive after all", connection_id=case.connection_id)
@@ -126,7 +126,7 @@ class Suspects:
 
     def interrupt(self, probe: Probe) -> None:
         """An id that was asked has answered neither 200 nor 410: what was asked so far is void."""
-        suspect = self._memory.suspects.get((probe.endpoint, probe.connection_id))
+        suspect = self._memory.suspects.get(probe.endpoint, probe.connection_id)
         if suspect is not None:
             suspect.begin_again(self._standing(probe.endpoint))
 
@@ -255,7 +255,7 @@ class Suspects:
         standings = {one: self._standing(one) for one in {case.endpoint for case in cases}}
         now = self._clock()
         for case in cases:
-            born_at = self._memory.born_at(case.rows)
+            born_at = self._memory.born_at(case.opened_at)
             yield case, _Known(now, standings[case.endpoint], born_at)
 
     def _look_at(self, case: Case) -> None:
@@ -283,7 +283,7 @@ class Suspects:
         )
         state.convict(case.connection_id, len(case.rows))
         self._cases.close(case)
-        self._memory.suspects.forget(case.key)
+        self._memory.suspects.forget(case.endpoint, case.connection_id)
         return [Zombie(row, reason, evidence) for row in case.rows]
 
     def _withdraw(self, case: Case) -> list[Row]:
@@ -295,13 +295,13 @@ class Suspects:
     def _suspect_of(self, answer: Answer, known: _Known) -> Suspect | None:
         """Remembered from before, or from now on; None where there is no room."""
         probe, suspects = answer.probe, self._memory.suspects
-        key = probe.endpoint, probe.connection_id
-        suspect = suspects.get(key)
+        suspect = suspects.get(probe.endpoint, probe.connection_id)
         if suspect is not None:
             self._add_410(suspect, answer, known)
             return suspect
         suspect = Suspect.after_410(probe.sent_at, known.now, known.standing, answer.connection)
-        return suspect if suspects.remember(key, suspect) else None
+        has_room = suspects.remember(probe.endpoint, probe.connection_id, suspect)
+        return suspect if has_room else None
 
     def _add_410(self, suspect: Suspect, answer: Answer, known: _Known) -> None:
         now, standing, born_at = known
@@ -309,9 +309,8 @@ class Suspects:
             answer.probe.sent_at, now, standing, self._rules, born_at, answer.connection
         )
 
-    def _known(self, endpoint: Endpoint, rows: Sequence[Row]) -> _Known:
-        now = self._clock()
-        return _Known(now, self._standing(endpoint), self._memory.born_at(rows))
+    def _known(self, endpoint: Endpoint, opened_at: float | None) -> _Known:
+        return _Known(self._clock(), self._standing(endpoint), self._memory.born_at(opened_at))
 
     def _standing(self, endpoint: Endpoint) -> Standing:
         return self._memory.endpoints[endpoint].standing(self._context.limits())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import ssl
 import threading
 import time
+import weakref
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
@@ -14,7 +16,7 @@ from reaper.aws.transport import connection as connection_module
 from reaper.aws.transport import pool
 from reaper.aws.transport import resolver as resolver_module
 from reaper.aws.transport.trust import trust_in
-from tests.aws.transport.conftest import MAX_BODY_BYTES, TIMEOUT_SECONDS, at, get
+from tests.aws.transport.conftest import HASTY_SECONDS, MAX_BODY_BYTES, TIMEOUT_SECONDS, at, get
 from tests.support.certificates import self_signed
 from tests.support.raw_server import Peer, RawServer, hangs, says, says_and_closes
 
@@ -346,6 +348,35 @@ def test_nothing_is_left_open(make_client, tmp_path):
             client.poll(0.05)
         time.sleep(0.1)
         assert descriptors() <= before + 1  # the servers' own ends may take a moment
+
+
+class Tag:
+    """What a request is marked with: for the gateway a probe with its rows."""
+
+
+@pytest.mark.parametrize("script", [says(LAST), says_and_closes(), hangs])
+def test_what_a_closed_connection_held_does_not_wait_for_the_garbage_collector(
+    make_client, tmp_path, script
+):
+    """TLS takes some 40 kB of each, of which the collector knows nothing."""
+    certificate, context = self_signed(tmp_path, "localhost")
+
+    def over_tls(peer: Peer) -> None:
+        peer.secure(context)
+        script(peer)
+
+    client, tag = make_client(trust_in(str(certificate)), HASTY_SECONDS), Tag()
+    held = weakref.ref(tag)
+    gc.collect()
+    gc.disable()
+    try:
+        with RawServer(over_tls) as server:
+            client.send(at(server.port, "https", "localhost"), "GET", "/", b"", tag)
+            del tag
+            assert len(client.poll(2 * TIMEOUT_SECONDS)) == 1
+        assert held() is None
+    finally:
+        gc.enable()
 
 
 def test_tls_that_ends_without_a_goodbye_does_not_complete_an_answer(make_client, tmp_path):
