@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from reaper.core.audit import EVICT, KEPT, audit_entry
-from reaper.core.errors import AuditError, HookError, TableError
+from reaper.core.errors import AuditError, Fault, HookError, TableError
 from reaper.core.events import HOOK_BATCH
 from reaper.core.model import Change, Reason, Zombie
 from reaper.core.rows.items import Item
@@ -44,7 +44,18 @@ class _Stays(Enum):
     """Why a row stays that nothing went wrong with."""
 
     TOUCHED = "touched since it was read"
-    LATE = "the sweep had to end before its turn"
+    STOPPED = "the sweep was told to stop before its turn"
+
+
+class EvictionsLate(Fault):
+    """There was no time left for them."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "evictions had not begun when the sweep had to end; later sweeps go on with them",
+            "see whether the on-evict hook is slow, or throttled by its concurrency limit, and"
+            " whether DynamoDB throttles the table's writes",
+        )
 
 
 _Why = Exception | _Stays
@@ -113,8 +124,11 @@ class Evictor:
         self._line.advance()
 
     @property
-    def _has_to_end(self) -> bool:
-        return self._is_over or self._context.is_stopping()
+    def _why_not_begun(self) -> _Why | None:
+        """Why nothing more is begun, if that is so."""
+        if self._context.is_stopping():
+            return _Stays.STOPPED
+        return EvictionsLate() if self._is_over else None
 
     def end(self) -> None:
         """The sweep has to end: nothing more is begun, and what is begun is brought to its end.
@@ -163,18 +177,24 @@ class Evictor:
             yield batch
 
     def _evict_batch(self, batch: Sequence[Sequence[Zombie]]) -> Task:
-        if self._has_to_end:
-            self._results.held(sum(len(group) for group in batch))
+        zombies = [zombie for group in batch for zombie in group]
+        why = self._why_not_begun
+        if why is _Stays.STOPPED:
+            self._results.held(len(zombies))
             return
         if self._has_given_up:
-            self._results.not_tried(sum(len(group) for group in batch))
+            self._results.not_tried(len(zombies))
+            return
+        if isinstance(why, Exception):
+            self._results.failed(zombies, why)
+            self._has_given_up = True
             return
         try:
             evictions, touched, vanished, refused = yield self._beside(
                 LANE, partial(recheck, batch, self._table, self._removal)
             )
         except TableError as error:
-            self._results.failed([zombie for group in batch for zombie in group], error)
+            self._results.failed(zombies, error)
             self._has_given_up = True
             return
         self._results.kept(touched)
@@ -242,8 +262,8 @@ class Evictor:
         results: list[_Why | None] = []
         for start in range(0, len(evictions), HOOK_BATCH):
             some = evictions[start : start + HOOK_BATCH]
-            if self._has_to_end:
-                results += [_Stays.LATE] * len(some)
+            if (why := self._why_not_begun) is not None:
+                results += [why] * len(some)
                 continue
             self._awaits_step = True
             try:
@@ -284,7 +304,7 @@ class Evictor:
             evicted += [one for one in eviction.zombies if one.row.identity not in still]
             if why is _Stays.TOUCHED:
                 self._results.kept(staying)
-            elif why is _Stays.LATE:
+            elif why is _Stays.STOPPED:
                 self._results.held(len(staying))
             elif staying and isinstance(why, Exception):
                 failed.setdefault(str(why), (why, []))[1].extend(staying)

@@ -23,7 +23,7 @@ class EvictionResults:
         self._tally = tally
         self._gone_before = 0
         self.fault: Exception | None = None
-        """What made evictions fail, if anything did."""
+        """What first made evictions fail, if anything did; what came later may follow from it."""
 
     def evicted(self, zombies: Sequence[Zombie], rows_along: int = 0) -> None:
         """The audit log has a line for each; this is one for all of them."""
@@ -83,7 +83,7 @@ class EvictionResults:
 
     def failed(self, zombies: Sequence[Zombie], error: Exception) -> None:
         self._tally.fail(len(zombies))
-        self.fault = error
+        self.fault = self.fault or error
         log.error("evictions failed", rows=len(zombies), why=str(error), such_as=_some_ids(zombies))
 
 

@@ -256,6 +256,8 @@ def test_hooks_that_are_too_slow_for_all_evict_as_many_as_there_is_time_for():
     report = world.sweep(question_seconds=285)
     assert 0 < report.evicted < 200
     assert report.evicted % HOOK_BATCH == 0
+    assert (report.held, report.failed) == (0, 200 - report.evicted)
+    assert "evictions had not begun when the sweep had to end" in str(world.fault)
     assert world.moment < 285 + 40
     assert lines(world, "evict") - lines(world, "kept") == report.evicted
     assert adds_up(report)
