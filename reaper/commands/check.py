@@ -70,7 +70,7 @@ def _send_test_alert(settings: Settings, session: boto3.Session) -> int:
     if fault is not None:
         _print("✗", f"no test alert: {fault}")
         return FAILED
-    _print("✓", "Sentry took the test alert")
+    _print("✓", "sent, and answered with 200: look for the test alert in Sentry")
     return DONE
 
 
