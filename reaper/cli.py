@@ -6,20 +6,25 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from reaper import __version__
-from reaper.aws.transport.trust import TrustStoreError
-from reaper.commands import check, discover, env, health, plan, policy, restore, run, sweep, why
 from reaper.commands.exit_codes import BAD_SETTINGS, FAILED, INTERRUPTED, fail
 from reaper.config.environment import SettingsError
 from reaper.config.warnings import unknown_variables
 from reaper.core.errors import Fault
 from reaper.core.masking import masked
 
-COMMANDS = run, sweep, check, discover, policy, why, restore, plan, health, env
+COMMANDS = (
+    *("run", "sweep", "check", "discover", "policy"),
+    *("why", "restore", "plan", "health", "env"),
+)
+"""In the order in which an operator meets them: each is a module of ``commands``, and imported only
+when it is called for. A container asks for its health twice a minute.
+"""
 
 EPILOG = """\
 exit codes: 0 done, 1 failed, 2 bad settings, 3 evictions held by the circuit breaker
@@ -34,7 +39,9 @@ Settings are environment variables: 'reaper env' lists them, 'reaper discover' f
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. What goes wrong is one line on stderr."""
-    arguments = _parser().parse_args(argv)
+    given = sys.argv[1:] if argv is None else argv
+    is_known = bool(given) and given[0] in COMMANDS
+    arguments = _parser(given[:1] if is_known else COMMANDS).parse_args(given)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that knows no ✓ still gets its line
     try:
@@ -52,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             "no AWS credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE,"
             " or give the task or instance a role"
         )
-    except (Fault, TrustStoreError, BotoCoreError) as error:
+    except (Fault, BotoCoreError) as error:
         return fail(str(error))
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -61,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FAILED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(commands: Iterable[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="reaper",
         description="Evicts the zombie rows of an AWS API Gateway WebSocket API from DynamoDB,"
@@ -71,6 +78,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"reaper {__version__}")
     subparsers = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in COMMANDS:
-        command.add_to(subparsers)
+    for command in commands:
+        import_module(f"reaper.commands.{command}").add_to(subparsers)
     return parser

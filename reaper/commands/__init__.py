@@ -1,1 +1,1 @@
-"""The commands, in the order in which an operator meets them: a file each, with its arguments."""
+"""The commands, a file each, with its arguments."""

@@ -246,7 +246,10 @@ def test_a_test_alert_arrives_and_is_told(cloud, kent):
     environment = alerting(cloud, kent, table, "https://a.invalid/p")
     done = cloud.reaper("check", "--send-test-alert", environment=environment)
 
-    assert (done.code, done.stdout) == (0, "✓ sent, and answered with 200: look for the test alert in Sentry\n")
+    assert (done.code, done.stdout) == (
+        0,
+        "✓ sent, and answered with 200: look for the test alert in Sentry\n",
+    )
     (event,) = kent.events(kind="test")
     assert event["level"] == "info"
     assert event["message"].startswith("test: ")

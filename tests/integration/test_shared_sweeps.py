@@ -247,9 +247,9 @@ def test_pongs_need_all_rows_of_a_connection_in_one_segment(cloud, queue, crew):
 
 def test_without_a_queue_nothing_of_it_is_imported():
     code = (
-        "import sys; import reaper.cli; print(sorted(name for name in sys.modules if name in"
-        " ('reaper.schedule.shared', 'reaper.schedule.lease', 'reaper.aws.sqs',"
-        " 'reaper.core.segments')))"
+        "import sys; import reaper.commands.run;"
+        " print(sorted(name for name in sys.modules if name in ('reaper.schedule.shared',"
+        " 'reaper.schedule.lease', 'reaper.aws.sqs', 'reaper.core.segments')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert done.stdout.strip() == "[]", done.stderr

@@ -25,8 +25,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
+from reaper.cli import COMMANDS
+
 PRELOADED = (
     "reaper.cli",
+    *(f"reaper.commands.{command}" for command in COMMANDS),
     "reaper.aws.sqs",
     "reaper.preflight.queue",
     "reaper.schedule.shared",

@@ -9,8 +9,10 @@ from typing import NamedTuple
 import boto3
 from botocore.httpsession import get_cert_path
 
+from reaper.core.errors import Fault
 
-class TrustStoreError(Exception):
+
+class TrustStoreError(Fault):
     """There are no trusted certificates to be had. The message names the variable."""
 
 
