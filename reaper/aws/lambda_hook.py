@@ -39,6 +39,9 @@ _STATUS = re.compile("[0-9]{3}")
 _ERROR_TYPE = re.compile(r"[A-Za-z_][\w.]{0,60}")
 """As a function's runtime names what it raised. What else it answers is nobody's business."""
 
+_TIMED_OUT = "Sandbox.Timedout"
+"""What Lambda says in its place where it was ended for taking too long."""
+
 _VARIABLE = "REAPER_ON_EVICT_LAMBDA"
 
 
@@ -131,11 +134,17 @@ class LambdaHook:
         if response.header(b"x-amz-function-error"):
             kind = str(read_object(response.body).get("errorType", ""))
             named = f" with {kind}" if _ERROR_TYPE.fullmatch(kind) else ""
-            return HookError(f"{self.name} failed{named}", "read its own log, which says why")
+            why = f"the on-evict hook {self.name} failed{named}, and no row goes without it"
+            if kind == _TIMED_OUT:
+                return HookError(why, "raise its timeout, or see by its log what it waits for")
+            return HookError(why, "see the function's log, which says why")
         # What a function written for API Gateway returns; another may return what it likes.
         status = str(read_object(response.body).get("statusCode"))
         if _STATUS.fullmatch(status) and int(status) >= 400:
-            return HookError(f"{self.name} answered {status}")
+            return HookError(
+                f"the on-evict hook {self.name} answered {status}, and no row goes without it",
+                "see the function's log, which says why",
+            )
         return None
 
     def _explain(self, response: Response) -> Exception:

@@ -49,6 +49,10 @@ class GatewayError(Fault):
     """The gateway refused what it was asked."""
 
 
+class HeartbeatsRefused(GatewayError):
+    """It refused most heartbeats: idle sockets will close."""
+
+
 class HookError(Fault):
     """An on-evict hook failed."""
 

@@ -43,14 +43,14 @@ _RULES = (
         Refused.FORBIDDEN,
         "is forbidden by a service control policy of the AWS Organization",
         "whoever administers the Organization has to except this role; nothing in the role's own"
-        " policy can",
+        " policy lifts it",
     ),
     _Rule(
         r"resource control policy",
         Refused.FORBIDDEN,
         "is forbidden by a resource control policy of the AWS Organization",
         "whoever administers the Organization has to except this role; nothing in the role's own"
-        " policy can",
+        " policy lifts it",
     ),
     _Rule(
         r"VPC endpoint policy",
@@ -103,7 +103,8 @@ _RULES = (
         Refused.CREDENTIALS,
         "failed: the credentials are expired",
         "renew them: new AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or"
-        " `aws sso login`; those of a task's or instance's role renew themselves",
+        " `aws sso login`; where a role of the task or instance gives them, see by the log line"
+        " 'credentials not refreshed' why it does not",
     ),
     _Rule(
         r"Signature (expired|not yet current)|RequestTimeTooSkewed|RequestExpired",
@@ -150,7 +151,8 @@ _RULES = (
         r"AccessDenied|UnauthorizedOperation|NotAuthorized|not authorized to perform",
         Refused.NOT_GRANTED,
         "is not granted to these credentials",
-        "add {permission} to the role's policy (`reaper policy` prints all of it)",
+        "allow {permission} in the role's policy, on the resource that AWS names (`reaper policy`"
+        " prints all of it)",
     ),
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import structlog
 
-from reaper.core.errors import GatewayError, Refused
+from reaper.core.errors import HeartbeatsRefused, Refused
 from reaper.core.evidence.calibration import TOLERANCE_SECONDS
 from reaper.core.evidence.endpoint_state import EndpointState
 from reaper.core.iam import MANAGE_CONNECTIONS
@@ -81,19 +81,19 @@ class Answers:
             self._suspects.leave_unasked(probe)
 
     @property
-    def fault(self) -> GatewayError | None:
+    def fault(self) -> HeartbeatsRefused | None:
         """What kept heartbeats from being sent, if most of them were refused."""
         refused = self._tally.heartbeats_refused
         if refused <= self._tally.heartbeats:
             return None
         why = f"the gateway refused {refused} heartbeats"
         if self._refusal is not None:
-            return GatewayError(
+            return HeartbeatsRefused(
                 f"{why}: POST @connections {self._refusal.why}",
                 self._refusal.cure,
                 refused=self._refusal.refused,
             )
-        return GatewayError(
+        return HeartbeatsRefused(
             why,
             f"grant {MANAGE_CONNECTIONS} for POST on @connections/*, or set"
             " REAPER_HEARTBEAT_MODE=off",

@@ -9,7 +9,14 @@ from operator import attrgetter
 
 import structlog
 
-from reaper.core.evidence.breaker import Findings, HoldReason, hold_of, hold_of_deaf
+from reaper.core.evidence.breaker import (
+    BreakerLimits,
+    Findings,
+    HoldReason,
+    has_too_many_unknown,
+    hold_of,
+    hold_of_deaf,
+)
 from reaper.core.evidence.holds import Explanation, explain, explain_deaf, what_ends_it
 from reaper.core.model import Zombie
 from reaper.core.rows.endpoint import Endpoint
@@ -25,6 +32,10 @@ log = structlog.get_logger()
 
 GATHER_SECONDS = 1.0
 """Convicted rows wait this long at most for others: to read and delete many at once is quick."""
+
+
+MIN_UNHEARD_ROWS = 5
+"""Where nothing is held, fewer inconclusive answers are nobody's concern: one may be slow."""
 
 
 class Breaker:
@@ -44,6 +55,8 @@ class Breaker:
         self._evicted_at = context.clock()
         self.hold_reason: HoldReason | None = None
         self.why_held: Explanation | None = None
+        self.why_unheard: Explanation | None = None
+        """Of rows whose answers were inconclusive, though there is nothing to be held for it."""
 
     def evict_convicted(self, *, is_idle: bool) -> None:
         """Those that were convicted since the last time, once there are enough of them.
@@ -97,11 +110,14 @@ class Breaker:
 
     def _hold_what_is_unheard_of(self) -> None:
         """An endpoint that refuses everything, or is unresponsive, holds though no row waits."""
+        limits = self._context.limits()
         for endpoint in self._memory.in_sweep:
             findings = self._findings(endpoint)
-            reason = hold_of(findings, self._context.limits())
+            reason = hold_of(findings, limits)
             if reason in (HoldReason.DENIED, HoldReason.TOO_MANY_UNKNOWN):
                 self._tell_of_hold(endpoint, reason, findings, 0)
+            elif reason is None and _leaves_many_unheard(findings, limits):
+                self.why_unheard = explain(HoldReason.TOO_MANY_UNKNOWN, findings, limits)
 
     def _tell_of_hold(
         self, endpoint: Endpoint, reason: HoldReason, findings: Findings, rows: int
@@ -185,3 +201,8 @@ class Breaker:
             "pongs": counts.pongs,
             "deaf": counts.deaf,
         }
+
+
+def _leaves_many_unheard(findings: Findings, limits: BreakerLimits) -> bool:
+    is_many = findings.counts.faults >= MIN_UNHEARD_ROWS
+    return is_many and has_too_many_unknown(findings.counts, limits)

@@ -147,6 +147,7 @@ class Sweep:
             segments=self._context.portion.segments,
             total_segments=self._context.portion.total_segments,
             why_held=self._breaker.why_held,
+            why_unheard=self._breaker.why_unheard,
         )
 
     def run(self, on_progress: Callable[[Progress], None] = lambda _: None) -> None:

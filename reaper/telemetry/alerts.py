@@ -111,8 +111,8 @@ class Alerts:
         self._raised[kind] = (self._clock(), level)
         tell = log.warning if level is Level.WARNING else log.error
         tell("alert", kind=kind.value, why=trouble.why, cure=trouble.cure, runbook=kind.runbook)
-        message = f"{kind.value}: {trouble} (see {kind.runbook})"
-        self._send(kind.value, message, trouble.level.value, state, report)
+        message = f"{kind.value}: {trouble}{level.urgency} (see {kind.runbook})"
+        self._send(kind.value, message, level.value, state, report)
 
     def _is_cooling_down(self, trouble: Trouble) -> bool:
         """What has become worse is told at once."""

@@ -19,7 +19,7 @@ STDOUT = 1
 
 _OTHER_CURE = "name a file that can be written to in REAPER_AUDIT_LOG"
 _CURES = {
-    errno.ENOSPC: "make room on its disk",
+    errno.ENOSPC: "make room on its disk, and keep the log itself, which `reaper restore` needs",
     errno.EDQUOT: "make room within the quota of its disk",
     errno.EBADF: "do not close stdout, or name a file in REAPER_AUDIT_LOG",
     errno.EPIPE: "restart the reaper: whoever read its output has ended",

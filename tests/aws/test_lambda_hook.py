@@ -68,7 +68,7 @@ refused = faults.answers(429, {"Reason": "ReservedFunctionConcurrentInvocationLi
         (faults.answers(200, {"statusCode": 500}), "on-disconnect answered 500"),
         (faults.answers(200, {"statusCode": "²"}), None),
         (faults.answers(200, {"statusCode": "9" * 5000}), None),
-        (failing, "on-disconnect failed: read its own log"),
+        (failing, "on-disconnect failed, and no row goes without it: see the function's log"),
         (faults.answers(403, {"Message": "no"}, "AccessDeniedException"), "is not granted"),
         (faults.answers(404, {}, "ResourceNotFoundException"), "correct REAPER_ON_EVICT_LAMBDA"),
         (faults.answers(500, {"Message": "oops"}, "ServiceException"), "ServiceException: oops"),

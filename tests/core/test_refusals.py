@@ -21,7 +21,7 @@ ACCESS = "AccessDeniedException"
             f"{DENIED} because no identity-based policy allows the dynamodb:Scan action",
             Refused.NOT_GRANTED,
             "is not granted",
-            "add dynamodb:Scan to the role's policy",
+            "allow dynamodb:Scan in the role's policy",
         ),
         (
             ACCESS,

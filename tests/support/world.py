@@ -19,7 +19,7 @@ from reaper.core.evidence.breaker import BreakerLimits
 from reaper.core.evidence.memory import Memory
 from reaper.core.model import Answer, Ask, Change, Outcome, Probe, Zombie
 from reaper.core.pongs import PongRules
-from reaper.core.report.report import Progress, Report
+from reaper.core.report.report import Details, Progress, Report
 from reaper.core.report.tally import Tally
 from reaper.core.rows.clearing import Clearing
 from reaper.core.rows.endpoint_resolver import EndpointResolver
@@ -227,7 +227,7 @@ class World:
         )
         sweep.run(on_progress)
         self.fault, self.is_complete = sweep.fault, sweep.is_complete
-        self.turn_calls = sweep.turn_calls
+        self.turn_calls, self.details = sweep.turn_calls, sweep.details
         return sweep.report(
             seconds=self.moment - started, messages=round(self.tally.counted_messages)
         )
@@ -258,6 +258,7 @@ class World:
     fault: Exception | None = None
     is_complete: bool = False
     turn_calls: int = 0
+    details: Details | None = None
 
     def write(self, entries: Sequence[dict[str, Any]]) -> None:
         if self.audit_is_full and entries:

@@ -138,6 +138,18 @@ def test_one_blind_endpoint_does_not_cut_the_others_short():
     assert adds_up(report)
 
 
+@pytest.mark.parametrize(("unheard", "is_told"), [(4, False), (9, False), (10, True)])
+def test_many_inconclusive_answers_are_told_though_nothing_is_held_for_them(unheard, is_told):
+    """A firewall in front of the gateway: no zombie waits, and those clients get no heartbeat."""
+    world = a_world(live=50, zombies=0)
+    for n in range(unheard):
+        world.lies[f"live-{n}"] = [Outcome.UNKNOWN] * 9
+    report = world.sweep(triage=OFF)
+
+    assert (report.unknown, report.hold_reason) == (unheard, None)
+    assert (world.details.why_unheard is not None) == is_told
+
+
 def test_messages_are_counted_on_live_rows_only():
     world = World()
     world.add("live", alive=True, age=600, messages=100)

@@ -190,14 +190,17 @@ def is_slow(findings: Findings, limits: BreakerLimits) -> bool:
     return running.is_too_much(limits) or last.is_too_much(limits)
 
 
+def has_too_many_unknown(counts: Counts, limits: BreakerLimits) -> bool:
+    """Whether so many rows got no answer that tells anything: no heartbeat reached them either."""
+    decided = counts.alive + counts.harvest.dead + counts.faults
+    return counts.faults > 0 and counts.faults >= limits.max_unknown_fraction * decided
+
+
 def _hold_of_inconclusive(counts: Counts, limits: BreakerLimits) -> HoldReason | None:
-    """A few where there is no zombie anyway are nobody's concern; refusals are."""
-    if not counts.faults:
+    """Where there is no zombie anyway they hold nobody, unless they are refusals."""
+    if not counts.faults or not has_too_many_unknown(counts, limits):
         return None
     dead, answered = counts.harvest
-    decided = counts.alive + dead + counts.faults
-    if counts.faults < limits.max_unknown_fraction * decided:
-        return None
     if counts.denied * 2 > counts.faults - counts.unasked:
         return HoldReason.DENIED
     return HoldReason.TOO_MANY_UNKNOWN if dead or not answered else None

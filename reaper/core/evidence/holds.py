@@ -95,11 +95,16 @@ def _explain_too_many_unknown(findings: Findings, limits: BreakerLimits) -> Expl
     if refusal is not None:
         why = f"{counts.unknown} of {_decided(findings)} rows could not be asked"
         return Explanation(f"{why}: {MANAGE_CONNECTIONS} {refusal.why}", refusal.cure, refusal)
+    kinds = {
+        "throttled": counts.throttled,
+        "denied": counts.denied,
+        "with an id that is rejected": counts.rejected,
+    }
+    told = ", ".join(f"{rows} {kind}" for kind, rows in kinds.items() if rows)
     return Explanation(
-        f"{counts.unknown} of {_decided(findings)} answers were neither 200 nor 410"
-        f" ({counts.throttled} throttled, {counts.denied} denied, {counts.rejected} ids"
-        " rejected), which is REAPER_MAX_UNKNOWN_FRACTION="
-        f"{limits.max_unknown_fraction:g} or more{_most_frequent(findings)}",
+        f"of {counts.unknown} of {_decided(findings)} rows it is not known whether they live"
+        f"{told and f' ({told})'}{_most_frequent(findings)}. They get no heartbeat, and from"
+        f" REAPER_MAX_UNKNOWN_FRACTION={limits.max_unknown_fraction:g} on no row is evicted",
         _cure_of_inconclusive(findings.inconclusive),
     )
 
@@ -108,7 +113,9 @@ _CURES = (
     (r"^cannot resolve", "correct the host in REAPER_API_ENDPOINT, or this machine's DNS"),
     (
         r"^TLS fails.*certif",
-        "see whether the authority that signs for the host is in AWS_CA_BUNDLE",
+        "set AWS_CA_BUNDLE to a file that also holds the authority which signed for the host: a"
+        " private one, or that of a proxy which looks into TLS (`openssl s_client -connect"
+        " HOST:443` shows its name)",
     ),
     (
         r"^TLS fails",
@@ -142,7 +149,7 @@ def _cure_of_inconclusive(detail: str) -> str:
 
 
 def _most_frequent(findings: Findings) -> str:
-    return f"; most were: {findings.inconclusive}" if findings.inconclusive else ""
+    return f", mostly since: {findings.inconclusive}" if findings.inconclusive else ""
 
 
 def _explain_unproven(findings: Findings) -> Explanation:
@@ -155,9 +162,10 @@ def _explain_unproven(findings: Findings) -> Explanation:
             "name the attribute with the true id in REAPER_CONNECTION_ID_ATTRIBUTE",
         )
     return Explanation(
-        f"{counts.gone} rows answered 410 and nobody answered 200 meanwhile, so the endpoint may be"
-        " another API's, or wrong for a while, or nobody is connected",
-        "compare REAPER_API_ENDPOINT with your API; if it is right, wait until somebody connects",
+        f"{counts.gone} rows answered 410 and nobody answered 200 meanwhile: REAPER_API_ENDPOINT"
+        " is another API's, or nobody is connected, or the gateway is wrong for a while",
+        "if clients are connected, compare REAPER_API_ENDPOINT with your API at once, since they"
+        " get no heartbeats; if it is right, wait until somebody connects",
     )
 
 

@@ -80,6 +80,9 @@ class Record:
         silent_seconds = now - (self.started_at if self.succeeded_at is None else self.succeeded_at)
         if silent_seconds > INTERVALS_WITHOUT_A_SWEEP * self.interval_seconds:
             return self._silent(silent_seconds)
+        if self.failures and self.troubles:
+            state, why, cure = self._troubled(State.DEGRADED)
+            return Judgement(state, f"{_last_sweeps(self.failures)} failed: {why}", cure)
         if self.troubles:
             return self._troubled(State.DEGRADED)
         if self.succeeded_at is None:
@@ -109,3 +112,7 @@ class Record:
             f"{why}, and none is running",
             "read the log's last lines, and restart the reaper: nothing is lost by it",
         )
+
+
+def _last_sweeps(count: int) -> str:
+    return "the last sweep" if count == 1 else f"the last {count} sweeps"

@@ -141,6 +141,8 @@ class Details:
     """Whether another sweep will count these segments, since this one did not get to their end."""
     why_held: Explanation | None = None
     """Where evictions are held."""
+    why_unheard: Explanation | None = None
+    """Where so many answers were inconclusive that it matters, though nothing is held for it."""
 
     @property
     def share(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reaper.core.errors import Refused
 from reaper.core.report.report import Report, SweepResult
 
 
@@ -50,6 +51,9 @@ class Swept:
             return True
         if self.outcome is not Outcome.DONE or self.result is None:
             return False
-        report = self.result.report
+        report, why_held = self.result.report, self.result.details.why_held
+        refusal = why_held.refusal if why_held is not None else None
+        if refusal is not None and refusal.refused is Refused.CREDENTIALS:
+            return True  # whoever answered did so before AWS no longer knew us
         is_nobody_answered = report.unknown > 0 and not (report.alive or report.gone)
         return self.result.not_understood is not None or is_nobody_answered

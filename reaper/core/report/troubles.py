@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf
 
-from reaper.core.errors import Fault, Refused, TableError, TableUnfit
+from reaper.core.errors import Fault, HeartbeatsRefused, Refused, TableError, TableUnfit
 from reaper.core.evidence.breaker import HoldReason
-from reaper.core.report.report import SweepResult
+from reaper.core.evidence.holds import Explanation
+from reaper.core.report.report import Report, SweepResult
 from reaper.core.report.swept import Outcome, Swept
 
 MANY_SLOWDOWNS = 3
@@ -24,12 +25,18 @@ class Level(StrEnum):
     ERROR = "error"
     """Something does not work, or works too slowly, and does not mend itself."""
     FATAL = "fatal"
-    """No sweep gets through: idle sockets close 10 minutes later."""
+    """No sweep, or no heartbeat, gets through: idle sockets close 10 minutes later."""
 
     @property
     def rank(self) -> int:
         """The higher the worse."""
         return list(Level).index(self)
+
+    @property
+    def urgency(self) -> str:
+        """What is added to an alert's sentence."""
+        is_fatal = self is Level.FATAL
+        return "; urgent: idle sockets get no heartbeats" if is_fatal else ""
 
 
 class Kind(StrEnum):
@@ -78,7 +85,7 @@ def troubles_of(swept: Swept, ratio: float | None, ratio_limit: float = inf) -> 
     """
     found: list[Trouble] = []
     if swept.fault is not None:
-        found.append(trouble_of_fault(swept.fault, has_broken_off=swept.result is None))
+        found.append(_trouble_of(swept, swept.fault))
     if swept.result is not None and swept.outcome is not Outcome.STOPPED:
         found += _troubles_of_result(swept, swept.result)
         if ratio is not None and ratio > ratio_limit:
@@ -89,12 +96,19 @@ def troubles_of(swept: Swept, ratio: float | None, ratio_limit: float = inf) -> 
     return sorted(found, key=lambda trouble: -trouble.level.rank)
 
 
+def _trouble_of(swept: Swept, fault: Exception) -> Trouble:
+    trouble = trouble_of_fault(fault, has_broken_off=swept.result is None)
+    if swept.report is None or not swept.report.failed:
+        return trouble
+    return replace(trouble, why=f"{swept.report.failed} evictions failed: {trouble.why}")
+
+
 def trouble_of_fault(fault: Exception, *, has_broken_off: bool) -> Trouble:
     """What a fault means; one that no sweep survives is urgent."""
     kind = _kind_of(fault, has_broken_off=has_broken_off)
     why, cure = _in_words(fault)
-    level = Level.FATAL if has_broken_off or kind is Kind.CREDENTIALS else Level.ERROR
-    return Trouble(kind, why, cure or _CURES[kind], level)
+    is_fatal = has_broken_off or kind is Kind.CREDENTIALS or isinstance(fault, HeartbeatsRefused)
+    return Trouble(kind, why, cure or _CURES[kind], Level.FATAL if is_fatal else Level.ERROR)
 
 
 def _kind_of(fault: Exception, *, has_broken_off: bool) -> Kind:
@@ -119,25 +133,27 @@ def _troubles_of_result(swept: Swept, result: SweepResult) -> Iterator[Trouble]:
     report, details = result.report, result.details
     if result.not_understood is not None:
         yield trouble_of_fault(result.not_understood, has_broken_off=True)
-    is_unknown = report.hold_reason is HoldReason.TOO_MANY_UNKNOWN
+    reason, explanation = report.hold_reason, details.why_held
+    if reason is None and details.why_unheard is not None:
+        reason, explanation = HoldReason.TOO_MANY_UNKNOWN, details.why_unheard
+    is_unknown = reason is HoldReason.TOO_MANY_UNKNOWN
     is_throttled = is_unknown and report.throttled * 2 > report.unknown
-    if report.hold_reason is not None and details.why_held is not None and not is_throttled:
-        yield _hold(swept, result, report.hold_reason)
+    if reason is not None and explanation is not None and not is_throttled:
+        yield _hold(swept, report, reason, explanation)
     if report.throttled or details.slowdowns >= MANY_SLOWDOWNS:
         yield Trouble(
             Kind.THROTTLED,
-            "API Gateway's quota of the account and Region is used up: it lowered the reaper's rate"
-            f" {details.slowdowns} times, and {report.throttled} rows got no other answer",
-            "lower REAPER_QUOTA_SHARE if the reaper's share on the status page is what is large,"
-            " else look at your application's own calls, or ask AWS for a higher quota",
+            "API Gateway answers 429, since the quota of the account and Region is used up:"
+            f" {report.throttled} rows got no answer but that, and no heartbeat, and the reaper"
+            f" lowered its rate {details.slowdowns} times",
+            "see 'of the quota' on the status page: if that is much, lower REAPER_QUOTA_SHARE; else"
+            " look at your application's own calls, or ask AWS for a higher quota",
             Level.FATAL if swept.is_failure else Level.ERROR,
         )
 
 
-def _hold(swept: Swept, result: SweepResult, reason: HoldReason) -> Trouble:
-    """Evictions that are held; or, where nobody was asked at all, why that is."""
-    explanation = result.details.why_held
-    assert explanation is not None, "whoever holds says why"
+def _hold(swept: Swept, report: Report, reason: HoldReason, explanation: Explanation) -> Trouble:
+    """Evictions that are held; or, where rows could not be asked, why that is."""
     level = Level.FATAL if swept.is_failure else Level.WARNING
     refusal = explanation.refusal
     if refusal is not None and refusal.refused is Refused.CREDENTIALS:
@@ -145,9 +161,11 @@ def _hold(swept: Swept, result: SweepResult, reason: HoldReason) -> Trouble:
     if refusal is not None or reason is HoldReason.DENIED:
         level = Level.FATAL if swept.is_failure else Level.ERROR
         return Trouble(Kind.ACCESS_DENIED, explanation.why, explanation.cure, level)
-    if swept.is_failure and reason is HoldReason.TOO_MANY_UNKNOWN:
+    if reason is HoldReason.TOO_MANY_UNKNOWN and (swept.is_failure or not report.held):
+        is_fatal = swept.is_failure or report.unknown > report.alive
+        level = Level.FATAL if is_fatal else Level.ERROR
         return Trouble(Kind.SWEEP_FAILED, explanation.why, explanation.cure, level)
-    why = f"{result.report.held} evictions are held ({reason.value}): {explanation.why}"
+    why = f"{report.held} evictions are held ({reason.value}): {explanation.why}"
     return Trouble(Kind.EVICTIONS_HELD, why, explanation.cure, level)
 
 

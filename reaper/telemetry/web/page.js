@@ -51,8 +51,8 @@ function showDoing(status) {
     parts.push(`next sweep in ${span(Math.max(0, secondsOf(status.next_sweep_at) - now))}`);
   }
   parts.push(status.last_success_at
-    ? `last sweep that succeeded: ${span(now - secondsOf(status.last_success_at))} ago`
-    : "no sweep has succeeded yet");
+    ? `last sweep that got through: ${span(now - secondsOf(status.last_success_at))} ago`
+    : "no sweep has got through yet");
   show("doing", parts.join(" · "));
 }
 
@@ -92,7 +92,9 @@ function showTiles(status) {
     + (limit === null ? "" : `, limit ${ratioText(limit)}`)
     + `; heartbeats within ${Math.round(last.heartbeat_interval_seconds)} s`);
   show("breaker", last.breaker_open ? "open" : "closed", last.breaker_open ? "bad" : "");
-  show("breaker-note", last.hold_reason ?? "evictions go through");
+  const unheld = last.failed ? "but evictions fail"
+    : last.checks + last.heartbeats ? "evictions go through" : "nobody was asked";
+  show("breaker-note", last.hold_reason ?? unheld);
   show("quota", `${(100 * last.quota_utilization).toPrecision(2)} %`, last.slowdowns ? "warn" : "");
   show("quota-note", `${whole(Math.round(last.probe_rps))} of ${whole(setup.quota_rps)} rps, `
     + `budget ${whole(Math.round(setup.budget_rps))}`

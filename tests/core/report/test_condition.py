@@ -53,7 +53,9 @@ def test_the_state_follows_from_the_sweeps(record, after, state):
 def test_it_says_what_is_worst_and_what_to_do_about_it():
     record = a_record(succeeded_at=NOW, failures=1, troubles=[LOST, HELD])
     judgement = record.judge(NOW + 1)
-    assert judgement.why == "there is no table t (and 1 more: evictions-held)"
+    assert judgement.why == (
+        "the last sweep failed: there is no table t (and 1 more: evictions-held)"
+    )
     assert judgement.next == "correct REAPER_TABLE_NAME"
 
 

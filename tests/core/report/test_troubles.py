@@ -7,6 +7,7 @@ import pytest
 from reaper.core.errors import (
     AuditError,
     GatewayError,
+    HeartbeatsRefused,
     HookError,
     Refused,
     TableError,
@@ -57,6 +58,41 @@ def test_a_gateway_that_refuses_is_told_as_what_it_says(refusal, kind, level):
     why_held = Explanation("9 of 10 answers were 403", "grant it", refusal)
     (trouble,) = troubles_of(a_sweep(denied, why_held=why_held), None)
     assert (trouble.kind, trouble.level) == (kind, level)
+
+
+def test_a_sweep_amid_which_credentials_ran_out_has_failed():
+    """The first rows may still have answered."""
+    denied = a_report(alive=10, unknown=18, denied=18, hold_reason=HoldReason.DENIED)
+    assert a_sweep(denied, why_held=Explanation("18 of 28", "renew", EXPIRED)).is_failure
+    assert not a_sweep(denied, why_held=Explanation("18 of 28", "grant", NOT_GRANTED)).is_failure
+
+
+@pytest.mark.parametrize(("alive", "level"), [(21, Level.ERROR), (7, Level.FATAL)])
+def test_many_inconclusive_answers_are_told_though_no_zombie_waits(alive, level):
+    """Their clients got no heartbeat, which is urgent where they are most."""
+    unheard = a_report(alive=alive, unknown=28 - alive)
+    why = Explanation("of many rows it is not known whether they live", "find the firewall")
+    (trouble,) = troubles_of(a_sweep(unheard, why_unheard=why), None)
+    assert (trouble.kind, trouble.level) == (Kind.SWEEP_FAILED, level)
+    assert str(trouble) == f"{why.why}: {why.cure}"
+
+
+def test_many_throttled_answers_are_one_trouble_though_no_zombie_waits():
+    throttled = a_report(alive=7, unknown=21, throttled=21)
+    why = Explanation("of 21 of 28 rows it is not known whether they live", "ask AWS")
+    assert kinds(a_sweep(throttled, why_unheard=why)) == [Kind.THROTTLED]
+
+
+def test_refused_heartbeats_are_urgent_though_evictions_go_on():
+    refused = HeartbeatsRefused("the gateway refused 28 heartbeats", "grant it")
+    (trouble,) = troubles_of(a_sweep(a_report(alive=28, evicted=6), fault=refused), None)
+    assert trouble.level is Level.FATAL
+
+
+def test_evictions_that_fail_are_told_with_their_number():
+    failed = a_report(alive=7, gone=6, confirmed=6, failed=6)
+    (trouble,) = troubles_of(a_sweep(failed, fault=HookError("it timed out", "mend it")), None)
+    assert str(trouble) == "6 evictions failed: it timed out: mend it"
 
 
 def test_that_nobody_could_be_asked_at_all_is_urgent():
