@@ -69,7 +69,7 @@ def html(handler) -> None:
         (
             faults.answers(503, b""),
             "sweep-failed",
-            "mostly since: 503",
+            "mostly: 503",
             "wait: it is the gateway's own trouble",
         ),
     ],

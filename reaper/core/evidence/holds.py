@@ -102,9 +102,9 @@ def _explain_too_many_unknown(findings: Findings, limits: BreakerLimits) -> Expl
     }
     told = ", ".join(f"{rows} {kind}" for kind, rows in kinds.items() if rows)
     return Explanation(
-        f"of {counts.unknown} of {_decided(findings)} rows it is not known whether they live"
-        f"{told and f' ({told})'}{_most_frequent(findings)}. They get no heartbeat, and from"
-        f" REAPER_MAX_UNKNOWN_FRACTION={limits.max_unknown_fraction:g} on no row is evicted",
+        f"{counts.unknown} of {_decided(findings)} rows could not be reached"
+        f"{told and f' ({told})'}{_most_frequent(findings)}; they get no heartbeat, and at"
+        f" REAPER_MAX_UNKNOWN_FRACTION={limits.max_unknown_fraction:g} or more no row is evicted",
         _cure_of_inconclusive(findings.inconclusive),
     )
 
@@ -149,7 +149,7 @@ def _cure_of_inconclusive(detail: str) -> str:
 
 
 def _most_frequent(findings: Findings) -> str:
-    return f", mostly since: {findings.inconclusive}" if findings.inconclusive else ""
+    return f", mostly: {findings.inconclusive}" if findings.inconclusive else ""
 
 
 def _explain_unproven(findings: Findings) -> Explanation:

@@ -71,7 +71,7 @@ def test_a_sweep_amid_which_credentials_ran_out_has_failed():
 def test_many_inconclusive_answers_are_told_though_no_zombie_waits(alive, level):
     """Their clients got no heartbeat, which is urgent where they are most."""
     unheard = a_report(alive=alive, unknown=28 - alive)
-    why = Explanation("of many rows it is not known whether they live", "find the firewall")
+    why = Explanation("21 of 28 rows could not be reached", "find the firewall")
     (trouble,) = troubles_of(a_sweep(unheard, why_unheard=why), None)
     assert (trouble.kind, trouble.level) == (Kind.SWEEP_FAILED, level)
     assert str(trouble) == f"{why.why}: {why.cure}"
@@ -79,7 +79,7 @@ def test_many_inconclusive_answers_are_told_though_no_zombie_waits(alive, level)
 
 def test_many_throttled_answers_are_one_trouble_though_no_zombie_waits():
     throttled = a_report(alive=7, unknown=21, throttled=21)
-    why = Explanation("of 21 of 28 rows it is not known whether they live", "ask AWS")
+    why = Explanation("21 of 28 rows could not be reached", "ask AWS")
     assert kinds(a_sweep(throttled, why_unheard=why)) == [Kind.THROTTLED]
 
 
