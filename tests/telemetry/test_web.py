@@ -15,7 +15,7 @@ from dataclasses import replace
 import pytest
 import structlog
 
-from reaper.core.errors import TableError
+from reaper.core.errors import TableError, TableUnfit
 from reaper.core.evidence.breaker import HoldReason
 from reaper.core.evidence.holds import Explanation
 from reaper.core.model import Reason
@@ -202,6 +202,19 @@ def test_a_sweep_that_broke_off_has_its_row_and_makes_the_numbers_stale():
         "failed_because": "no such table",
         "seconds": 0.1,
     }
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"not_understood": TableUnfit("none of 34 rows has an id", "correct it")},
+        {"why_unheard": Explanation("none of 34 rows has an id", "correct it")},
+    ],
+)
+def test_a_sweep_that_ended_and_did_not_do_its_work_says_why(wrong):
+    history = History()
+    history.add(PastSweep(NOW, a_sweep(a_report(scanned=34), **wrong)))
+    assert status_of(history)["sweeps"][-1]["failed_because"] == "none of 34 rows has an id"
 
 
 def test_numbers_of_long_ago_are_stale():

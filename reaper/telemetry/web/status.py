@@ -125,9 +125,13 @@ def _sweep(past: PastSweep) -> dict[str, Any]:
 
 def _why(swept: Swept) -> str | None:
     """Without the cure, which is that of the state."""
-    if swept.fault is None:
-        return None
-    return trouble_of_fault(swept.fault, has_broken_off=swept.result is None).why
+    if swept.fault is not None:
+        return trouble_of_fault(swept.fault, has_broken_off=swept.result is None).why
+    if swept.result is not None and swept.result.not_understood is not None:
+        return swept.result.not_understood.why
+    if swept.result is not None and swept.result.details.why_unheard is not None:
+        return swept.result.details.why_unheard.why
+    return None
 
 
 def _segments(result: SweepResult) -> dict[str, Any]:
