@@ -227,7 +227,7 @@ def fifo_queue(value: str) -> str:
 def _number(
     read: Callable[[str], Any], least: float, at_most: float | None, what: str
 ) -> Callable[[str], Any]:
-    bounds = f"of at least {least:g}" if at_most is None else f"from {least:g} to {at_most:g}"
+    bounds = f"of at least {least:g}" if at_most is None else f"from {least:g} to {at_most:,.10g}"
 
     def parse(value: str) -> Any:
         try:

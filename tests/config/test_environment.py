@@ -149,6 +149,7 @@ MANY = {"CONNECTION_ID_ATTRIBUTE": "a[].id"}
         ({"ENDPOINT_ATTRIBUTE": "a,b,c"}, "ENDPOINT_ATTRIBUTE must be one attribute, or two"),
         ({"ALLOWED_ENDPOINT_HOSTS": "https://x.y"}, "must be hosts, each host or host=URL"),
         ({"ALLOWED_ENDPOINT_HOSTS": "x.y=ftp://z"}, "ALLOWED_ENDPOINT_HOSTS says of x.y what must"),
+        ({"SWEEP_INTERVAL_SECONDS": "never"}, "a number of seconds from 0.1 to 31,536,000"),
         ({"ROW_FILTER": "kind"}, "ROW_FILTER must be attribute=regex or !attribute"),
         ({"MAX_MISSED_PONGS": "0"}, "MAX_MISSED_PONGS must be"),
         ({"EVICT_ACTION": "archive"}, "must be one of delete, clear, hook"),
