@@ -145,6 +145,7 @@ def _make_schedule(
     if settings.queue_url is None:
         return IntervalSchedule(interval_seconds)
     from reaper.aws.sqs import WorkQueue
+    from reaper.core.segments import shared_name
     from reaper.schedule.shared import SharedSchedule
 
     queue = WorkQueue(known.session, known.region, settings.queue_url)
@@ -152,7 +153,7 @@ def _make_schedule(
     log.info("sweeps shared through a queue", queue=settings.queue_url, segments=segments)
     return SharedSchedule(
         queue=queue,
-        table=settings.table,
+        table=shared_name(known.region, settings.table),
         total_segments=segments,
         interval_seconds=interval_seconds,
         publisher=publisher,

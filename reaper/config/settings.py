@@ -16,6 +16,7 @@ from reaper.config import parsers as read
 from reaper.config.parsers import Variable, variable
 from reaper.core.iam import table_id
 from reaper.core.pacing.rate import SPREAD_FRACTION
+from reaper.core.platform import MAX_SEGMENTS
 from reaper.core.rows.clearing import Assigned, Clearing, parse_assigned
 from reaper.core.rows.items import AttributePath, attribute_path
 from reaper.core.rows.members import collection_in
@@ -169,7 +170,7 @@ class Settings:
         read.in_flight,
         "auto",
     )
-    scan_segments: int = variable("parallel segments of the scan", read.count(1, 100), "4")
+    scan_segments: int = variable("parallel segments of the scan", read.count(1, MAX_SEGMENTS), "4")
     scan_max_rcu: float = variable(
         "read units a second that the scan may use; 0 is no limit", read.count(0), "0"
     )

@@ -63,3 +63,7 @@ def _all_messages(count: float) -> float:
 def default_quota_rps(region: str) -> float:
     """Requests a second that AWS allows where nobody has asked for more."""
     return SMALL_QUOTA_RPS if region in SMALL_QUOTA_REGIONS else DEFAULT_QUOTA_RPS
+
+
+MAX_SEGMENTS = 100
+"""Of a parallel scan. DynamoDB takes a million; where workers share sweeps each is a message."""

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 
-from reaper.core.platform import DEDUPLICATION_SECONDS
+from reaper.core.platform import DEDUPLICATION_SECONDS, MAX_SEGMENTS
 
 ENQUEUE_WITHIN_SECONDS = DEDUPLICATION_SECONDS - 60
 """After its beginning a sweep may be put on the queue for so long at most: surely while SQS knows
@@ -29,11 +30,16 @@ class NoSegment(Exception):
     """A message that is no segment of this table. Says what it is instead."""
 
 
+class ForeignSegment(NoSegment):
+    """It is one of another table, whose own workers will take it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One of the ``total_segments`` of a parallel scan, in one sweep of a table."""
 
     table: str
+    """As ``shared_name`` has it."""
     sweep: int
     """Sweeps are numbered by their interval, from the beginning of the epoch on."""
     interval_seconds: float
@@ -42,11 +48,19 @@ class Segment:
 
     @property
     def group(self) -> str:
-        return str(self.index)
+        return f"{self._table_digest}-{self.index}"
 
     @property
     def identity(self) -> str:
-        return f"{self.sweep}-{self.interval_seconds:g}-{self.index}-{self.total_segments}"
+        return (
+            f"{self._table_digest}-{self.sweep}-{self.interval_seconds:g}-{self.index}"
+            f"-{self.total_segments}"
+        )
+
+    @property
+    def _table_digest(self) -> str:
+        """SQS allows 128 characters of few kinds, and a table's name alone may have 255."""
+        return sha256(self.table.encode()).hexdigest()[:16]
 
     @property
     def begins_at(self) -> float:
@@ -58,7 +72,8 @@ class Segment:
         return self.begins_at + self.interval_seconds
 
     def is_of_sweep(self, other: Segment) -> bool:
-        return (self.sweep, self.interval_seconds, self.total_segments) == (
+        return (self.table, self.sweep, self.interval_seconds, self.total_segments) == (
+            other.table,
             other.sweep,
             other.interval_seconds,
             other.total_segments,
@@ -72,15 +87,29 @@ class Segment:
         """Read a message that should be about a segment of this table. Raises NoSegment."""
         try:
             found = cls(**json.loads(text))
-            is_sound = isinstance(found.table, str) and found.ends_at > found.begins_at >= 0
-            is_sound = is_sound and 0 <= found.index < found.total_segments
+            is_sound = found._is_sound
         except (ValueError, TypeError):
             is_sound = False
         if not is_sound:
             raise NoSegment("it is not of the reaper's making")
         if found.table != table:
-            raise NoSegment(f"it is about table {found.table}, which needs a queue of its own")
+            raise ForeignSegment(f"it is about table {found.table}, which needs a queue of its own")
         return found
+
+    @property
+    def _is_sound(self) -> bool:
+        """Whether it can be what some worker has put there. JSON's true and 2.5 are no counts."""
+        counts = (self.sweep, self.index, self.total_segments)
+        if not isinstance(self.table, str) or any(type(one) is not int for one in counts):
+            return False
+        is_interval = type(self.interval_seconds) in (int, float)
+        is_interval = is_interval and self.ends_at > self.begins_at >= 0
+        return is_interval and 0 <= self.index < self.total_segments <= MAX_SEGMENTS
+
+
+def shared_name(region: str, table: str) -> str:
+    """What tells a table from all others on a queue, which can be reached from every Region."""
+    return f"{region}/{table}"
 
 
 def sweep_at(now: float, interval_seconds: float) -> int:

@@ -39,12 +39,15 @@ def check(settings: Settings, clients: Clients) -> Iterator[Finding]:
     if "cloudwatch" in settings.metrics:
         yield check_metrics(settings, clients)
     if settings.queue_url is not None:
-        yield from _check_queue(settings.queue_url, clients)
+        yield from _check_queue(settings, settings.queue_url, clients)
 
 
-def _check_queue(url: str, clients: Clients) -> Iterator[Finding]:
+def _check_queue(settings: Settings, url: str, clients: Clients) -> Iterator[Finding]:
     """Imported only where there is one."""
     from reaper.aws.sqs import WorkQueue
+    from reaper.core.segments import shared_name
     from reaper.preflight.queue import check_queue
 
-    return check_queue(WorkQueue(clients.access.session, clients.access.region, url))
+    region = clients.access.region
+    queue = WorkQueue(clients.access.session, region, url)
+    return check_queue(queue, shared_name(region, settings.table))

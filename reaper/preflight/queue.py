@@ -1,4 +1,4 @@
-"""Preflight of the work queue. No message on it is touched."""
+"""Preflight of the work queue. No message on it is touched but for a look at one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ from collections.abc import Iterator
 
 from reaper.aws.sqs import QueueError, QueueFacts, WorkQueue
 from reaper.core.iam import arn_of
+from reaper.core.segments import NoSegment, Segment
 from reaper.preflight.finding import Finding, finding_of
 
 SAFE_VISIBILITY_SECONDS = 15.0
 """A lease is kept three times within it, and has to outlive a slow answer of SQS."""
 
 
-def check_queue(queue: WorkQueue) -> Iterator[Finding]:
-    """Each permission that is needed, and whether the queue is set up as it should be."""
+def check_queue(queue: WorkQueue, table: str) -> Iterator[Finding]:
+    """Each permission that is needed, and whether the queue is set up as it should be, for this
+    table alone.
+    """
     resource = _arn(queue)
     try:
         facts = queue.facts()
@@ -25,6 +28,25 @@ def check_queue(queue: WorkQueue) -> Iterator[Finding]:
         yield finding_of(fault, resource) if fault else Finding(True, f"{permission} is granted")
     yield _finding_of_visibility(facts)
     yield _finding_of_dead_letters(queue, facts)
+    yield from _findings_of_a_message(queue, table)
+
+
+def _findings_of_a_message(queue: WorkQueue, table: str) -> Iterator[Finding]:
+    """Whose the first one is that is to be had. It is there for its worker again at once."""
+    try:
+        message = queue.receive(wait_seconds=0, visibility_seconds=0)
+    except QueueError:
+        return  # its permission has its own line
+    if message is None:
+        return
+    try:
+        Segment.of_table(message.text, table)
+    except NoSegment as error:
+        yield Finding(
+            False,
+            f"a message on the queue is not this table's: {error}: give each table a queue of its"
+            " own (REAPER_QUEUE_URL)",
+        )
 
 
 def _finding_of_visibility(facts: QueueFacts) -> Finding:

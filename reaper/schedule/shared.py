@@ -18,7 +18,7 @@ from reaper.aws.sqs import MAX_WAIT_SECONDS, Message, QueueError, QueueFacts, Wo
 from reaper.core.errors import Fault
 from reaper.core.report.swept import Outcome
 from reaper.core.report.troubles import Kind, Trouble
-from reaper.core.segments import NoSegment, Segment
+from reaper.core.segments import ForeignSegment, NoSegment, Segment
 from reaper.schedule.enqueue import Enqueuer
 from reaper.schedule.lease import Lease, LeasedSegment, sleepless_clock
 from reaper.schedule.ports import RETRY_SECONDS, Ended, Overran, Sweeping
@@ -28,6 +28,13 @@ from reaper.telemetry.publish import Publisher
 log = structlog.get_logger()
 
 MAX_CLOCK_SKEW_SECONDS = 5.0
+
+FOREIGN_SECONDS = 5.0
+"""So long a segment of another table is out of the way of our own; then its workers may have it.
+Who takes it more often wears it out."""
+
+SHARED_QUEUE_INTERVALS = 2
+"""For so long after such a segment the queue counts as shared."""
 
 MIN_VISIBILITY_SECONDS = 2.0
 """A lease cannot be renewed in less, whatever the queue says."""
@@ -58,6 +65,8 @@ class SharedSchedule:
         self._facts: QueueFacts | None = None
         self._can_sweep = True
         """Whether its last sweep reached its end."""
+        self._shared_queue: tuple[float, Fault] | None = None
+        """When the last segment of another table was seen, and what is told of it."""
         self._stopping = threading.Event()
         self._enqueuer = Enqueuer(
             queue,
@@ -111,6 +120,7 @@ class SharedSchedule:
         if first is None:
             if self._enqueuer.can_enqueue and self._can_sweep:
                 self._health.nothing_to_do()
+                self._remind_of_shared_queue()
             return
         now, segment = self._wall_clock(), first.segment
         lease = Lease(
@@ -140,6 +150,7 @@ class SharedSchedule:
             self._stopping.wait(min(RETRY_SECONDS, self._interval_seconds))
         if ended.took_seconds > self._interval_seconds:
             self._overran(None)
+        self._remind_of_shared_queue()
 
     def _take(self, wait_seconds: int) -> LeasedSegment | None:
         """A segment that is to be swept now; None if none comes within that time."""
@@ -148,21 +159,23 @@ class SharedSchedule:
             message = self._queue.receive(wait_seconds, self._queue_facts().visibility_seconds)
             if message is None:
                 return None
-            segment = self._read(message)
-            if segment is not None:
+            try:
+                segment = Segment.of_table(message.text, self._table)
+            except ForeignSegment as error:
+                self._leave(message, error)
+                continue
+            except NoSegment as error:
+                self._refuse(message, error)
+                continue
+            if self._is_to_be_swept(segment, message):
                 return LeasedSegment(segment, message, asked_at)
 
-    def _read(self, message: Message) -> Segment | None:
-        """The segment that it is about, or None if there is nothing to be swept."""
-        try:
-            segment = Segment.of_table(message.text, self._table)
-        except NoSegment as error:
-            self._refuse(message, error)
-            return None
+    def _is_to_be_swept(self, segment: Segment, message: Message) -> bool:
+        """Whether it is, or its sweep is over and the next one has it too."""
         now = self._wall_clock()
         if segment.ends_at <= now and self._enqueuer.has_enqueued_sweep_at(now):
             self._pass_over(segment, message, now)
-            return None
+            return False
         if segment.begins_at > now + MAX_CLOCK_SKEW_SECONDS:
             log.warning(
                 "clocks disagree",
@@ -177,17 +190,44 @@ class SharedSchedule:
                 segment=segment.index,
                 receive_count=message.receive_count,
             )
-        return segment
+        return True
+
+    def _leave(self, message: Message, why: ForeignSegment) -> None:
+        """To the workers of its own table."""
+        self._queue.set_visibility([message], FOREIGN_SECONDS)
+        fault = QueueError(
+            f"{self._queue.url} is shared with another table, so that sweeps of both come late: a"
+            f" message cannot be swept here, since {why}",
+            "give each table a queue of its own (REAPER_QUEUE_URL)",
+        )
+        self._shared_queue = time.monotonic(), fault
+        self._tell(fault, "message left to another table's workers")
+
+    def _remind_of_shared_queue(self) -> None:
+        """All is not well with it because a sweep was."""
+        if self._shared_queue is None:
+            return
+        seen_at, fault = self._shared_queue
+        if time.monotonic() - seen_at < SHARED_QUEUE_INTERVALS * self._interval_seconds:
+            self._publisher.publish_fault(fault)
 
     def _refuse(self, message: Message, why: NoSegment) -> None:
-        """Not delete it: it may be somebody's. The sooner it is given up, the less it holds up."""
+        """It goes to the dead-letter queue, the sooner the less it holds up; or, where there is
+        none, it is deleted, since it would hold up its group for as long as the queue keeps it.
+        """
+        if self._queue_facts().dead_letter_queue is None:
+            self._queue.delete([message])
+            what = "message deleted"
+            where = "it was deleted, since there is no dead-letter queue"
+        else:
+            self._queue.set_visibility([message], 0)
+            what = "message left to the dead-letter queue"
+            where = "it goes to the dead-letter queue"
         fault = QueueError(
             f"a message on {self._queue.url} cannot be swept: {why}",
-            "find out who put it there; it goes to the dead-letter queue",
+            f"find out who put it there; {where}",
         )
-        self._tell(fault, "message left to the dead-letter queue")
-        if self._queue_facts().dead_letter_queue is not None:
-            self._queue.set_visibility([message], 0)
+        self._tell(fault, what)
 
     def _pass_over(self, segment: Segment, message: Message, now: float) -> None:
         """Its sweep is over and the one that goes on has such a segment too."""

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reaper.core.segments import NoSegment, Segment, may_be_enqueued, segments_of_sweep, sweep_at
+from reaper.core.segments import (
+    ForeignSegment,
+    NoSegment,
+    Segment,
+    may_be_enqueued,
+    segments_of_sweep,
+    sweep_at,
+)
 
 segments = st.builds(
     lambda table, sweep, every, total, n: Segment(table, sweep, every, n % total, total),
@@ -50,6 +58,12 @@ def test_whatever_else_is_on_the_queue_is_no_segment(text):
         {"interval_seconds": "300"},
         {"sweep": -1},
         {"more": 1},
+        {"sweep": 2.5},
+        {"index": True},
+        {"total_segments": 4.0},
+        {"total_segments": 2_000_000},
+        {"interval_seconds": True},
+        {"interval_seconds": 1e999},
     ],
 )
 def test_a_message_that_is_nearly_a_segment_is_none(fields):
@@ -60,8 +74,20 @@ def test_a_message_that_is_nearly_a_segment_is_none(fields):
 
 
 def test_a_segment_of_another_table_says_so():
-    with pytest.raises(NoSegment, match="about table theirs, which needs a queue of its own"):
+    with pytest.raises(ForeignSegment, match="about table theirs, which needs a queue of its own"):
         Segment.of_table(Segment("theirs", 1, 300, 0, 4).to_text(), "ours")
+
+
+def test_segments_of_two_tables_never_keep_each_other_from_the_queue():
+    ours, theirs = segments_of_sweep("t", 7, 300, 16), segments_of_sweep("u", 7, 300, 16)
+    assert not {one.identity for one in ours} & {one.identity for one in theirs}
+    assert not {one.group for one in ours} & {one.group for one in theirs}
+
+
+@given(segments)
+def test_group_and_identity_are_such_as_sqs_takes(segment):
+    for text in (segment.group, segment.identity):
+        assert re.fullmatch(r"[A-Za-z0-9.+-]{1,128}", text)
 
 
 def test_a_sweep_is_the_whole_table_each_segment_in_a_group_of_its_own():

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from reaper.core.segments import Segment
 from tests.support import faulty_gateway as faults
 from tests.support.faulty_gateway import FaultyGateway
 from tests.support.rows import item, zombie
@@ -260,12 +261,14 @@ def test_what_is_wrong_with_a_work_queue_is_told_with_its_cure(cloud, lone_api):
     (fault,) = [line for line in findings_of_queue(cloud, lone_api, given_up.url) if line[0] == "✗"]
     assert fault == f"✗ 1 segments were given up: see {given_up.dead_letters_url}"
 
-    url = f"{hasty.url.removesuffix('.fifo')}-lonely.fifo"
-    hasty.client.create_queue(
-        QueueName=url.rsplit("/", 1)[1],
-        Attributes={"FifoQueue": "true", "VisibilityTimeout": "60"},
-    )
-    (fault,) = [line for line in findings_of_queue(cloud, lone_api, url) if line[0] == "✗"]
+    shared = cloud.make_queue(visibility_seconds=60)
+    shared.send(Segment("us-east-1/theirs", 1, 300, 0, 4).to_text(), "0")
+    (fault,) = [line for line in findings_of_queue(cloud, lone_api, shared.url) if line[0] == "✗"]
+    assert "it is about table us-east-1/theirs" in fault
+    assert shared.count() == 1
+
+    lonely = cloud.make_lonely_queue(visibility_seconds=60)
+    (fault,) = [line for line in findings_of_queue(cloud, lone_api, lonely.url) if line[0] == "✗"]
     assert fault.startswith("✗ the queue has no dead-letter queue")
 
     (fault,) = findings_of_queue(cloud, lone_api, hasty.url.replace(".fifo", "x.fifo"))

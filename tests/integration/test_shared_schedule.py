@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from reaper.aws.sqs import QueueError, QueueFacts, WorkQueue
+from reaper.core.report.condition import State
 from reaper.core.report.swept import Outcome
 from reaper.core.report.troubles import Kind, Trouble
 from reaper.core.segments import Segment, segments_of_sweep
@@ -67,13 +68,13 @@ def queue(cloud) -> Queue:
 
 
 @pytest.fixture
-def running(cloud, queue, monkeypatch) -> Iterator[Callable[..., Running]]:
+def running(cloud, queue: Queue, monkeypatch) -> Iterator[Callable[..., Running]]:
     for name, value in cloud.standin.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("reaper.schedule.lease.LEASE_ALL_SECONDS", 0.2)
     with ExitStack() as stack:
 
-        def start(now: float = NOW, sweeps: Sweeps | None = None) -> Running:
+        def start(now: float = NOW, sweeps: Sweeps | None = None, queue: Queue = queue) -> Running:
             alerts, sweeps = Recorder(), sweeps or Sweeps()
             health = Health(INTERVAL)
             schedule = SharedSchedule(
@@ -99,6 +100,33 @@ def put(cloud, queue: Queue, *segments: Segment) -> None:
 
 def test_it_enqueues_the_sweep_that_goes_on_and_leases_all_of_it(running):
     one = running()
+    eventually(lambda: one.sweeps.seen)
+    assert one.sweeps.seen == [(SWEEP * INTERVAL, (0, 1, 2, 3))]
+
+
+def test_segments_of_another_table_are_left_to_its_workers_and_told(cloud, queue, running):
+    """Two tables on one queue, in one sweep: neither keeps the other from being swept."""
+    theirs = segments_of_sweep("u", SWEEP, INTERVAL, 4)
+    put(cloud, queue, *theirs)
+    one = running()
+
+    def swept() -> set[int]:
+        return {index for _, segments in one.sweeps.seen for index in segments}
+
+    eventually(lambda: swept() == {0, 1, 2, 3})
+    eventually(lambda: Kind.SWEEP_FAILED in one.alerts.kinds)
+    assert queue.count() + queue.count("NotVisible") == len(theirs)
+    eventually(lambda: "is shared with another table" in one.health.condition.why)
+    assert one.health.condition.state is State.DEGRADED
+    assert "a queue of its own" in one.health.condition.next
+
+
+def test_where_there_is_no_dead_letter_queue_what_is_no_segment_is_deleted(cloud, running):
+    """It would hold up its group for as long as the queue keeps it."""
+    lonely = cloud.make_lonely_queue(visibility_seconds=10)
+    lonely.send("nobody's", Segment("t", SWEEP, INTERVAL, 0, 4).group)
+    one = running(queue=lonely)
+    eventually(lambda: one.alerts.kinds == [Kind.SWEEP_FAILED])
     eventually(lambda: one.sweeps.seen)
     assert one.sweeps.seen == [(SWEEP * INTERVAL, (0, 1, 2, 3))]
 

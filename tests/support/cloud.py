@@ -125,6 +125,13 @@ class Cloud:
         made = sqs.create_queue(QueueName=f"{name}.fifo", Attributes=attributes)
         return Queue(sqs, made["QueueUrl"], dead)
 
+    def make_lonely_queue(self, visibility_seconds: int) -> Queue:
+        """A work queue without a dead-letter queue."""
+        sqs = self.session.client("sqs", endpoint_url=self.standin.url)
+        attributes = {"FifoQueue": "true", "VisibilityTimeout": str(visibility_seconds)}
+        made = sqs.create_queue(QueueName=f"{uuid.uuid4().hex[:8]}.fifo", Attributes=attributes)
+        return Queue(sqs, made["QueueUrl"], "")
+
     def make_indexed_table(self, projection: dict[str, Any]) -> str:
         """A table keyed by ``pk`` with a sparse index ``by-connection``."""
         return self.make_table(
