@@ -145,6 +145,7 @@ def _make_schedule(
     if settings.queue_url is None:
         return IntervalSchedule(interval_seconds)
     from reaper.aws.sqs import WorkQueue
+    from reaper.config.fingerprint import fingerprint
     from reaper.core.segments import shared_name
     from reaper.schedule.shared import SharedSchedule
 
@@ -154,6 +155,7 @@ def _make_schedule(
     return SharedSchedule(
         queue=queue,
         table=shared_name(known.region, settings.table),
+        settings=fingerprint(),
         total_segments=segments,
         interval_seconds=interval_seconds,
         publisher=publisher,

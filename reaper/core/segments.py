@@ -13,7 +13,8 @@ are and whoever comes, goes or dies.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 
 from reaper.core.platform import DEDUPLICATION_SECONDS, MAX_SEGMENTS
@@ -31,7 +32,12 @@ class NoSegment(Exception):
 
 
 class ForeignSegment(NoSegment):
-    """It is one of another table, whose own workers will take it."""
+    """It is one of another table, or of workers with other settings, who will take it."""
+
+    def __init__(self, what: str, differing: Sequence[str] = ()) -> None:
+        """``differing`` are the variables, where the table is the same."""
+        super().__init__(what)
+        self.differing = tuple(differing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +51,25 @@ class Segment:
     interval_seconds: float
     index: int
     total_segments: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    """What a worker needs to have in common with who enqueued it: digests, by variable."""
 
     @property
     def group(self) -> str:
-        return f"{self._table_digest}-{self.index}"
+        return f"{self._work_digest}-{self.index}"
 
     @property
     def identity(self) -> str:
         return (
-            f"{self._table_digest}-{self.sweep}-{self.interval_seconds:g}-{self.index}"
+            f"{self._work_digest}-{self.sweep}-{self.interval_seconds:g}-{self.index}"
             f"-{self.total_segments}"
         )
 
     @property
-    def _table_digest(self) -> str:
+    def _work_digest(self) -> str:
         """SQS allows 128 characters of few kinds, and a table's name alone may have 255."""
-        return sha256(self.table.encode()).hexdigest()[:16]
+        work = json.dumps([self.table, sorted(self.settings.items())])
+        return sha256(work.encode()).hexdigest()[:16]
 
     @property
     def begins_at(self) -> float:
@@ -72,19 +81,16 @@ class Segment:
         return self.begins_at + self.interval_seconds
 
     def is_of_sweep(self, other: Segment) -> bool:
-        return (self.table, self.sweep, self.interval_seconds, self.total_segments) == (
-            other.table,
-            other.sweep,
-            other.interval_seconds,
-            other.total_segments,
-        )
+        return replace(self, index=other.index) == other
 
     def to_text(self) -> str:
         return json.dumps(asdict(self))
 
     @classmethod
-    def of_table(cls, text: str, table: str) -> Segment:
-        """Read a message that should be about a segment of this table. Raises NoSegment."""
+    def of_table(cls, text: str, table: str, settings: Mapping[str, str] | None = None) -> Segment:
+        """Read a message that should be about a segment of this table, to be swept by these
+        settings. Raises NoSegment.
+        """
         try:
             found = cls(**json.loads(text))
             is_sound = found._is_sound
@@ -94,6 +100,9 @@ class Segment:
             raise NoSegment("it is not of the reaper's making")
         if found.table != table:
             raise ForeignSegment(f"it is about table {found.table}, which needs a queue of its own")
+        if differing := _differing(found.settings, settings or {}):
+            what = f"it is of workers with other settings: {', '.join(differing)}"
+            raise ForeignSegment(what, differing)
         return found
 
     @property
@@ -101,6 +110,10 @@ class Segment:
         """Whether it can be what some worker has put there. JSON's true and 2.5 are no counts."""
         counts = (self.sweep, self.index, self.total_segments)
         if not isinstance(self.table, str) or any(type(one) is not int for one in counts):
+            return False
+        if not isinstance(self.settings, dict):
+            return False
+        if not all(isinstance(one, str) for one in self.settings.values()):
             return False
         is_interval = type(self.interval_seconds) in (int, float)
         is_interval = is_interval and self.ends_at > self.begins_at >= 0
@@ -123,11 +136,19 @@ def may_be_enqueued(sweep: int, now: float, interval_seconds: float) -> bool:
     return age_seconds < min(ENQUEUE_WITHIN_SECONDS, ENQUEUE_WITHIN_FRACTION * interval_seconds)
 
 
+def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+
+
 def segments_of_sweep(
-    table: str, sweep: int, interval_seconds: float, total_segments: int
+    table: str,
+    sweep: int,
+    interval_seconds: float,
+    total_segments: int,
+    settings: Mapping[str, str] | None = None,
 ) -> list[Segment]:
     """All that has to be done in a sweep."""
     return [
-        Segment(table, sweep, interval_seconds, index, total_segments)
+        Segment(table, sweep, interval_seconds, index, total_segments, settings or {})
         for index in range(total_segments)
     ]

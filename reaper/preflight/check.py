@@ -45,9 +45,10 @@ def check(settings: Settings, clients: Clients) -> Iterator[Finding]:
 def _check_queue(settings: Settings, url: str, clients: Clients) -> Iterator[Finding]:
     """Imported only where there is one."""
     from reaper.aws.sqs import WorkQueue
+    from reaper.config.fingerprint import fingerprint
     from reaper.core.segments import shared_name
     from reaper.preflight.queue import check_queue
 
     region = clients.access.region
     queue = WorkQueue(clients.access.session, region, url)
-    return check_queue(queue, shared_name(region, settings.table))
+    return check_queue(queue, shared_name(region, settings.table), fingerprint())

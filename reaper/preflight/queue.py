@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reaper.aws.sqs import QueueError, QueueFacts, WorkQueue
 from reaper.core.iam import arn_of
@@ -13,9 +13,9 @@ SAFE_VISIBILITY_SECONDS = 15.0
 """A lease is kept three times within it, and has to outlive a slow answer of SQS."""
 
 
-def check_queue(queue: WorkQueue, table: str) -> Iterator[Finding]:
+def check_queue(queue: WorkQueue, table: str, settings: Mapping[str, str]) -> Iterator[Finding]:
     """Each permission that is needed, and whether the queue is set up as it should be, for this
-    table alone.
+    table, swept by these settings, alone.
     """
     resource = _arn(queue)
     try:
@@ -28,10 +28,12 @@ def check_queue(queue: WorkQueue, table: str) -> Iterator[Finding]:
         yield finding_of(fault, resource) if fault else Finding(True, f"{permission} is granted")
     yield _finding_of_visibility(facts)
     yield _finding_of_dead_letters(queue, facts)
-    yield from _findings_of_a_message(queue, table)
+    yield from _findings_of_a_message(queue, table, settings)
 
 
-def _findings_of_a_message(queue: WorkQueue, table: str) -> Iterator[Finding]:
+def _findings_of_a_message(
+    queue: WorkQueue, table: str, settings: Mapping[str, str]
+) -> Iterator[Finding]:
     """Whose the first one is that is to be had. It is there for its worker again at once."""
     try:
         message = queue.receive(wait_seconds=0, visibility_seconds=0)
@@ -40,12 +42,12 @@ def _findings_of_a_message(queue: WorkQueue, table: str) -> Iterator[Finding]:
     if message is None:
         return
     try:
-        Segment.of_table(message.text, table)
+        Segment.of_table(message.text, table, settings)
     except NoSegment as error:
         yield Finding(
             False,
-            f"a message on the queue is not this table's: {error}: give each table a queue of its"
-            " own (REAPER_QUEUE_URL)",
+            f"a message on the queue is not for workers like this one, since {error}: give each"
+            " table a queue of its own (REAPER_QUEUE_URL), and its workers the same settings",
         )
 
 

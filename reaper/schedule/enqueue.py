@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -30,6 +30,7 @@ class Enqueuer:
         queue: WorkQueue,
         facts: Callable[[], QueueFacts],
         table: str,
+        settings: Mapping[str, str],
         total_segments: int,
         interval_seconds: float,
         tell: Tell,
@@ -38,6 +39,7 @@ class Enqueuer:
         self._queue = queue
         self._facts = facts
         self._table = table
+        self._settings = settings
         self._total_segments = total_segments
         self._interval_seconds = interval_seconds
         self._tell = tell
@@ -89,7 +91,13 @@ class Enqueuer:
     def _put(self, sweep: int) -> None:
         try:
             self._queue.put(
-                segments_of_sweep(self._table, sweep, self._interval_seconds, self._total_segments)
+                segments_of_sweep(
+                    self._table,
+                    sweep,
+                    self._interval_seconds,
+                    self._total_segments,
+                    self._settings,
+                )
             )
         except QueueError as error:
             self.can_enqueue = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import structlog
@@ -29,8 +29,11 @@ log = structlog.get_logger()
 
 MAX_CLOCK_SKEW_SECONDS = 5.0
 
-FOREIGN_SECONDS = 5.0
-"""So long a segment of another table is out of the way of our own; then its workers may have it.
+DRY_RUN = "REAPER_DRY_RUN"
+"""Who differs in that may do so: a dry run beside others sweeps by itself and changes nothing."""
+
+FOREIGN_SECONDS = 2.0
+"""So long a segment of others is out of the way of our own; then they may have it.
 Who takes it more often wears it out."""
 
 SHARED_QUEUE_INTERVALS = 2
@@ -50,14 +53,17 @@ class SharedSchedule:
         *,
         queue: WorkQueue,
         table: str,
+        settings: Mapping[str, str],
         total_segments: int,
         interval_seconds: float,
         publisher: Publisher,
         health: Health,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
+        """``settings``: what workers of a table need to have in common."""
         self._queue = queue
         self._table = table
+        self._settings = settings
         self._interval_seconds = interval_seconds
         self._publisher = publisher
         self._health = health
@@ -66,12 +72,13 @@ class SharedSchedule:
         self._can_sweep = True
         """Whether its last sweep reached its end."""
         self._shared_queue: tuple[float, Fault] | None = None
-        """When the last segment of another table was seen, and what is told of it."""
+        """When the last segment of others was seen, and what is told of it."""
         self._stopping = threading.Event()
         self._enqueuer = Enqueuer(
             queue,
             self._queue_facts,
             table,
+            settings,
             total_segments,
             interval_seconds,
             self._tell,
@@ -160,7 +167,7 @@ class SharedSchedule:
             if message is None:
                 return None
             try:
-                segment = Segment.of_table(message.text, self._table)
+                segment = Segment.of_table(message.text, self._table, self._settings)
             except ForeignSegment as error:
                 self._leave(message, error)
                 continue
@@ -193,15 +200,25 @@ class SharedSchedule:
         return True
 
     def _leave(self, message: Message, why: ForeignSegment) -> None:
-        """To the workers of its own table."""
+        """To the workers whose it is."""
         self._queue.set_visibility([message], FOREIGN_SECONDS)
-        fault = QueueError(
-            f"{self._queue.url} is shared with another table, so that sweeps of both come late: a"
-            f" message cannot be swept here, since {why}",
-            "give each table a queue of its own (REAPER_QUEUE_URL)",
-        )
+        if DRY_RUN in why.differing:
+            log.info("message left to other workers", why="they, or this one, are in a dry run")
+            return
+        if why.differing:
+            fault = QueueError(
+                f"other workers of this table have other settings ({', '.join(why.differing)}), so"
+                " each kind sweeps the whole table by itself, and at the whole budget",
+                "set them alike for all",
+            )
+        else:
+            fault = QueueError(
+                f"{self._queue.url} is shared with another table, so that sweeps of both come late:"
+                f" a message cannot be swept here, since {why}",
+                "give each table a queue of its own (REAPER_QUEUE_URL)",
+            )
         self._shared_queue = time.monotonic(), fault
-        self._tell(fault, "message left to another table's workers")
+        self._tell(fault, "message left to other workers")
 
     def _remind_of_shared_queue(self) -> None:
         """All is not well with it because a sweep was."""

@@ -64,6 +64,8 @@ def test_whatever_else_is_on_the_queue_is_no_segment(text):
         {"total_segments": 2_000_000},
         {"interval_seconds": True},
         {"interval_seconds": 1e999},
+        {"settings": ["A"]},
+        {"settings": {"A": 1}},
     ],
 )
 def test_a_message_that_is_nearly_a_segment_is_none(fields):
@@ -76,6 +78,14 @@ def test_a_message_that_is_nearly_a_segment_is_none(fields):
 def test_a_segment_of_another_table_says_so():
     with pytest.raises(ForeignSegment, match="about table theirs, which needs a queue of its own"):
         Segment.of_table(Segment("theirs", 1, 300, 0, 4).to_text(), "ours")
+
+
+def test_a_segment_of_workers_with_other_settings_names_the_variables():
+    text = Segment("t", 1, 300, 0, 4, {"A": "1", "B": "2"}).to_text()
+    assert Segment.of_table(text, "t", {"B": "2", "A": "1"})
+    with pytest.raises(ForeignSegment) as raised:
+        Segment.of_table(text, "t", {"A": "1", "B": "3", "C": "4"})
+    assert raised.value.differing == ("B", "C")
 
 
 def test_segments_of_two_tables_never_keep_each_other_from_the_queue():

@@ -80,6 +80,7 @@ def running(cloud, queue: Queue, monkeypatch) -> Iterator[Callable[..., Running]
             schedule = SharedSchedule(
                 queue=WorkQueue(cloud.session, "us-east-1", queue.url),
                 table="t",
+                settings={},
                 total_segments=4,
                 interval_seconds=INTERVAL,
                 publisher=Publisher([], alerts, History(), health, 0),
@@ -119,6 +120,23 @@ def test_segments_of_another_table_are_left_to_its_workers_and_told(cloud, queue
     eventually(lambda: "is shared with another table" in one.health.condition.why)
     assert one.health.condition.state is State.DEGRADED
     assert "a queue of its own" in one.health.condition.next
+
+
+@pytest.mark.parametrize(
+    ("variable", "kinds"), [("REAPER_HEARTBEAT_MODE", [Kind.SWEEP_FAILED]), ("REAPER_DRY_RUN", [])]
+)
+def test_segments_of_workers_with_other_settings_are_left_to_them(
+    cloud, queue, running, variable, kinds
+):
+    """Sockets fell silent whose segments a worker took that sends no heartbeats."""
+    theirs = segments_of_sweep("t", SWEEP, INTERVAL, 4, {variable: "another"})
+    put(cloud, queue, *theirs)
+    one = running()
+    eventually(lambda: {n for _, some in one.sweeps.seen for n in some} == {0, 1, 2, 3})
+    assert queue.count() + queue.count("NotVisible") == len(theirs)
+    if kinds:
+        eventually(lambda: f"have other settings ({variable})" in one.health.condition.why)
+    assert set(one.alerts.kinds) == set(kinds)
 
 
 def test_where_there_is_no_dead_letter_queue_what_is_no_segment_is_deleted(cloud, running):
@@ -211,7 +229,7 @@ def test_however_long_the_queue_is_away_one_attempt_follows_another(running, que
         raise QueueError("out of reach")
 
     planner = Enqueuer(
-        SimpleNamespace(put=fail), lambda: None, "t", 4, 0.5, lambda *_: None, time.time
+        SimpleNamespace(put=fail), lambda: None, "t", {}, 4, 0.5, lambda *_: None, time.time
     )
     planner.start()
     time.sleep(4)
@@ -249,6 +267,7 @@ def test_segments_that_were_given_up_are_told_once(cloud, monkeypatch):
         queue,
         lambda: facts,
         "t",
+        {},
         4,
         INTERVAL,
         lambda fault, what: told.append(what),
