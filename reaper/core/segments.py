@@ -24,7 +24,8 @@ ENQUEUE_WITHIN_SECONDS = DEDUPLICATION_SECONDS - 60
 its messages again, counted from the first worker's, whatever the clocks of the others say."""
 
 ENQUEUE_WITHIN_FRACTION = 0.5
-"""And in this part of the interval. Later the next one is near, and the time too short for this."""
+"""And in this part of the interval. Later the next one is near, and the time too short for this;
+but where the queue was out of reach before, a late sweep at the budget beats none."""
 
 
 class NoSegment(Exception):
@@ -130,10 +131,13 @@ def sweep_at(now: float, interval_seconds: float) -> int:
     return int(now // interval_seconds)
 
 
-def may_be_enqueued(sweep: int, now: float, interval_seconds: float) -> bool:
+def may_be_enqueued(
+    sweep: int, now: float, interval_seconds: float, *, was_tried: bool = False
+) -> bool:
     """Whether it is early enough to put it on the queue."""
     age_seconds = now - sweep * interval_seconds
-    return age_seconds < min(ENQUEUE_WITHIN_SECONDS, ENQUEUE_WITHIN_FRACTION * interval_seconds)
+    fraction = 1.0 if was_tried else ENQUEUE_WITHIN_FRACTION
+    return age_seconds < min(ENQUEUE_WITHIN_SECONDS, fraction * interval_seconds)
 
 
 def _differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:

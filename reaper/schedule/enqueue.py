@@ -22,6 +22,17 @@ Tell = Callable[[Fault, str], None]
 """Tells of a fault, and of what could not be done for it."""
 
 
+class SweepSkipped(Fault):
+    """A sweep could not be put on the queue while there was time for it."""
+
+    def __init__(self, queue_url: str) -> None:
+        super().__init__(
+            f"a sweep was skipped, since {queue_url} was out of reach for too long; the next one"
+            " begins at its time",
+            "see what kept the queue out of reach; heartbeats are late by an interval",
+        )
+
+
 class Enqueuer:
     """Enqueues a sweep at each tick, and looks at what nobody could sweep."""
 
@@ -46,6 +57,8 @@ class Enqueuer:
         self._wall_clock = wall_clock
         self._enqueued: int | None = None
         """The last sweep that is on the queue for sure."""
+        self._tried: int | None = None
+        """The last one that could not be put there."""
         self.can_enqueue = True
         """Whether the last attempt succeeded."""
         self._dead_letters: int | None = None
@@ -81,8 +94,11 @@ class Enqueuer:
             if self._is_stopping or self.has_enqueued_sweep_at(now):
                 return
             sweep = sweep_at(now, self._interval_seconds)
-            if may_be_enqueued(sweep, now, self._interval_seconds):
+            was_tried = sweep == self._tried
+            if may_be_enqueued(sweep, now, self._interval_seconds, was_tried=was_tried):
                 self._put(sweep)
+            elif was_tried:
+                self._tell(SweepSkipped(self._queue.url), "sweep skipped")
             else:
                 log.info("sweep skipped", why="too old to be enqueued; the next one is the first")
             if self.can_enqueue:
@@ -100,10 +116,12 @@ class Enqueuer:
                 )
             )
         except QueueError as error:
-            self.can_enqueue = False
+            self.can_enqueue, self._tried = False, sweep
             self._tell(error, "sweep not enqueued")
             retry_at = datetime.now(UTC) + timedelta(seconds=RETRY_SECONDS)
-            self._scheduler.add_job(self.enqueue, "date", run_date=retry_at)
+            self._scheduler.add_job(
+                self.enqueue, "date", run_date=retry_at, id="retry", replace_existing=True
+            )
         else:
             self._enqueued, self.can_enqueue = sweep, True
 

@@ -124,6 +124,13 @@ def test_a_sweep_is_enqueued_early_on_and_while_sqs_still_knows_its_messages(int
     assert not may_be_enqueued(10, begins_at + within, interval)
 
 
+@pytest.mark.parametrize(("interval", "within"), [(60, 60), (300, 240), (3600, 240)])
+def test_where_the_queue_was_out_of_reach_a_late_sweep_beats_none(interval, within):
+    begins_at = 10 * interval
+    assert may_be_enqueued(10, begins_at + within - 1, interval, was_tried=True)
+    assert not may_be_enqueued(10, begins_at + within, interval, was_tried=True)
+
+
 def test_a_segment_tells_when_its_sweep_is_whatever_the_readers_interval():
     segment = Segment("t", 7, 300, 0, 4)
     assert (segment.begins_at, segment.ends_at) == (2100, 2400)

@@ -229,12 +229,52 @@ def test_however_long_the_queue_is_away_one_attempt_follows_another(running, que
         raise QueueError("out of reach")
 
     planner = Enqueuer(
-        SimpleNamespace(put=fail), lambda: None, "t", {}, 4, 0.5, lambda *_: None, time.time
+        SimpleNamespace(put=fail, url="q"),
+        lambda: None,
+        "t",
+        {},
+        4,
+        0.5,
+        lambda *_: None,
+        time.time,
     )
     planner.start()
     time.sleep(4)
     planner.stop(1)
     assert 3 <= next(attempts) <= 40
+
+
+@pytest.mark.parametrize(
+    ("back_after_seconds", "sweeps", "said"), [(200, [SWEEP], []), (250, [], ["sweep skipped"])]
+)
+def test_after_an_outage_a_late_sweep_is_enqueued_or_its_loss_is_told(
+    monkeypatch, back_after_seconds, sweeps, said
+):
+    monkeypatch.setattr("reaper.schedule.enqueue.RETRY_SECONDS", 9_999)
+    put: list[int] = []
+    told: list[str] = []
+    now = [SWEEP * INTERVAL]
+
+    def take(segments: list[Segment]) -> None:
+        if now[0] < SWEEP * INTERVAL + back_after_seconds:
+            raise QueueError("out of reach")
+        put.append(segments[0].sweep)
+
+    queue = SimpleNamespace(put=take, url="https://sqs.example.com/1/q.fifo")
+    enqueuer = Enqueuer(
+        queue,
+        lambda: QueueFacts(60, None),
+        "t",
+        {},
+        4,
+        INTERVAL,
+        lambda fault, what: told.append(what),
+        lambda: now[0],
+    )
+    for seconds in (0, back_after_seconds):
+        now[0] = SWEEP * INTERVAL + seconds
+        enqueuer.enqueue()
+    assert (put, told) == (sweeps, ["sweep not enqueued", *said])
 
 
 def test_a_sweep_that_is_longer_than_its_interval_is_told(running):
