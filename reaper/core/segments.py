@@ -1,9 +1,9 @@
 """A sweep that many workers share: its segments as messages on a queue.
 
 The queue is first in, first out by group, hands out one message of a group at a time, and drops a
-message that it was given within the last five minutes. With the segment for a group, and sweep and
-segment for the identity, any number of workers may enqueue the same sweep and nobody has to lead;
-and a segment is swept by one of them at a time.
+message that it was given within the last five minutes. With table, settings and segment for a
+group, and the sweep besides for the identity, any number of workers that are alike may enqueue the
+same sweep and nobody has to lead; and a segment is swept by one of them at a time.
 
 So a segment is also a seat: it carries its part of everything that is rationed by the table. As no
 two workers ever have the same segment, their rates add up to the budget at most, however many they
