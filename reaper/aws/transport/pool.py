@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict, deque
+from operator import attrgetter
 
 from reaper.aws.transport.connection import Connection, Origin
 
@@ -14,6 +16,8 @@ MAX_IDLE_PER_ORIGIN = 512
 
 MAX_IDLE_SECONDS = 60.0
 """What nobody has needed for so long is closed; many are opened for a burst."""
+
+_IDLE_SINCE = attrgetter("idle_since")
 
 
 class ConnectionPool:
@@ -34,14 +38,15 @@ class ConnectionPool:
         return None
 
     def take_rested(self, origin: Origin, not_over: int, now: float) -> Connection | None:
-        """The open connection that has been silent for longest, if that is long enough.
+        """The open connection that was used last of those that have been silent for long enough:
+        so that those which nobody needs grow old.
 
         Not the one of number ``not_over``.
         """
         idle = self._idle[origin]
-        for index, connection in enumerate(idle):
-            if now - connection.idle_since < RESTED_SECONDS:
-                return None
+        rested = bisect_right(idle, now - RESTED_SECONDS, key=_IDLE_SINCE)
+        for index in reversed(range(rested)):
+            connection = idle[index]
             if connection.is_open and connection.number != not_over:
                 del idle[index]
                 return connection

@@ -42,12 +42,15 @@ def test_a_closed_one_is_never_lent():
     assert pool.take(ORIGIN, 1.0) is None
 
 
-def test_a_rested_one_is_the_oldest_but_not_the_one_that_is_excluded():
-    pool, (first, second, _) = a_pool(0.0, 0.1, 5.0)
-    now = 0.1 + RESTED_SECONDS
-    assert pool.take_rested(ORIGIN, first.number, now) is second
+def test_a_rested_one_is_the_last_that_has_rested_but_not_the_one_that_is_excluded():
+    """So those that nobody needs grow old, and are closed in time."""
+    pool, (first, second, third, _) = a_pool(0.0, 0.1, 0.2, 5.0)
+    now = 0.2 + RESTED_SECONDS
+    assert pool.take_rested(ORIGIN, third.number, now) is second
+    third.close()
     assert pool.take_rested(ORIGIN, first.number, now) is None
     assert pool.take_rested(ORIGIN, 0, now) is first
+    assert pool.take_rested(ORIGIN, 0, now) is None
 
 
 def test_what_nobody_needs_is_closed_in_time():
