@@ -80,10 +80,6 @@ class Crew:
             found.setdefault(entry["sweep"], []).extend(entry["segments"])
         return {sweep: sorted(segments) for sweep, segments in found.items()}
 
-    def covered(self) -> set[int]:
-        """Segments that were done in any sweep."""
-        return {index for segments in self.done().values() for index in segments}
-
     def whole_sweeps(self) -> int:
         return sum(len(segments) == SEGMENTS for segments in self.done().values())
 
@@ -247,22 +243,6 @@ def test_pongs_need_all_rows_of_a_connection_in_one_segment(cloud, queue, crew):
         "to have the connection id as its partition key, which is room"
         in (team.events("sweep failed")[0]["why"])
     )
-
-
-def test_a_worker_with_other_settings_takes_nothing_of_the_others(cloud, crew):
-    """Whose segments it would take would be swept as they should not be."""
-    queue = cloud.make_queue(VISIBILITY_SECONDS, most_receives=10)
-    table = cloud.make_table(("connectionId", "S"))
-    cloud.put(table, *(zombie(f"c{n:03}") for n in range(60)))
-    with FaultyGateway() as server:
-        environment = cloud.environment(table, server.url, **settings(queue, 20, 400))
-        wait_for_tick(20)
-        team, other = crew(environment), crew(environment | {"REAPER_MAX_GONE_FRACTION": "0.4"})
-        team.join()
-        other.join()
-        eventually(lambda: len(team.covered()) == len(other.covered()) == SEGMENTS, 90)
-        told = [*team.events("alert"), *other.events("alert")]
-    assert any("other settings (REAPER_MAX_GONE_FRACTION)" in alert["why"] for alert in told)
 
 
 def test_without_a_queue_nothing_of_it_is_imported():
