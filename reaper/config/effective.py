@@ -6,9 +6,17 @@ import os
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from reaper.config.parsers import Variable
 from reaper.config.rules import fresh_seconds, quota_rps
 from reaper.config.settings import PREFIX, Settings, variables
 from reaper.core.masking import masked
+
+
+def given(name: str, variable: Variable) -> str | None:
+    """What the environment sets a variable to; None where it is left to its default."""
+    value = os.environ.get(name, "").strip()
+    is_set = bool(value) or (variable.may_be_emptied and name in os.environ)
+    return value if is_set else None
 
 
 class Effective(NamedTuple):
@@ -27,10 +35,9 @@ def effective(settings: Settings, region: str) -> Iterator[Effective]:
         f"{PREFIX}QUOTA_RPS": quota_rps(settings, region),
     }
     for name, variable in variables().items():
-        given = os.environ.get(name, "").strip()
-        is_set = bool(given) or (variable.may_be_emptied and name in os.environ)
+        value = given(name, variable)
         default = f"{derived[name]:g}" if name in derived else variable.default
-        yield Effective(name, masked(given) if is_set else default, is_set)
+        yield Effective(name, default if value is None else masked(value), value is not None)
 
 
 def what_is_set(settings: Settings, region: str) -> dict[str, str]:

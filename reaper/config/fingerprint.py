@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from hashlib import sha256
 
+from reaper.config.effective import given
 from reaper.config.settings import PREFIX, variables
 
 OF_ONE_WORKER = frozenset(
@@ -25,8 +25,7 @@ def fingerprint() -> dict[str, str]:
     """Of each variable that is not at its default, a digest of its value: it may be a secret."""
     found = {}
     for name, variable in variables().items():
-        given = os.environ.get(name, "").strip()
-        is_set = bool(given) or (variable.may_be_emptied and name in os.environ)
-        if is_set and given != variable.default and name not in OF_ONE_WORKER:
-            found[name] = sha256(given.encode()).hexdigest()[:DIGITS]
+        value = given(name, variable)
+        if value is not None and value != variable.default and name not in OF_ONE_WORKER:
+            found[name] = sha256(value.encode()).hexdigest()[:DIGITS]
     return found

@@ -192,13 +192,15 @@ def is_slow(findings: Findings, limits: BreakerLimits) -> bool:
 
 def has_too_many_unknown(counts: Counts, limits: BreakerLimits) -> bool:
     """Whether so many rows got no answer that tells anything: no heartbeat reached them either."""
+    if not counts.faults:
+        return False
     decided = counts.alive + counts.harvest.dead + counts.faults
-    return counts.faults > 0 and counts.faults >= limits.max_unknown_fraction * decided
+    return counts.faults >= limits.max_unknown_fraction * decided
 
 
 def _hold_of_inconclusive(counts: Counts, limits: BreakerLimits) -> HoldReason | None:
     """Where there is no zombie anyway they hold nobody, unless they are refusals."""
-    if not counts.faults or not has_too_many_unknown(counts, limits):
+    if not has_too_many_unknown(counts, limits):
         return None
     dead, answered = counts.harvest
     if counts.denied * 2 > counts.faults - counts.unasked:
